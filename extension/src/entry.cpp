@@ -1,0 +1,24 @@
+// _PG_init: settings, shared memory, workers, hooks; nothing else.
+#include "guc.hpp"
+#include "pg/commit_wake.hpp"
+#include "pg/guard.hpp"
+#include "pg/shmem.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PULSE_EXPORT void _PG_init(void);
+}
+
+void _PG_init(void) {
+    pulse::guc::define();
+    pulse::pg::init_commit_wake();
+    if (!process_shared_preload_libraries_in_progress)
+        return;
+    pulse::pg::request_shmem();
+}
+
+PULSE_FN(pulse_current_slot) {
+    const auto *database = pulse::pg::my_database();
+    const uint32 slot = database == nullptr ? 0 : pg_atomic_read_u32(const_cast<pg_atomic_uint32 *>(&database->slot));
+    return Int16GetDatum(static_cast<int16>(slot));
+}

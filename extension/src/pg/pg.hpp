@@ -1,0 +1,100 @@
+// The only door to the backend's headers. Standard headers come first: postgres.h redefines names that they use.
+// Never include this from a pure file (see pure.hpp).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include <postgres.h>
+
+#include <access/genam.h>
+#include <access/heapam.h>
+#include <access/htup_details.h>
+#include <access/relation.h>
+#include <access/table.h>
+#include <access/transam.h>
+#include <access/xact.h>
+#include <catalog/catalog.h>
+#include <catalog/indexing.h>
+#include <catalog/namespace.h>
+#include <catalog/objectaccess.h>
+#include <catalog/pg_authid.h>
+#include <catalog/pg_collation.h>
+#include <catalog/pg_database.h>
+#include <catalog/pg_proc.h>
+#include <catalog/pg_trigger.h>
+#include <catalog/pg_type.h>
+#include <commands/async.h>
+#include <commands/dbcommands.h>
+#include <commands/extension.h>
+#include <commands/sequence.h>
+#include <commands/trigger.h>
+#include <common/jsonapi.h>
+#include <executor/executor.h>
+#include <executor/spi.h>
+#include <fmgr.h>
+#include <funcapi.h>
+#include <lib/stringinfo.h>
+#include <mb/pg_wchar.h>
+#include <miscadmin.h>
+#include <nodes/makefuncs.h>
+#include <parser/parse_func.h>
+#include <pgstat.h>
+#include <port/atomics.h>
+#include <postmaster/bgworker.h>
+#include <postmaster/interrupt.h>
+#include <storage/ipc.h>
+#include <storage/latch.h>
+#include <storage/lmgr.h>
+#include <storage/lock.h>
+#include <storage/lwlock.h>
+#include <storage/proc.h>
+#include <storage/procarray.h>
+#include <storage/shmem.h>
+#include <tcop/tcopprot.h>
+#include <tcop/utility.h>
+#include <utils/acl.h>
+#include <utils/array.h>
+#include <utils/builtins.h>
+#include <utils/datetime.h>
+#include <utils/guc.h>
+#include <utils/inval.h>
+#include <utils/json.h>
+#include <utils/jsonb.h>
+#include <utils/lsyscache.h>
+#include <utils/memutils.h>
+#include <utils/ps_status.h>
+#include <utils/regproc.h>
+#include <utils/rel.h>
+#include <utils/resowner.h>
+#include <utils/snapmgr.h>
+#include <utils/syscache.h>
+#include <utils/timeout.h>
+#include <utils/timestamp.h>
+#include <utils/typcache.h>
+#include <utils/varlena.h>
+#include <utils/xid8.h>
+}
+
+// The backend's macros that collide with C++ names.
+#undef gettext
+#undef printf
+#undef snprintf
+#undef sprintf
+#undef vsnprintf
+#undef fprintf
+#undef strerror

@@ -1,0 +1,82 @@
+// Shared memory: reservation at start, and the entry of a database.
+#include "pg/shmem.hpp"
+
+#include <cstring>
+
+namespace pulse::pg {
+
+static Shared *shared_memory = nullptr;
+static DatabaseEntry *my_entry = nullptr;
+static shmem_request_hook_type previous_request = nullptr;
+static shmem_startup_hook_type previous_startup = nullptr;
+
+static void on_request() {
+    if (previous_request != nullptr)
+        previous_request();
+    RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
+    RequestNamedLWLockTranche("pulse", 1);
+}
+
+static void init_entry(DatabaseEntry *entry, Oid database) {
+    std::memset(static_cast<void *>(entry), 0, sizeof *entry);
+    entry->database = database;
+    pg_atomic_init_u64(&entry->head, 0);
+    pg_atomic_init_u32(&entry->slot, 0);
+    for (pg_atomic_uint64 *counter : {&entry->dispatched_events, &entry->ticks, &entry->notifications, &entry->wakeups, &entry->quarantined,
+                                      &entry->skipped_rooms, &entry->warned_events, &entry->policy_errors, &entry->jobs_done, &entry->jobs_failed})
+        pg_atomic_init_u64(counter, 0);
+}
+
+static void on_startup() {
+    if (previous_startup != nullptr)
+        previous_startup();
+    bool found;
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    shared_memory = static_cast<Shared *>(ShmemInitStruct("pulse", sizeof(Shared), &found));
+    if (!found) {
+        shared_memory->lock = &GetNamedLWLockTranche("pulse")->lock;
+        shared_memory->launcher_pid = 0;
+        shared_memory->launcher_latch = nullptr;
+        for (DatabaseEntry &entry : shared_memory->databases)
+            init_entry(&entry, InvalidOid);
+    }
+    LWLockRelease(AddinShmemInitLock);
+}
+
+void request_shmem() {
+    previous_request = shmem_request_hook;
+    shmem_request_hook = on_request;
+    previous_startup = shmem_startup_hook;
+    shmem_startup_hook = on_startup;
+}
+
+Shared *shared() { return shared_memory; }
+
+DatabaseEntry *find_database(Oid database) {
+    for (DatabaseEntry &entry : shared_memory->databases)
+        if (entry.database == database)
+            return &entry;
+    return nullptr;
+}
+
+DatabaseEntry *my_database() {
+    if (my_entry != nullptr || shared_memory == nullptr || !OidIsValid(MyDatabaseId))
+        return my_entry;
+    LWLockAcquire(shared_memory->lock, LW_EXCLUSIVE);
+    DatabaseEntry *entry = find_database(MyDatabaseId);
+    if (entry == nullptr) {
+        entry = find_database(InvalidOid);
+        if (entry != nullptr)
+            init_entry(entry, MyDatabaseId);
+    }
+    LWLockRelease(shared_memory->lock);
+    my_entry = entry;
+    return my_entry;
+}
+
+void wake(Latch *latch) {
+    if (latch != nullptr)
+        SetLatch(latch);
+}
+
+}   // namespace pulse::pg

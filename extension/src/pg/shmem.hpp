@@ -1,0 +1,50 @@
+// What pulse keeps in shared memory: one entry a database. Nothing here may be lost for good: all truth is in tables.
+// shared() is null when pulse is not in shared_preload_libraries.
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace pulse::pg {
+
+constexpr int kMaxDatabases = 64;
+
+// Fields without "atomic" are written under Shared::lock.
+struct DatabaseEntry {
+    Oid database;                       // InvalidOid: this entry is free
+    pid_t dispatcher_pid;               // 0: no dispatcher runs
+    Latch *dispatcher_latch;            // its process latch; the memory outlives the process
+    pid_t worker_pid;                   // the job worker, likewise
+    Latch *worker_latch;
+    bool epoch_open;                    // an epoch was opened since this shared memory was made
+    char epoch[17];
+    int held;                           // > 0 while DDL needs the database without our workers
+    int failed_ticks;                   // dispatcher processes in a row that ended in a failed tick
+    pg_atomic_uint64 head;              // last position dispatched
+    pg_atomic_uint32 slot;              // partition for new rows
+    pg_atomic_uint64 dispatched_events; // counters since start
+    pg_atomic_uint64 ticks;
+    pg_atomic_uint64 notifications;
+    pg_atomic_uint64 wakeups;
+    pg_atomic_uint64 quarantined;
+    pg_atomic_uint64 skipped_rooms;     // a template's value was NULL
+    pg_atomic_uint64 warned_events;     // on_error 'warn' swallowed a failure
+    pg_atomic_uint64 policy_errors;
+    pg_atomic_uint64 jobs_done;
+    pg_atomic_uint64 jobs_failed;
+};
+
+struct Shared {
+    LWLock *lock;
+    pid_t launcher_pid;
+    Latch *launcher_latch;
+    DatabaseEntry databases[kMaxDatabases];
+};
+
+void request_shmem();                                // from _PG_init while preloading: installs the shmem hooks
+Shared *shared();
+// The entry of this backend's database, made on first use; null when not preloaded or all entries are taken.
+DatabaseEntry *my_database();
+DatabaseEntry *find_database(Oid database);          // null when there is none; caller holds the lock
+void wake(Latch *latch);                             // SetLatch that takes null
+
+}   // namespace pulse::pg

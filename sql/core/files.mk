@@ -1,0 +1,22 @@
+# The parts of pulse--1.0.sql in order. schema/ runs once, api/ holds only re-runnable statements.
+CORE_FILES = \
+    schema/roles.sql \
+    schema/schemas.sql \
+    schema/events.sql \
+    schema/dispatch.sql \
+    schema/registry.sql \
+    schema/jobs.sql \
+    api/slot.sql \
+    schema/defaults.sql \
+    api/publish.sql \
+    api/watch.sql \
+    api/dispatch.sql \
+    api/queue.sql \
+    api/settings.sql \
+    api/claims.sql \
+    api/registry.sql \
+    api/handle.sql \
+    api/bridge.sql \
+    api/status.sql \
+    schema/builtin.sql \
+    schema/dump.sql

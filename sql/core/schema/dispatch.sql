@@ -1,0 +1,56 @@
+-- What the dispatcher writes: epochs, one tick a transaction, one delivery a room of an event, and poison events.
+-- Progress lives only in appended ticks: an updated row would bloat under a held snapshot.
+CREATE TABLE _pulse.epochs (
+    number         bigint GENERATED ALWAYS AS IDENTITY,
+    epoch          text NOT NULL,
+    channel        text NOT NULL,
+    after_position bigint NOT NULL,
+    opened_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT epochs_pkey PRIMARY KEY (number),
+    CONSTRAINT epochs_epoch_key UNIQUE (epoch)
+);
+COMMENT ON COLUMN _pulse.epochs.after_position IS 'last position of the epoch before; the first one here is one more';
+
+CREATE TABLE pulse.deliveries (
+    room     text COLLATE "C" NOT NULL,
+    position bigint NOT NULL,
+    xid      xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    slot     smallint NOT NULL
+) PARTITION BY LIST (slot);
+CREATE TABLE _pulse.deliveries_0 PARTITION OF pulse.deliveries FOR VALUES IN (0);
+CREATE TABLE _pulse.deliveries_1 PARTITION OF pulse.deliveries FOR VALUES IN (1);
+CREATE TABLE _pulse.deliveries_2 PARTITION OF pulse.deliveries FOR VALUES IN (2);
+CREATE INDEX deliveries_room_position_idx ON pulse.deliveries (room, position);
+COMMENT ON TABLE pulse.deliveries IS 'which event stands at which position of which room';
+
+CREATE TABLE pulse.ticks (
+    first_position bigint NOT NULL,
+    last_position  bigint NOT NULL,
+    slot           smallint NOT NULL,
+    at             timestamptz NOT NULL,
+    before         pg_snapshot NOT NULL,
+    upto           pg_snapshot NOT NULL,
+    done_id        bigint,
+    xids           xid8[] NOT NULL,
+    ids            bigint[] NOT NULL
+) PARTITION BY LIST (slot);
+CREATE TABLE _pulse.ticks_0 PARTITION OF pulse.ticks FOR VALUES IN (0);
+CREATE TABLE _pulse.ticks_1 PARTITION OF pulse.ticks FOR VALUES IN (1);
+CREATE TABLE _pulse.ticks_2 PARTITION OF pulse.ticks FOR VALUES IN (2);
+CREATE INDEX ticks_last_position_idx ON pulse.ticks (last_position);
+COMMENT ON TABLE pulse.ticks IS 'one row a dispatcher transaction: positions first … last are the events (xids[n], ids[n]), in order';
+COMMENT ON COLUMN pulse.ticks.before IS 'snapshot P: events of transactions ended between P and S were dispatched';
+COMMENT ON COLUMN pulse.ticks.upto IS 'snapshot S';
+COMMENT ON COLUMN pulse.ticks.done_id IS 'of a backlog cut in chunks: the last id done between P and S; null when all are';
+
+CREATE TABLE _pulse.quarantine (
+    position bigint NOT NULL,
+    event_id bigint NOT NULL,
+    xid      xid8 NOT NULL,
+    sqlstate text NOT NULL,
+    message  text NOT NULL,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT quarantine_pkey PRIMARY KEY (position)
+);
+COMMENT ON TABLE _pulse.quarantine IS 'poison events: they keep their position and are not delivered';
