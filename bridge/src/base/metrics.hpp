@@ -1,0 +1,64 @@
+// Every metric of the bridge in one registry (prometheus-cpp). Labels are bounded: a namespace or event name that is not known, or
+// one too many, becomes "other". Hot paths keep the Counter& that a look-up returned; counters live as long as Metrics.
+// All calls come from the loop thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+
+namespace bridge {
+
+class Metrics {
+public:
+    static constexpr std::size_t kMaxNames = 500;  // event names, and namespaces, each
+
+    Metrics(std::string_view version, std::string_view commit);
+    ~Metrics();
+    Metrics(const Metrics &) = delete;
+    Metrics &operator=(const Metrics &) = delete;
+
+    // Names that SQL vouched for: a handler answered, or an event was published. Until then they count as "other".
+    void know_event(std::string_view event);
+    void know_namespace(std::string_view nsp);
+
+    prometheus::Gauge &active_connections(std::string_view nsp);
+    prometheus::Counter &messages_received(std::string_view nsp, std::string_view event);
+    prometheus::Counter &messages_sent(std::string_view nsp, std::string_view event);
+    prometheus::Counter &authentication_errors(std::string_view reason);
+    prometheus::Counter &connections_opened(std::string_view nsp, std::string_view transport);
+    prometheus::Counter &connections_closed(std::string_view nsp, std::string_view transport, std::string_view reason);
+    prometheus::Counter &delivery_failures(std::string_view reason);
+
+    prometheus::Histogram &fanout_latency();      // seconds: notification read → handed to the kernel
+    prometheus::Histogram &handler_latency();     // seconds: pulse.handle asked → answered
+    prometheus::Histogram &connection_duration();
+
+    prometheus::Gauge &sockets();                 // open sockets, whatever they speak
+    prometheus::Gauge &sessions();
+    prometheus::Gauge &rooms();
+    prometheus::Gauge &head_position();
+    prometheus::Gauge &send_queue_bytes();        // waiting for slow sockets, all together
+    prometheus::Gauge &replay_bytes();
+    prometheus::Gauge &database_up();             // 1: the LISTEN connection is live
+    prometheus::Counter &catch_ups();             // ranges read from the ticks
+    prometheus::Counter &events_caught_up();
+    prometheus::Counter &foreign_notifications(); // dropped: not from the dispatcher
+    prometheus::Counter &malformed_notifications();
+    prometheus::Counter &duplicate_notifications();
+    prometheus::Counter &slow_consumers();        // disconnected because their queue was full
+    prometheus::Counter &queue_refusals();        // inbound events refused because the session's handler queue was full
+
+    // The text of GET /metrics; reads CPU time and memory of the process at each call.
+    std::string render();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace bridge

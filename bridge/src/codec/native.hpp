@@ -1,0 +1,51 @@
+// Subprotocol `pulse.v1.json`: one JSON object a WebSocket text message, for clients without Socket.IO (docs/reference/native.md).
+//   client  {"type":"connect","token":"…"?}                        needed only when the request carried no token
+//           {"type":"emit","event":"…","args":[…]?,"id":…?}        {"type":"join","room":"…","id":…?}
+//           {"type":"leave","room":"…","id":…?}                    {"type":"ping"}      {"type":"ack","id":…,"args":[…]}
+//   server  {"type":"connected","session":"…","position":"…"}      {"type":"event","event","args":[…],"room"?,"position"?,"id"?}
+//           {"type":"ack","id":…,"args":[…]}                       {"type":"pong"}
+//           {"type":"error","error":{code,message,hint?,event?,correlationId?,retryAfter?},"id"?}
+// `id` is the client's own JSON number or string and comes back as it was. Unknown keys are ignored. Pure, bounded, fuzzed.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "codec/packet.hpp"
+
+namespace bridge::codec::native {
+
+inline constexpr std::string_view kSubprotocol = "pulse.v1.json";
+
+struct Limits {
+    std::size_t max_payload = 1'000'000;
+    std::size_t max_event_name = 255;
+    std::size_t max_room = 255;
+    std::size_t max_id = 64;
+    std::size_t max_depth = 64;
+};
+
+// Errors are answers, not ends: the transport sends error() and keeps the connection, except protocol_error (no JSON object).
+Result<Inbound> decode(std::string_view message, const Limits &limits = {});
+
+// Complete WebSocket frames.
+std::string connected(std::string_view session, std::string_view position);
+std::string ack(std::string_view raw_id, std::string_view args_json);
+std::string pong();
+
+struct Event {
+    std::string_view name;      // JSON string with its quotes
+    std::string_view args;      // raw JSON values joined by commas
+    std::string_view room;      // plain text; empty: left out
+    std::string_view position;  // cursor; empty: left out
+    std::string_view id;        // raw; empty: none
+    std::span<const std::string> attachments;  // as "attachments":["base64",…]
+};
+std::string event(const Event &event);
+
+// `error_json` is the inner object of codec/error.hpp.
+std::string error(std::string_view error_json, std::string_view raw_id = {});
+
+}  // namespace bridge::codec::native

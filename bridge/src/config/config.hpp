@@ -1,0 +1,78 @@
+// One schema for flags, PULSE_* environment variables and a file, in that order of strength. main calls load() before the loop
+// starts; every error names the key. Secrets are never flags: they come from the environment or a file.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+namespace bridge::config {
+
+using std::chrono::milliseconds;
+
+struct Endpoint {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 0;
+    std::string text() const { return host + ":" + std::to_string(port); }
+};
+
+struct Config {
+    Endpoint listen{"127.0.0.1", 8080};
+    Endpoint internal_listen{"127.0.0.1", 8081};
+    std::string database_url;
+    int pool_size = 4;
+
+    std::string jwt_secret;                     // HS256; empty: none
+    std::vector<std::string> jwt_public_keys;   // PEM texts, RS256 or ES256 by the key's type
+    std::string jwt_audience;                   // empty: not checked
+    std::string jwt_issuer;                     // empty: not checked
+    milliseconds jwt_leeway{0};
+    std::string internal_token;                 // empty: /internal/* refuses everybody
+    bool allow_anonymous = false;
+    std::vector<std::string> cors_origins;      // empty: same origin only; "*": any
+
+    milliseconds ping_interval{25'000};
+    milliseconds ping_timeout{20'000};
+    milliseconds connect_timeout{45'000};
+    milliseconds drain_timeout{10'000};
+    std::size_t max_payload = 1'000'000;        // bytes of one message
+    std::size_t max_connections = 100'000;
+    std::size_t max_queue_bytes = 1'048'576;    // waiting for one slow socket
+    std::size_t replay_buffer_bytes = 16'777'216;
+    std::size_t handler_queue = 100;            // inbound events waiting for one session
+    log::Level log_level = log::Level::info;
+};
+
+enum class Command { serve, check, version, token_mint, print_config };
+
+struct TokenRequest {
+    std::string user;
+    std::vector<std::pair<std::string, std::string>> claims;  // name, value: JSON when it is JSON, else a string
+    std::chrono::seconds expires{24 * 3600};
+};
+
+struct Invocation {
+    Command command = Command::serve;
+    Config config;
+    TokenRequest token;    // for token_mint
+    std::string help;      // not empty: print it to stdout and end with 0
+};
+
+// argv and the environment → what to do. Never throws and never exits. `environment` is environ, or a test's own.
+Result<Invocation> load(int argc, const char *const *argv, const char *const *environment);
+
+// The effective configuration as the config file would say it; secrets are `***`, a password in the database URL too.
+std::string print(const Config &config);
+
+// "25s" "20ms" "5m" "24h" "1d", or a bare number of seconds.
+Result<milliseconds> parse_duration(std::string_view text);
+std::string format_duration(milliseconds duration);
+Result<Endpoint> parse_endpoint(std::string_view text);  // host:port, [::1]:8080
+
+}  // namespace bridge::config

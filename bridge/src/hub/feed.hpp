@@ -1,0 +1,89 @@
+// The bridge's place in the stream of positions. Takes notifications and rows that were read, decides duplicate / next / gap as
+// docs/reference/notify.md says, and gives the hub every event exactly once and in order. No SQL: reading is the Source's.
+//
+//      stopped ──start(epoch, head)──▶ live ──gap · wake-up · needed reference──▶ reading ──range exhausted──▶ live
+//         ▲                              └──────other epoch──────┐                   │
+//         └──────────stop() (connection lost)────────────────────┴───────────────────┘
+//
+// While reading, notifications are kept up to a bound in bytes; beyond it they are dropped and their range is read instead.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "base/ids.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "hub/encoder.hpp"
+
+namespace bridge::hub {
+
+class Hub;
+
+class Feed {
+public:
+    class Source {
+    public:
+        virtual ~Source() = default;
+        // Call pulse.bridge_read(after, up_to, …) and give the rows to Feed::row(), then Feed::read_done(). At most one is asked
+        // for at a time, never while stopped.
+        virtual void read(Position after, Position up_to) = 0;
+        // The epoch is another one, or a notification was malformed: connect anew from pulse.bridge_hello(). The feed is stopped.
+        virtual void restart() = 0;
+    };
+
+    enum class State { stopped, live, reading };
+
+    Feed(Hub &hub, Source &source, Metrics &metrics, std::size_t max_waiting_bytes = 4 * 1024 * 1024);
+
+    // After hello and LISTEN. `position` is the database's last position. The first start ever begins there; a later one in the
+    // same epoch goes on from the own head and reads what is missing. In a new epoch (positions go on over epochs) likewise.
+    void start(std::string_view epoch, Position position);
+
+    // The connection is gone. Head and epoch stay; an unfinished read is forgotten (its late rows are ignored: see `read_id`).
+    void stop();
+
+    // The payload of a notification that came from the dispatcher's own pid.
+    void notification(std::string_view payload);
+
+    // A wake-up known by another way (a new dispatcher pid: hello said `position`): reads up to it if the head is behind.
+    void catch_up(Position position);
+
+    // Rows of the read asked for, in order. `more`: max_events rows came, so the range is not exhausted; read() is called again.
+    void row(const Event &event);
+    void read_done(bool more);
+
+    State state() const { return state_; }
+    Position head() const { return head_; }
+    const std::string &epoch() const { return epoch_; }
+    Cursor cursor() const { return {epoch_, head_}; }
+
+private:
+    struct Waiting {
+        Position first, last;
+        std::string payload;
+    };
+
+    void handle(std::string_view payload);
+    void read_to(Position up_to);
+    void drain_waiting();
+    void advance(Position to);
+    void fail(std::string_view why);
+
+    Hub &hub_;
+    Source &source_;
+    Metrics &metrics_;
+    const std::size_t max_waiting_bytes_;
+    State state_ = State::stopped;
+    bool started_once_ = false;
+    std::string epoch_;
+    Position head_;
+    Position reading_to_;    // end of the read under way
+    Position wanted_;        // highest position known to exist
+    std::deque<Waiting> waiting_;
+    std::size_t waiting_bytes_ = 0;
+};
+
+}  // namespace bridge::hub

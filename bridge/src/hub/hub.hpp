@@ -1,0 +1,112 @@
+// Who is here, in which rooms, and the way of an event to all of them. Owns connections' outboxes and sessions; knows no socket (Sink),
+// no wire format (Encoder) and no SQL. Everything runs on the loop thread; what is sent during a loop turn goes out in flush(),
+// which the loop calls at the end of each turn: frames for one socket leave in one write.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/claims.hpp"
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/metrics.hpp"
+#include "base/protocol.hpp"
+#include "base/result.hpp"
+#include "hub/encoder.hpp"
+#include "hub/frame.hpp"
+#include "hub/session.hpp"
+#include "hub/sink.hpp"
+
+namespace bridge::hub {
+
+struct HubOptions {
+    std::size_t max_queue_bytes = 1'048'576;     // waiting for one slow socket; more: Errc::slow_client
+    std::size_t replay_buffer_bytes = 16'777'216;
+    std::size_t max_rooms_per_session = 10'000;
+};
+
+struct SessionSpec {
+    Protocol protocol = Protocol::socketio;
+    std::string_view nsp = "/";
+    PublicId key;
+    PublicId socket_id;
+    ClaimsPtr claims;  // never null; anonymous clients have empty claims
+};
+
+enum class Join {
+    joined,     // at least one of the rooms is new
+    already,    // was in all of them
+    too_old,    // the replay ring does not reach back to `since`: nothing was changed; ask for a fresh decision
+    too_many,   // max_rooms_per_session: nothing was changed
+    gone,       // no such session
+};
+
+class Hub {
+public:
+    Hub(HubOptions options, Encoder &encoder, const Clock &clock, Metrics &metrics);
+    ~Hub();
+    Hub(const Hub &) = delete;
+    Hub &operator=(const Hub &) = delete;
+
+    // --- connections. `sink` must live until closed(). ---
+    ConnectionId open(Sink &sink);
+    // The socket is gone: its sessions end (on_session_end is called for each), queued bytes are dropped.
+    void closed(ConnectionId id);
+    // The socket takes bytes again.
+    void writable(ConnectionId id);
+    // End it after what was sent so far in this turn: Sink::close(why) is called in flush(). Later sends are dropped.
+    void close(ConnectionId id, Errc why);
+    std::size_t connections() const;
+
+    // --- sessions ---
+    SessionId add_session(ConnectionId connection, const SessionSpec &spec);  // nobody when the connection is gone
+    void remove_session(SessionId id);                                         // leaves its rooms; the connection stays
+    const Session *find(SessionId id) const;                                   // null when gone; valid until the next hub call
+    SessionId find_key(const PublicId &key) const;                             // by stable session id
+    Protocol protocol(SessionId id) const;
+    std::string_view nsp(SessionId id) const;
+    void set_claims(SessionId id, ClaimsPtr claims);                           // a refreshed token
+    std::size_t sessions() const;
+    void each_session(ConnectionId connection, const std::function<void(SessionId)> &f) const;
+    void each_connection(const std::function<void(ConnectionId)> &f) const;
+
+    // --- rooms. Joins take effect at `since`, the position of the snapshot in which they were allowed. ---
+    // Replays to the session, in order and once, the events of these rooms in (since, head] that it did not get through another
+    // room; events up to `since` that arrive later are not delivered through them.
+    Join join(SessionId id, std::span<const std::string_view> rooms, Position since);
+    Join join(SessionId id, std::string_view room, Position since) { return join(id, {&room, 1}, since); }
+    bool leave(SessionId id, std::string_view room);  // false: was not in it
+    bool in_room(SessionId id, std::string_view room) const;
+    std::size_t members(std::string_view room) const;
+    std::vector<std::string> rooms_of(SessionId id) const;
+    std::size_t rooms() const;
+
+    // --- sending; kept until flush(), in order. Dropped silently when the receiver is gone. ---
+    void send(ConnectionId id, FramePtr frame);
+    void send(SessionId id, FramePtr frame);
+    // Same frame to one session through the Encoder: effects `reply`. Position and id of `event` may be 0.
+    void send_event(SessionId id, const Event &event);
+    // Nothing is written inside another hub call: the loop (or a test) calls this once at the end of each turn.
+    void flush();
+
+    // --- the stream; called by Feed in order of positions ---
+    void set_epoch(std::string_view epoch);
+    void deliver(const Event &event);              // sessions of event.rooms, each once, minus headers.exceptSession
+    bool anybody_in(std::string_view rooms_json) const;  // any member of any of the rooms?
+    void advance(Position head);                   // everything up to `head` has been delivered
+    void forget_replay();                          // the stream was cut: the ring starts anew at the head
+    Position head() const;
+    Cursor cursor() const;
+
+    struct Stats { std::size_t connections, sessions, rooms, queued_bytes, replay_bytes; };
+    Stats stats() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace bridge::hub
