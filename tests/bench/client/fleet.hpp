@@ -1,0 +1,93 @@
+// Thousands of Socket.IO clients in one process: raw WebSocket, Engine.IO handshake, CONNECT with a token, room joins,
+// answers to pings, and counting of what arrives. Never parses JSON on the delivery path: it looks for `"seq":` and the
+// offset at the end. Used by the load client's commands; one thread, on the caller's Poller.
+#pragma once
+
+#include "client/poller.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+struct FleetOptions {
+    std::string host = "127.0.0.1";
+    int port = 0;
+    std::string path = "/socket.io/?EIO=4&transport=websocket";
+    std::string secret;              // empty: no token is sent
+    std::string user = "load{i}";    // {i} is the socket's number
+    std::string claims;              // more members of the claims object
+    std::vector<std::string> rooms;  // joined by room:join after CONNECT; {i} as above
+    std::string event = "bench";     // only this event counts as a delivery
+    bool check_positions = false;    // the offset argument at the end must grow on each socket
+};
+
+struct FleetCounts {
+    uint64_t deliveries = 0;
+    uint64_t bytes = 0;             // of delivered events' payload text
+    uint64_t other_events = 0;
+    uint64_t pings = 0;
+    uint64_t repeated = 0;          // seq not above the last one on that socket: a duplicate or out of order
+    uint64_t skipped = 0;           // seq numbers missing on a socket
+    uint64_t position_errors = 0;
+    uint64_t refused = 0;           // CONNECT or join refused
+    uint64_t lost = 0;              // connections that ended without being asked to
+    std::map<std::string, uint64_t> reasons; // why refused or lost
+};
+
+class Fleet {
+  public:
+    // seq is -1 when the event carries none.
+    using OnEvent = std::function<void(uint32_t socket, int64_t seq, std::string_view text)>;
+
+    Fleet(Poller &poller, FleetOptions options);
+    ~Fleet();
+
+    // Opens sockets until `target` exist; at most `concurrency` handshakes at a time. Drive the poller meanwhile.
+    void grow(size_t target);
+    // Starts waiting handshakes; call it once a turn while growing.
+    void pump();
+    size_t ready() const { return ready_; }
+    size_t target() const { return target_; }
+    // Ready sockets plus those that failed for good: growing ends when it reaches target().
+    size_t settled() const { return ready_ + failed_; }
+    void emit(uint32_t socket, std::string_view packet); // one Engine.IO text packet, as it is
+    void close_all(bool reset);
+
+    FleetCounts &counts() { return counts_; }
+    void reset_counts();
+    // Forgets the last seq of every socket, so that a new run may start anywhere.
+    void forget_sequence();
+    OnEvent on_event;
+
+  private:
+    enum class State : uint8_t { Connecting, Upgrading, Opening, Joining, Ready, Dead };
+    struct Socket;
+
+    void open(uint32_t number);
+    void on_socket(Socket &socket, uint32_t events);
+    void on_bytes(Socket &socket, std::string_view bytes);
+    void on_text(Socket &socket, std::string_view text);
+    void on_delivery(Socket &socket, std::string_view text);
+    void on_connected(Socket &socket);
+    void advance_join(Socket &socket);
+    void send_text(Socket &socket, std::string_view text);
+    void fail(Socket &socket, const std::string &reason);
+    std::string expand(const std::string &text, uint32_t number) const;
+
+    Poller &poller_;
+    FleetOptions options_;
+    std::string event_prefix_; // `42["bench",`
+    std::vector<std::unique_ptr<Socket>> sockets_;
+    size_t target_ = 0, ready_ = 0, failed_ = 0, opening_ = 0;
+    FleetCounts counts_;
+    std::vector<char> buffer_;
+    uint32_t mask_ = 0x5bd1e995;
+};
+
+} // namespace bench

@@ -1,0 +1,211 @@
+// load_client: up to ten thousand Socket.IO clients in one process, driven by lines on standard input, each answered by
+// one line of JSON. Never the limit: no JSON parsing, one recv a frame. The runner (tests/bench/run) and load tests start it.
+//
+//   connect N               open sockets until N exist      -> {"connected":…,"refused":…,"seconds":…,"reasons":{…}}
+//   fanout MESSAGES FLIGHT  a measured round (--publish)    -> see client/fanout.cpp
+//   record                  start noting arrival times      -> {}
+//   save FILE               stop, write "seq ns" lines      -> {"events":…}
+//   wait N SECONDS          until N deliveries are counted  -> counts
+//   counts                  what was counted so far         -> counts
+//   reset                   counts and sequences from zero  -> {}
+//   publish N               send N messages, not waiting    -> {}
+//   emit SOCKET PACKET      one raw Engine.IO packet        -> {}
+//   close [reset]           end all connections             -> {}
+//   quit
+#include "client/fanout.hpp"
+#include "client/fleet.hpp"
+#include "client/process.hpp"
+#include "client/trigger.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fcntl.h>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+namespace bench {
+namespace {
+
+using nlohmann::json;
+
+class Commands : public Ready {
+  public:
+    Commands(FleetOptions fleet, FanoutOptions fanout, const std::string &publish, const std::string &room)
+        : fanout_(std::move(fanout)), fleet_(poller_, fleet) {
+        if (!publish.empty())
+            trigger_ = make_trigger(publish, room, fleet.event, poller_);
+        fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
+        poller_.add(0, EPOLLIN, *this);
+    }
+
+    void serve() {
+        while (!quit_) {
+            poller_.turn(1000);
+            quit_ = ended_ && lines_.empty();
+            while (!quit_ && !lines_.empty()) {
+                const std::string line = std::move(lines_.front());
+                lines_.erase(lines_.begin());
+                std::cout << answer(line).dump() << std::endl;
+            }
+        }
+    }
+
+    void on_ready(uint32_t) override {
+        char bytes[4096];
+        const ssize_t got = ::read(0, bytes, sizeof bytes);
+        if (got == 0) {
+            ended_ = true;
+            poller_.remove(0);
+        }
+        for (ssize_t i = 0; i < got; ++i) {
+            if (bytes[i] != '\n')
+                partial_ += bytes[i];
+            else
+                lines_.push_back(std::exchange(partial_, {}));
+        }
+    }
+
+  private:
+    json answer(const std::string &line) {
+        std::istringstream words(line);
+        std::string command;
+        words >> command;
+        if (command == "connect")
+            return connect_to(number(words));
+        if (command == "fanout") {
+            fanout_.messages = number(words);
+            fanout_.in_flight = number(words);
+            if (!trigger_ || fanout_.messages == 0 || fanout_.in_flight == 0)
+                return {{"error", "fanout needs --publish and two numbers above 0"}};
+            return run_fanout(poller_, fleet_, *trigger_, fanout_, seq_);
+        }
+        if (command == "publish" && trigger_) {
+            for (size_t left = number(words); left > 0; --left)
+                trigger_->publish("{\"seq\":" + std::to_string(seq_++) + "}");
+            trigger_->flush();
+            return json::object();
+        }
+        if (command == "record") {
+            arrivals_.clear();
+            arrivals_.reserve(1 << 20);
+            fleet_.on_event = [this](uint32_t, int64_t seq, std::string_view) { arrivals_.emplace_back(seq, now_ns()); };
+            return json::object();
+        }
+        if (command == "save")
+            return save(words);
+        if (command == "wait") {
+            const uint64_t wanted = number(words);
+            const long long deadline = now_ns() + static_cast<long long>(number(words)) * 1'000'000'000;
+            while (fleet_.counts().deliveries < wanted && now_ns() < deadline)
+                poller_.turn(50);
+            return counts();
+        }
+        if (command == "counts")
+            return counts();
+        if (command == "reset") {
+            fleet_.reset_counts();
+            fleet_.forget_sequence();
+            return json::object();
+        }
+        if (command == "emit") {
+            const uint32_t socket = static_cast<uint32_t>(number(words));
+            std::string packet;
+            std::getline(words >> std::ws, packet);
+            if (socket >= fleet_.target())
+                return {{"error", "no such socket"}};
+            fleet_.emit(socket, packet);
+            return json::object();
+        }
+        if (command == "close") {
+            std::string how;
+            words >> how;
+            fleet_.close_all(how == "reset");
+            return json::object();
+        }
+        quit_ = command == "quit";
+        return quit_ ? json::object() : json{{"error", "unknown command: " + line}};
+    }
+
+    json connect_to(size_t target) {
+        const long long began = now_ns();
+        const long long deadline = began + 120'000'000'000;
+        fleet_.grow(target);
+        while (fleet_.settled() < fleet_.target() && now_ns() < deadline) {
+            poller_.turn(100);
+            fleet_.pump();
+        }
+        return {{"connected", fleet_.ready()},
+                {"refused", fleet_.counts().refused},
+                {"seconds", static_cast<double>(now_ns() - began) / 1e9},
+                {"reasons", fleet_.counts().reasons}};
+    }
+
+    json save(std::istringstream &words) {
+        std::string path;
+        words >> path;
+        fleet_.on_event = nullptr;
+        std::ofstream file(path);
+        for (const auto &[seq, at] : arrivals_)
+            file << seq << ' ' << at << '\n';
+        if (!file.flush())
+            return {{"error", "cannot write " + path}};
+        return {{"events", arrivals_.size()}};
+    }
+
+    json counts() {
+        const FleetCounts &c = fleet_.counts();
+        return {{"ready", fleet_.ready()},  {"deliveries", c.deliveries}, {"otherEvents", c.other_events},
+                {"pings", c.pings},         {"repeated", c.repeated},     {"skipped", c.skipped},
+                {"lost", c.lost},           {"refused", c.refused},       {"positionErrors", c.position_errors},
+                {"reasons", c.reasons}};
+    }
+
+    static size_t number(std::istringstream &words) {
+        size_t value = 0;
+        words >> value;
+        return value;
+    }
+
+    Poller poller_;
+    FanoutOptions fanout_;
+    Fleet fleet_;
+    std::unique_ptr<Trigger> trigger_;
+    int64_t seq_ = 1;
+    std::vector<std::pair<int64_t, long long>> arrivals_;
+    std::vector<std::string> lines_;
+    std::string partial_;
+    bool quit_ = false;
+    bool ended_ = false; // standard input: what was read is still answered
+};
+
+} // namespace
+} // namespace bench
+
+int main(int argc, char **argv) {
+    bench::FleetOptions fleet;
+    bench::FanoutOptions fanout;
+    std::string publish, room;
+    CLI::App app("Thousands of Socket.IO clients, driven by lines on standard input");
+    app.add_option("--host", fleet.host, "server address");
+    app.add_option("--port", fleet.port, "server port")->required();
+    app.add_option("--secret", fleet.secret, "HS256 secret of the tokens; none: no token is sent");
+    app.add_option("--user", fleet.user, "user id of a socket, {i} is its number");
+    app.add_option("--claims", fleet.claims, "more members of the claims object, as JSON text");
+    app.add_option("--join", fleet.rooms, "rooms that each socket joins, {i} is its number");
+    app.add_option("--event", fleet.event, "the event that counts as a delivery");
+    app.add_flag("--positions", fleet.check_positions, "check that the offset argument grows on every socket");
+    app.add_option("--publish", publish, "how fanout publishes: pg:<conninfo> or tcp:<port>");
+    app.add_option("--room", room, "the room that fanout publishes to");
+    app.add_option("--size", fanout.size, "bytes of a message's frame, about");
+    app.add_option("--server-pid", fanout.server, "processes whose CPU a round counts");
+    app.add_option("--behind-pid", fanout.behind, "processes whose CPU a round counts apart");
+    CLI11_PARSE(app, argc, argv);
+    bench::raise_file_limit();
+    try {
+        bench::Commands(fleet, fanout, publish, room).serve();
+    } catch (const std::exception &error) {
+        std::cerr << "load_client: " << error.what() << std::endl;
+        return 1;
+    }
+}

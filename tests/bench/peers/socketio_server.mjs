@@ -1,0 +1,33 @@
+// The stock Socket.IO server as the peer of the fan-out and memory measurements, with its best settings: WebSocket only,
+// no compression, no connection state recovery, no HTTP request kept per connection, one room.
+// Started by tests/bench/run: node socketio_server.mjs PORT CONTROL_PORT; each line on the control connection is an event's payload.
+import { createServer } from 'node:http';
+import { createServer as createControl } from 'node:net';
+import { createInterface } from 'node:readline';
+import { Server } from 'socket.io';
+
+const [port, controlPort] = process.argv.slice(2).map(Number);
+const http = createServer();
+const io = new Server(http, {
+  transports: ['websocket'],
+  perMessageDeflate: false,
+  httpCompression: false,
+  serveClient: false,
+  pingInterval: 300_000,
+  pingTimeout: 20_000,
+});
+
+// Lets the request of each handshake be collected (the memory advice of Socket.IO's own documentation).
+io.engine.on('connection', (raw) => { raw.request = null; });
+io.on('connection', (socket) => { socket.join('bench'); });
+
+createControl((connection) => {
+  connection.setNoDelay(true);
+  createInterface({ input: connection }).on('line', (line) => {
+    if (line === 'gc') globalThis.gc?.();
+    else io.to('bench').emit('bench', JSON.parse(line));
+  });
+  connection.on('error', () => {});
+}).listen(controlPort, '127.0.0.1', () => {
+  http.listen({ port, host: '127.0.0.1', backlog: 4096 }, () => console.log('ready'));
+});
