@@ -1,0 +1,101 @@
+// One pulse-bridge process on free ports: start, stop, kill, restart, its log as JSON, its health and metrics. Made by startPulse().
+// BRIDGE names the program (a path from the repository's root); `make asan e2e` runs the same tests with the sanitizer build.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { root } from './cluster.mjs'
+import { secret } from './token.mjs'
+import { until } from './wait.mjs'
+
+const program = join(root, process.env.BRIDGE ?? 'build/plain/bin/pulse-bridge')
+
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export class Bridge {
+  #process
+  #environment
+  #text = ''
+  #onExit = () => this.#process?.kill('SIGKILL')
+
+  // environment: PULSE_* settings over the defaults of tests.
+  static async start(databaseUrl, environment = {}) {
+    const bridge = new Bridge()
+    bridge.port = await freePort()
+    bridge.internalPort = await freePort()
+    bridge.#environment = {
+      PATH: process.env.PATH,
+      ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99',
+      UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+      PULSE_LISTEN: `127.0.0.1:${bridge.port}`,
+      PULSE_INTERNAL_LISTEN: `127.0.0.1:${bridge.internalPort}`,
+      PULSE_DATABASE_URL: databaseUrl,
+      PULSE_JWT_SECRET: secret,
+      PULSE_INTERNAL_TOKEN: 'internal-token-of-tests',
+      ...environment
+    }
+    process.on('exit', bridge.#onExit)
+    await bridge.restart()
+    return bridge
+  }
+
+  get url() { return `http://127.0.0.1:${this.port}` }
+  get internalUrl() { return `http://127.0.0.1:${this.internalPort}` }
+  get pid() { return this.#process?.pid }
+
+  // Everything written to stdout and stderr so far; entries: the JSON lines of it.
+  get text() { return this.#text }
+  get log() { return this.#text.split('\n').filter(line => line.startsWith('{')).map(line => JSON.parse(line)) }
+
+  // Starts it (again), on the same ports and with changes to its environment.
+  async restart(changes = {}) {
+    if (this.running) await this.stop()
+    Object.assign(this.#environment, changes)
+    this.#process = spawn(program, ['serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    const failed = once(this.#process, 'error').then(([error]) => { throw error })
+    failed.catch(() => {})
+    this.exited = once(this.#process, 'exit')
+    for (const stream of [this.#process.stdout, this.#process.stderr]) stream.on('data', chunk => { this.#text += chunk })
+    await Promise.race([failed, this.ready()])
+  }
+
+  get running() { return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null }
+
+  async ready() {
+    await until(async () => {
+      if (!this.running) return true
+      return (await fetch(`${this.internalUrl}/ready`)).status === 200
+    }, { what: 'the bridge being ready' }).catch(error => { throw new Error(`${error.message}\n${this.#text.slice(-4000)}`) })
+    if (!this.running) throw new Error(`the bridge ended:\n${this.#text.slice(-4000)}`)
+  }
+
+  // SIGTERM and the drain; fails when it does not end with 0, which is what a sanitizer's report or a crash looks like.
+  async stop() {
+    if (!this.running) return
+    this.#process.kill('SIGTERM')
+    const [code, signal] = await this.exited
+    if (code !== 0) throw new Error(`the bridge ended with ${signal ?? code}:\n${this.#text.slice(-8000)}`)
+  }
+
+  async kill(signal = 'SIGKILL') {
+    this.#process.kill(signal)
+    await this.exited
+  }
+
+  // The value of a metric, or undefined: metric('pulse_bridge_connections', {protocol: 'native'}).
+  async metric(name, labels = {}) {
+    const text = await (await fetch(`${this.internalUrl}/metrics`)).text()
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+    for (const line of text.split('\n')) {
+      const [, found, inBraces = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line) ?? []
+      if (found === name && wanted.every(label => inBraces.includes(label))) return Number(value)
+    }
+  }
+}

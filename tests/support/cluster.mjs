@@ -1,0 +1,114 @@
+// A throw-away PostgreSQL cluster with pulse in it, made by tools/cluster. It listens on a socket in a private folder only, so
+// ports never collide. Made by startPulse(); a test that needs no bridge may use it alone. Removes everything at stop().
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import pg from 'pg'
+
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const tool = join(root, 'tools', 'cluster')
+const run = promisify(execFile)
+
+// Extensions by the name a test gives; postgis comes with the pack that requires it.
+async function createExtensions(cluster, database, extensions) {
+  for (const name of extensions) await cluster.sql(`CREATE EXTENSION IF NOT EXISTS ${pg.escapeIdentifier(name)} CASCADE`, [], database)
+}
+
+export class Cluster {
+  #dir
+  #pools = new Map()
+  #onExit = () => { try { execFileSync(tool, ['drop', this.#dir], { stdio: 'ignore' }) } catch { /* tools/test sweeps again */ } }
+
+  // database: gets the extensions and a dispatcher. settings: lines of postgresql.conf.
+  static async create({ database = 'pulse', extensions = ['pulse'], settings = {} } = {}) {
+    const cluster = new Cluster()
+    cluster.database = database
+    cluster.#dir = mkdtempSync(join(process.env.PULSE_TEST_DIR ?? tmpdir(), 'cluster-'))
+    process.once('exit', cluster.#onExit)
+    const all = { fsync: 'off', full_page_writes: 'off', max_prepared_transactions: 20, 'pulse.databases': database, ...settings }
+    await run(tool, ['create', cluster.#dir, ...Object.entries(all).map(([name, value]) => `${name}=${value}`)])
+    await cluster.start()
+    await cluster.sql(`CREATE DATABASE ${pg.escapeIdentifier(database)}`, [], 'postgres')
+    await createExtensions(cluster, database, extensions)
+    await cluster.sql('CREATE ROLE bridge LOGIN IN ROLE pulse_bridge')
+    return cluster
+  }
+
+  async start() {
+    await run(tool, ['start', this.#dir])
+    const env = Object.fromEntries(readFileSync(join(this.#dir, 'cluster.env'), 'utf8').trim().split('\n').map(line => line.split('=')))
+    this.host = env.PGHOST
+    this.port = Number(env.PGPORT)
+  }
+
+  // mode: smart, fast, immediate (no checkpoint: crash recovery at the next start).
+  async stop(mode = 'fast') {
+    await this.#closePools()
+    await run(tool, ['stop', this.#dir, mode])
+  }
+
+  // The address stays the same.
+  async restart(mode = 'fast') {
+    await this.stop(mode)
+    await this.start()
+  }
+
+  async drop() {
+    await this.#closePools()
+    process.off('exit', this.#onExit)
+    await run(tool, ['drop', this.#dir])
+    rmSync(this.#dir, { recursive: true, force: true })
+  }
+
+  // libpq's and pg's connection string.
+  url({ user = 'postgres', database = this.database } = {}) {
+    return `postgresql://${encodeURIComponent(user)}@/${encodeURIComponent(database)}?host=${this.host}&port=${this.port}`
+  }
+
+  // Rows of one statement, as superuser, from a pool.
+  async sql(text, parameters = [], database = this.database) {
+    return (await this.#pool(database).query(text, parameters)).rows
+  }
+
+  // The first column of the first row.
+  async value(text, parameters = [], database = this.database) {
+    const [row] = await this.sql(text, parameters, database)
+    return row && Object.values(row)[0]
+  }
+
+  // A connection of one's own: for LISTEN, transactions, SET ROLE. The caller ends it.
+  async connect({ user = 'postgres', database = this.database } = {}) {
+    const client = new pg.Client({ host: this.host, port: this.port, user, database })
+    client.on('error', () => {})   // a test that stops the server expects its connections to break
+    await client.connect()
+    return client
+  }
+
+  // Environment of psql, pgbench and other libpq programs.
+  get environment() {
+    return { ...process.env, PGHOST: this.host, PGPORT: String(this.port), PGUSER: 'postgres', PGDATABASE: this.database }
+  }
+
+  get log() { return readFileSync(join(this.#dir, 'data', 'server.log'), 'utf8') }
+
+  get postmasterPid() { return Number(readFileSync(join(this.#dir, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]) }
+
+  #pool(database) {
+    let pool = this.#pools.get(database)
+    if (!pool) {
+      pool = new pg.Pool({ host: this.host, port: this.port, user: 'postgres', database, max: 4, idleTimeoutMillis: 1000 })
+      pool.on('error', () => {})
+      this.#pools.set(database, pool)
+    }
+    return pool
+  }
+
+  async #closePools() {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map(pool => pool.end()))
+  }
+}
