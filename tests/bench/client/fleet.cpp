@@ -196,7 +196,7 @@ void Fleet::on_text(Socket &socket, std::string_view text) {
     if (text.starts_with("0{")) {
         std::string packet = "40";
         if (!options_.secret.empty()) {
-            const std::string claims = claims_for(expand(options_.user, socket.number), options_.claims);
+            const std::string claims = claims_for(expand(options_.user, socket.number), expand(options_.claims, socket.number));
             packet += R"({"token":")" + sign_hs256(claims, options_.secret) + "\"}";
         }
         return send_text(socket, packet);

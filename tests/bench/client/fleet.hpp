@@ -21,7 +21,7 @@ struct FleetOptions {
     std::string path = "/socket.io/?EIO=4&transport=websocket";
     std::string secret;              // empty: no token is sent
     std::string user = "load{i}";    // {i} is the socket's number
-    std::string claims;              // more members of the claims object
+    std::string claims;              // more members of the claims object; {i} as above
     std::vector<std::string> rooms;  // joined by room:join after CONNECT; {i} as above
     std::string event = "bench";     // only this event counts as a delivery
     bool check_positions = false;    // the offset argument at the end must grow on each socket

@@ -1,0 +1,166 @@
+"""Processes of the bench: starting and stopping them by pid, free ports, what /proc says, and the load client's line
+protocol. Nothing here outlives the run: close() is called in reverse order of starting, on errors too."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BENCH = ROOT / 'tests' / 'bench'
+BUILD = Path(os.environ.get('PULSE_BENCH_BUILD', ROOT / 'build-bench'))
+
+
+class BenchError(Exception):
+    """Something that the reader must put right; printed as one sentence."""
+
+
+def note(text):
+    print(f'  {text}', file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def build():
+    """Compiles the bench's own programs and installs the peer's packages; seconds when nothing changed."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for command in (['cmake', '-S', str(BENCH), '-B', str(BUILD)], ['cmake', '--build', str(BUILD), '-j2']):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise BenchError(f'{" ".join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}')
+    peers = BENCH / 'peers'
+    stamp = peers / 'node_modules' / '.package-lock.json'
+    if not stamp.exists() or stamp.stat().st_mtime < (peers / 'package-lock.json').stat().st_mtime:
+        done = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'], cwd=peers, capture_output=True, text=True)
+        if done.returncode:
+            raise BenchError(f'npm ci in tests/bench/peers failed:\n{done.stderr[-2000:]}')
+        stamp.touch()
+
+
+def rss_kb(pid):
+    for line in Path(f'/proc/{pid}/status').read_text().splitlines():
+        if line.startswith('VmRSS:'):
+            return int(line.split()[1])
+    return 0
+
+
+def children(pid):
+    found = []
+    for entry in Path('/proc').iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / 'stat').read_text().rsplit(')', 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until(what, condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.05)
+    raise BenchError(f'waited {seconds} s for {what}')
+
+
+class Program:
+    """One process that prints `ready` when it is, and ends on SIGTERM."""
+
+    def __init__(self, command, ready='ready', env=None, log=None):
+        self.name = Path(command[0]).name
+        self.log = open(log, 'w') if log else None
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.log or subprocess.PIPE,
+                                        stderr=self.log, text=True, env=env)
+        if ready and self.process.stdout.readline().strip() != ready:
+            raise BenchError(f'{self.name} did not start')
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class LoadClient(Program):
+    """tests/bench/load_client; command() sends one line and returns the answer's object."""
+
+    def __init__(self, *arguments):
+        super().__init__([str(BUILD / 'load_client'), *map(str, arguments)], ready=None)
+
+    def command(self, line):
+        self.process.stdin.write(line + '\n')
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise BenchError(f'the load client ended at `{line}`')
+        answer = json.loads(answer)
+        if answer.get('error'):
+            raise BenchError(f'load client, `{line}`: {answer["error"]}')
+        return answer
+
+    def connect(self, sockets):
+        answer = self.command(f'connect {sockets}')
+        if answer['connected'] != sockets:
+            raise BenchError(f'{answer["connected"]} of {sockets} sockets connected: {answer["reasons"]}')
+        return answer['seconds']
+
+
+class Bridge(Program):
+    """pulse-bridge on free ports. Nothing is tuned but the ping interval, which the peers share."""
+
+    def __init__(self, cluster, database, log):
+        path = Path(os.environ.get('PULSE_BRIDGE', ROOT / 'build' / 'bin' / 'pulse-bridge'))
+        if not path.exists():
+            raise BenchError(f'{path} is missing: run `make build` first')
+        self.port, internal = free_port(), free_port()
+        self.secret = 'bench-secret-of-at-least-32-bytes!'
+        env = {k: v for k, v in os.environ.items() if not k.startswith('PULSE_')}
+        env |= {'PULSE_DATABASE_URL': cluster.conninfo(database, 'bench_bridge'), 'PULSE_JWT_SECRET': self.secret}
+        super().__init__([str(path), 'serve', '--listen', f'127.0.0.1:{self.port}', '--internal-listen',
+                          f'127.0.0.1:{internal}', '--ping-interval', '300s', '--log-level', 'warn'],
+                         ready=None, env=env, log=log)
+        wait_until(f'the bridge to be ready (its log: {log})', self._is_ready)
+
+    def _is_ready(self):
+        if self.process.poll() is not None:
+            raise BenchError('the bridge ended while starting, see its log')
+        try:
+            with urllib.request.urlopen(f'http://127.0.0.1:{self.port}/ready', timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+
+class Peer(Program):
+    """The floor server or the Socket.IO server: a public port and a control port."""
+
+    def __init__(self, kind):
+        self.port, self.control, self.secret = free_port(), free_port(), ''
+        ports = [str(self.port), str(self.control)]
+        if kind == 'floor':
+            super().__init__([str(BUILD / 'floor_server'), *ports])
+        else:
+            super().__init__(['node', '--expose-gc', str(BENCH / 'peers' / 'socketio_server.mjs'), *ports])
+
+    def collect_garbage(self):
+        with socket.create_connection(('127.0.0.1', self.control)) as control:
+            control.sendall(b'gc\n')

@@ -1,0 +1,9 @@
+-- What the bench registers: rooms come from the token's claim `rooms`, so that a socket is where the measurement wants it.
+CREATE EXTENSION pulse;
+GRANT pulse_bridge TO bench_bridge;
+CREATE SCHEMA IF NOT EXISTS bench;
+CREATE FUNCTION bench.connect(claims json) RETURNS json LANGUAGE sql
+    RETURN json_build_object('rooms', claims -> 'rooms');
+GRANT USAGE ON SCHEMA bench TO pulse_client;
+GRANT EXECUTE ON FUNCTION bench.connect TO pulse_client;
+SELECT pulse.namespace('/', 'bench.connect');
