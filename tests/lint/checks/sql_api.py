@@ -1,0 +1,27 @@
+"""api/ files run again at each update, so they hold re-runnable statements only; and no function trusts the caller's search_path."""
+import re
+
+from sql_text import statements
+
+NAME = "api/*.sql can be run again, and every function pins its search_path"
+ALLOWED = re.compile(r"(CREATE OR REPLACE|GRANT|REVOKE|COMMENT ON)\b", re.I)
+FUNCTION = re.compile(r"CREATE OR REPLACE (FUNCTION|PROCEDURE) ([\w.]+)", re.I)
+
+
+def check(tree):
+    for name in tree.files("sql/", suffixes=(".sql",)):
+        if "/api/" not in name:
+            continue
+        for line, statement in statements(tree.text(name)):
+            if not ALLOWED.match(statement):
+                yield f"{name}:{line}: only CREATE OR REPLACE, GRANT, REVOKE, COMMENT here: {statement[:60]}"
+            function = FUNCTION.match(statement)
+            if function and re.search(r"SECURITY DEFINER|LANGUAGE '?plpgsql", statement, re.I) \
+                    and not re.search(r"\bSET search_path\b", statement, re.I):
+                yield f"{name}:{line}: {function[2]} has no SET search_path"
+
+
+PLANTED = {
+    "sql/core/api/a.sql": "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END;\nCREATE TABLE t ();\n",
+    "sql/core/api/b.sql": "CREATE OR REPLACE FUNCTION pulse.f() RETURNS int LANGUAGE plpgsql AS $$BEGIN; END$$;\n",
+}
