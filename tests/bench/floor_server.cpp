@@ -29,7 +29,7 @@ struct Client : Ready {
 
     Server &server;
     int fd;
-    size_t slot = 0; // in Server::clients_
+    size_t slot = 0;   // in Server::clients_
     bool upgraded = false;
     bool joined = false;
     std::string input;
@@ -56,12 +56,14 @@ struct Listener : Ready {
 class Server {
   public:
     Server(int port, int control_port)
-        : control_(*this), public_listener_(*this, port, false), control_listener_(*this, control_port, true) {}
+        : control_(*this),
+          public_listener_(*this, port, false),
+          control_listener_(*this, control_port, true) {}
 
     void run() {
         for (;;) {
             poller.turn(-1);
-            gone_.clear(); // destroyed between turns: the poller may still name them inside one
+            gone_.clear();   // destroyed between turns: the poller may still name them inside one
         }
     }
 
@@ -73,8 +75,7 @@ class Server {
     }
 
     void accept_control(int fd) {
-        if (control_.fd >= 0)
-            drop_control();
+        if (control_.fd >= 0) drop_control();
         control_.fd = fd;
         poller.add(fd, EPOLLIN, control_);
     }
@@ -101,8 +102,7 @@ class Server {
     void broadcast(const std::string &payload) {
         const std::string frame = server_frame(Opcode::Text, "42[\"bench\"," + payload + "]");
         for (const auto &client : clients_)
-            if (client->joined)
-                send_all(client->fd, frame);
+            if (client->joined) send_all(client->fd, frame);
     }
 
     // A full socket buffer is waited for: the floor keeps no queue.
@@ -115,7 +115,7 @@ class Server {
                 pollfd wait{fd, POLLOUT, 0};
                 poll(&wait, 1, 1000);
             } else {
-                return; // the connection broke: its own event will drop it
+                return;   // the connection broke: its own event will drop it
             }
         }
     }
@@ -129,7 +129,9 @@ class Server {
 };
 
 Listener::Listener(Server &owner, int port, bool is_control)
-    : server(owner), control(is_control), fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    : server(owner),
+      control(is_control),
+      fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     const int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     sockaddr_in address{};
@@ -152,29 +154,26 @@ void Listener::on_ready(uint32_t) {
 void Control::on_ready(uint32_t) {
     char bytes[65536];
     const ssize_t got = ::recv(fd, bytes, sizeof bytes, 0);
-    if (got == 0 || (got < 0 && errno != EAGAIN))
-        return server.drop_control();
+    if (got == 0 || (got < 0 && errno != EAGAIN)) return server.drop_control();
     input.append(bytes, got > 0 ? static_cast<size_t>(got) : 0);
-    for (size_t end; (end = input.find('\n')) != std::string::npos; input.erase(0, end + 1))
-        server.broadcast(input.substr(0, end));
+    for (size_t end; (end = input.find('\n')) != std::string::npos; input.erase(0, end + 1)) server.broadcast(input.substr(0, end));
 }
 
 void Client::on_ready(uint32_t) {
     char bytes[4096];
     const ssize_t got = ::recv(fd, bytes, sizeof bytes, 0);
-    if (got == 0 || (got < 0 && errno != EAGAIN))
-        return server.drop(*this);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) return server.drop(*this);
     input.append(bytes, got > 0 ? static_cast<size_t>(got) : 0);
     if (!upgraded) {
         const size_t end = input.find("\r\n\r\n");
         const size_t key = input.find("Sec-WebSocket-Key: ");
-        if (end == std::string::npos || key == std::string::npos)
-            return;
+        if (end == std::string::npos || key == std::string::npos) return;
         const std::string accept = accept_for(input.substr(key + 19, input.find('\r', key) - key - 19));
         Server::send_all(fd, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                             "Sec-WebSocket-Accept: " + accept + "\r\n\r\n" +
-                             server_frame(Opcode::Text, R"(0{"sid":"floor","upgrades":[],"pingInterval":300000,)"
-                                                        R"("pingTimeout":20000,"maxPayload":1000000})"));
+                             "Sec-WebSocket-Accept: " +
+                                 accept + "\r\n\r\n" +
+                                 server_frame(Opcode::Text, R"(0{"sid":"floor","upgrades":[],"pingInterval":300000,)"
+                                                            R"("pingTimeout":20000,"maxPayload":1000000})"));
         upgraded = true;
         input.erase(0, end + 4);
     }
@@ -186,12 +185,11 @@ void Client::on_ready(uint32_t) {
         }
         input.erase(0, frame.size);
     }
-    if (input.empty())
-        input.shrink_to_fit();
+    if (input.empty()) input.shrink_to_fit();
 }
 
-} // namespace
-} // namespace bench
+}   // namespace
+}   // namespace bench
 
 int main(int argc, char **argv) {
     if (argc != 3) {

@@ -36,8 +36,7 @@ int main(int argc, char **argv) {
             }
         }
         char byte;
-        if (fds[1].revents && read(0, &byte, 1) <= 0)
-            break;
+        if (fds[1].revents && read(0, &byte, 1) <= 0) break;
     }
     std::cout << count << std::endl;
     PQfinish(pg);

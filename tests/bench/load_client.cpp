@@ -32,9 +32,9 @@ using nlohmann::json;
 class Commands : public Ready {
   public:
     Commands(FleetOptions fleet, FanoutOptions fanout, const std::string &publish, const std::string &room)
-        : fanout_(std::move(fanout)), fleet_(poller_, fleet) {
-        if (!publish.empty())
-            trigger_ = make_trigger(publish, room, fleet.event, poller_);
+        : fanout_(std::move(fanout)),
+          fleet_(poller_, fleet) {
+        if (!publish.empty()) trigger_ = make_trigger(publish, room, fleet.event, poller_);
         fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
         poller_.add(0, EPOLLIN, *this);
     }
@@ -71,8 +71,7 @@ class Commands : public Ready {
         std::istringstream words(line);
         std::string command;
         words >> command;
-        if (command == "connect")
-            return connect_to(number(words));
+        if (command == "connect") return connect_to(number(words));
         if (command == "fanout") {
             fanout_.messages = number(words);
             fanout_.in_flight = number(words);
@@ -81,8 +80,7 @@ class Commands : public Ready {
             return run_fanout(poller_, fleet_, *trigger_, fanout_, seq_);
         }
         if (command == "publish" && trigger_) {
-            for (size_t left = number(words); left > 0; --left)
-                trigger_->publish("{\"seq\":" + std::to_string(seq_++) + "}");
+            for (size_t left = number(words); left > 0; --left) trigger_->publish("{\"seq\":" + std::to_string(seq_++) + "}");
             trigger_->flush();
             return json::object();
         }
@@ -92,17 +90,14 @@ class Commands : public Ready {
             fleet_.on_event = [this](uint32_t, int64_t seq, std::string_view) { arrivals_.emplace_back(seq, now_ns()); };
             return json::object();
         }
-        if (command == "save")
-            return save(words);
+        if (command == "save") return save(words);
         if (command == "wait") {
             const uint64_t wanted = number(words);
             const long long deadline = now_ns() + static_cast<long long>(number(words)) * 1'000'000'000;
-            while (fleet_.counts().deliveries < wanted && now_ns() < deadline)
-                poller_.turn(50);
+            while (fleet_.counts().deliveries < wanted && now_ns() < deadline) poller_.turn(50);
             return counts();
         }
-        if (command == "counts")
-            return counts();
+        if (command == "counts") return counts();
         if (command == "reset") {
             fleet_.reset_counts();
             fleet_.forget_sequence();
@@ -112,8 +107,7 @@ class Commands : public Ready {
             const uint32_t socket = static_cast<uint32_t>(number(words));
             std::string packet;
             std::getline(words >> std::ws, packet);
-            if (socket >= fleet_.target())
-                return {{"error", "no such socket"}};
+            if (socket >= fleet_.target()) return {{"error", "no such socket"}};
             fleet_.emit(socket, packet);
             return json::object();
         }
@@ -146,18 +140,16 @@ class Commands : public Ready {
         words >> path;
         fleet_.on_event = nullptr;
         std::ofstream file(path);
-        for (const auto &[seq, at] : arrivals_)
-            file << seq << ' ' << at << '\n';
-        if (!file.flush())
-            return {{"error", "cannot write " + path}};
+        for (const auto &[seq, at] : arrivals_) file << seq << ' ' << at << '\n';
+        if (!file.flush()) return {{"error", "cannot write " + path}};
         return {{"events", arrivals_.size()}};
     }
 
     json counts() {
         const FleetCounts &c = fleet_.counts();
-        return {{"ready", fleet_.ready()},  {"deliveries", c.deliveries}, {"otherEvents", c.other_events},
-                {"pings", c.pings},         {"repeated", c.repeated},     {"skipped", c.skipped},
-                {"lost", c.lost},           {"refused", c.refused},       {"positionErrors", c.position_errors},
+        return {{"ready", fleet_.ready()}, {"deliveries", c.deliveries}, {"otherEvents", c.other_events},
+                {"pings", c.pings},        {"repeated", c.repeated},     {"skipped", c.skipped},
+                {"lost", c.lost},          {"refused", c.refused},       {"positionErrors", c.position_errors},
                 {"reasons", c.reasons}};
     }
 
@@ -176,11 +168,11 @@ class Commands : public Ready {
     std::vector<std::string> lines_;
     std::string partial_;
     bool quit_ = false;
-    bool ended_ = false; // standard input: what was read is still answered
+    bool ended_ = false;   // standard input: what was read is still answered
 };
 
-} // namespace
-} // namespace bench
+}   // namespace
+}   // namespace bench
 
 int main(int argc, char **argv) {
     bench::FleetOptions fleet;

@@ -32,8 +32,7 @@ struct Sample {
 
 void sleep_until(long long due) {
     const timespec at{due / 1'000'000'000, due % 1'000'000'000};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
-    }
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {}
 }
 
 PGconn *connect(const Options &options) {
@@ -73,7 +72,7 @@ void publish(const Options &options, PGconn *pg, int own, long long start, std::
     }
 }
 
-} // namespace
+}   // namespace
 
 int main(int argc, char **argv) {
     Options options;
@@ -89,8 +88,7 @@ int main(int argc, char **argv) {
     CLI11_PARSE(app, argc, argv);
 
     std::vector<PGconn *> connections;
-    for (int i = 0; i < options.connections; ++i)
-        connections.push_back(connect(options));
+    for (int i = 0; i < options.connections; ++i) connections.push_back(connect(options));
     std::vector<std::vector<Sample>> samples(connections.size());
     std::vector<std::thread> threads;
     const long long start = bench::now_ns() + 50'000'000;
@@ -98,13 +96,10 @@ int main(int argc, char **argv) {
         samples[i].reserve(static_cast<size_t>(options.rate * options.seconds));
         threads.emplace_back(publish, std::cref(options), connections[i], static_cast<int>(i), start, std::ref(samples[i]));
     }
-    for (auto &thread : threads)
-        thread.join();
+    for (auto &thread : threads) thread.join();
     std::ofstream file(options.out);
     for (const auto &part : samples)
-        for (const Sample &s : part)
-            file << s.seq << ' ' << s.due << ' ' << s.sent << ' ' << s.committed << '\n';
-    for (PGconn *pg : connections)
-        PQfinish(pg);
+        for (const Sample &s : part) file << s.seq << ' ' << s.due << ' ' << s.sent << ' ' << s.committed << '\n';
+    for (PGconn *pg : connections) PQfinish(pg);
     return file.flush() ? 0 : 1;
 }

@@ -10,13 +10,12 @@ namespace bench {
 namespace {
 
 double quantile(std::vector<double> values, double q) {
-    if (values.empty())
-        return 0;
+    if (values.empty()) return 0;
     std::sort(values.begin(), values.end());
     return values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))];
 }
 
-} // namespace
+}   // namespace
 
 nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const FanoutOptions &options, int64_t &seq) {
     const int64_t first = seq;
@@ -30,7 +29,7 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
     const auto publish = [&] {
         for (; sent < options.messages && sent - done < options.in_flight; ++sent) {
             std::string payload = "{\"seq\":" + std::to_string(first + static_cast<int64_t>(sent)) + ",\"pad\":\"";
-            const size_t around = payload.size() + 2 + 13; // 42["bench",…] and the frame header
+            const size_t around = payload.size() + 2 + 13;   // 42["bench",…] and the frame header
             payload.append(options.size > around ? options.size - around : 0, 'x');
             sent_at[sent] = now_ns();
             trigger.publish(payload + "\"}");
@@ -39,8 +38,7 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
     };
     fleet.on_event = [&](uint32_t, int64_t got, std::string_view) {
         const int64_t index = got - first;
-        if (index < 0 || index >= static_cast<int64_t>(sent))
-            return;
+        if (index < 0 || index >= static_cast<int64_t>(sent)) return;
         const size_t message = static_cast<size_t>(index);
         if (missing[message] > 0 && --missing[message] == 0) {
             ++done;
@@ -66,8 +64,7 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
     seq = first + static_cast<int64_t>(options.messages);
 
     size_t undelivered = 0;
-    for (const size_t left : missing)
-        undelivered += left;
+    for (const size_t left : missing) undelivered += left;
     const FleetCounts &counts = fleet.counts();
     return {{"sockets", receivers},
             {"messages", options.messages},
@@ -88,4 +85,4 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
             {"error", trigger.error()}};
 }
 
-} // namespace bench
+}   // namespace bench

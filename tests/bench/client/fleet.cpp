@@ -21,40 +21,33 @@ constexpr size_t kHandshakesAtATime = 128;
 // The number after `"seq":`, or -1.
 int64_t find_seq(std::string_view text) {
     const size_t at = text.find("\"seq\":");
-    if (at == std::string_view::npos)
-        return -1;
+    if (at == std::string_view::npos) return -1;
     int64_t value = 0;
     size_t i = at + 6;
-    if (i >= text.size() || text[i] < '0' || text[i] > '9')
-        return -1;
-    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i)
-        value = value * 10 + (text[i] - '0');
+    if (i >= text.size() || text[i] < '0' || text[i] > '9') return -1;
+    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i) value = value * 10 + (text[i] - '0');
     return value;
 }
 
 // The position of the cursor `"epoch:position"]` that ends an event, or -1.
 int64_t find_position(std::string_view text) {
-    if (!text.ends_with("\"]"))
-        return -1;
+    if (!text.ends_with("\"]")) return -1;
     const size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos || text.size() - colon > 24)
-        return -1;
+    if (colon == std::string_view::npos || text.size() - colon > 24) return -1;
     int64_t value = 0;
     for (size_t i = colon + 1; i < text.size() - 2; ++i) {
-        if (text[i] < '0' || text[i] > '9')
-            return -1;
+        if (text[i] < '0' || text[i] > '9') return -1;
         value = value * 10 + (text[i] - '0');
     }
     return value;
 }
 
-} // namespace
+}   // namespace
 
 struct Fleet::Socket : Ready {
     Socket(Fleet &owner, uint32_t index) : fleet(owner), number(index) {}
     ~Socket() override {
-        if (fd >= 0)
-            ::close(fd);
+        if (fd >= 0) ::close(fd);
     }
     void on_ready(uint32_t events) override { fleet.on_socket(*this, events); }
 
@@ -65,12 +58,15 @@ struct Fleet::Socket : Ready {
     uint16_t joined = 0;
     int64_t last_seq = -1;
     int64_t last_position = -1;
-    std::string rest; // an incomplete frame
+    std::string rest;   // an incomplete frame
     std::string fragments;
 };
 
 Fleet::Fleet(Poller &poller, FleetOptions options)
-    : poller_(poller), options_(std::move(options)), event_prefix_("42[\"" + options_.event + "\","), buffer_(1 << 17) {}
+    : poller_(poller),
+      options_(std::move(options)),
+      event_prefix_("42[\"" + options_.event + "\","),
+      buffer_(1 << 17) {}
 
 Fleet::~Fleet() { close_all(true); }
 
@@ -81,16 +77,14 @@ void Fleet::grow(size_t target) {
 }
 
 void Fleet::pump() {
-    while (sockets_.size() < target_ && opening_ < kHandshakesAtATime)
-        open(static_cast<uint32_t>(sockets_.size()));
+    while (sockets_.size() < target_ && opening_ < kHandshakesAtATime) open(static_cast<uint32_t>(sockets_.size()));
 }
 
 void Fleet::open(uint32_t number) {
     auto &socket = *sockets_.emplace_back(std::make_unique<Socket>(*this, number));
     ++opening_;
     socket.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (socket.fd < 0)
-        return fail(socket, "socket: " + std::string(std::strerror(errno)));
+    if (socket.fd < 0) return fail(socket, "socket: " + std::string(std::strerror(errno)));
     const int one = 1;
     setsockopt(socket.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     sockaddr_in address{};
@@ -103,34 +97,28 @@ void Fleet::open(uint32_t number) {
 }
 
 void Fleet::on_socket(Socket &socket, uint32_t events) {
-    if (socket.state == State::Dead)
-        return;
+    if (socket.state == State::Dead) return;
     if (socket.state == State::Connecting) {
         int error = 0;
         socklen_t length = sizeof error;
         getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &length);
-        if (error != 0)
-            return fail(socket, "connect: " + std::string(std::strerror(error)));
-        const std::string request = upgrade_request(options_.host + ":" + std::to_string(options_.port), options_.path,
-                                                    "", "AAAAAAAAAAAAAAAAAAAAAA==");
+        if (error != 0) return fail(socket, "connect: " + std::string(std::strerror(error)));
+        const std::string request =
+            upgrade_request(options_.host + ":" + std::to_string(options_.port), options_.path, "", "AAAAAAAAAAAAAAAAAAAAAA==");
         if (::send(socket.fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
             return fail(socket, "send: upgrade request");
         socket.state = State::Upgrading;
         return poller_.change(socket.fd, EPOLLIN, socket);
     }
-    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-        return;
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
     const ssize_t got = ::recv(socket.fd, buffer_.data(), buffer_.size(), 0);
     if (got < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            fail(socket, "recv: " + std::string(std::strerror(errno)));
+        if (errno != EAGAIN && errno != EINTR) fail(socket, "recv: " + std::string(std::strerror(errno)));
         return;
     }
-    if (got == 0)
-        return fail(socket, "closed by the server");
+    if (got == 0) return fail(socket, "closed by the server");
     std::string_view bytes(buffer_.data(), static_cast<size_t>(got));
-    if (socket.rest.empty())
-        return on_bytes(socket, bytes);
+    if (socket.rest.empty()) return on_bytes(socket, bytes);
     std::string joined = std::move(socket.rest);
     socket.rest.clear();
     joined += bytes;
@@ -144,16 +132,14 @@ void Fleet::on_bytes(Socket &socket, std::string_view bytes) {
             socket.rest = bytes;
             return;
         }
-        if (!bytes.starts_with("HTTP/1.1 101"))
-            return fail(socket, "upgrade: " + std::string(bytes.substr(0, bytes.find('\r'))));
+        if (!bytes.starts_with("HTTP/1.1 101")) return fail(socket, "upgrade: " + std::string(bytes.substr(0, bytes.find('\r'))));
         socket.state = State::Opening;
         bytes.remove_prefix(end + 4);
     }
     while (!bytes.empty() && socket.state != State::Dead) {
         Frame frame;
         const Parsed parsed = parse_server_frame(bytes, frame);
-        if (parsed == Parsed::Broken)
-            return fail(socket, "malformed frame");
+        if (parsed == Parsed::Broken) return fail(socket, "malformed frame");
         if (parsed == Parsed::NeedMore) {
             socket.rest = bytes;
             return;
@@ -166,8 +152,7 @@ void Fleet::on_bytes(Socket &socket, std::string_view bytes) {
                 on_text(socket, frame.payload);
             } else {
                 socket.fragments += frame.payload;
-                if (frame.final)
-                    on_text(socket, std::exchange(socket.fragments, {}));
+                if (frame.final) on_text(socket, std::exchange(socket.fragments, {}));
             }
             break;
         case Opcode::Ping: {
@@ -180,15 +165,13 @@ void Fleet::on_bytes(Socket &socket, std::string_view bytes) {
             const int code = frame.payload.size() >= 2 ? at(0) << 8 | at(1) : 1005;
             return fail(socket, "close " + std::to_string(code));
         }
-        default:
-            break; // binary attachments are not counted
+        default: break;   // binary attachments are not counted
         }
     }
 }
 
 void Fleet::on_text(Socket &socket, std::string_view text) {
-    if (text.starts_with(event_prefix_))
-        return on_delivery(socket, text);
+    if (text.starts_with(event_prefix_)) return on_delivery(socket, text);
     if (text == "2") {
         ++counts_.pings;
         return send_text(socket, "3");
@@ -201,38 +184,29 @@ void Fleet::on_text(Socket &socket, std::string_view text) {
         }
         return send_text(socket, packet);
     }
-    if (text.starts_with("40"))
-        return on_connected(socket);
-    if (text.starts_with("44"))
-        return fail(socket, "refused: " + std::string(text.substr(2, 200)));
+    if (text.starts_with("40")) return on_connected(socket);
+    if (text.starts_with("44")) return fail(socket, "refused: " + std::string(text.substr(2, 200)));
     if (text.starts_with("43")) {
-        if (text.find("\"error\"") != std::string_view::npos)
-            return fail(socket, "join refused: " + std::string(text.substr(2, 200)));
+        if (text.find("\"error\"") != std::string_view::npos) return fail(socket, "join refused: " + std::string(text.substr(2, 200)));
         return advance_join(socket);
     }
-    if (text.starts_with("41"))
-        return fail(socket, "disconnected by the server");
-    if (text.starts_with("42"))
-        ++counts_.other_events;
+    if (text.starts_with("41")) return fail(socket, "disconnected by the server");
+    if (text.starts_with("42")) ++counts_.other_events;
 }
 
 void Fleet::on_connected(Socket &socket) {
-    if (socket.state != State::Opening)
-        return;
+    if (socket.state != State::Opening) return;
     socket.state = State::Joining;
-    if (options_.rooms.empty())
-        return advance_join(socket);
+    if (options_.rooms.empty()) return advance_join(socket);
     send_text(socket, "420[\"room:join\",{\"room\":\"" + expand(options_.rooms[0], socket.number) + "\"}]");
 }
 
 // Called after CONNECT when no room is asked for, else once for each join's ack.
 void Fleet::advance_join(Socket &socket) {
-    if (socket.state != State::Joining)
-        return;
+    if (socket.state != State::Joining) return;
     if (!options_.rooms.empty() && ++socket.joined < options_.rooms.size()) {
         const std::string id = std::to_string(socket.joined);
-        return send_text(socket, "42" + id + "[\"room:join\",{\"room\":\"" +
-                                     expand(options_.rooms[socket.joined], socket.number) + "\"}]");
+        return send_text(socket, "42" + id + "[\"room:join\",{\"room\":\"" + expand(options_.rooms[socket.joined], socket.number) + "\"}]");
     }
     socket.state = State::Ready;
     ++ready_;
@@ -247,19 +221,16 @@ void Fleet::on_delivery(Socket &socket, std::string_view text) {
         if (seq <= socket.last_seq) {
             ++counts_.repeated;
         } else {
-            if (socket.last_seq >= 0)
-                counts_.skipped += static_cast<uint64_t>(seq - socket.last_seq - 1);
+            if (socket.last_seq >= 0) counts_.skipped += static_cast<uint64_t>(seq - socket.last_seq - 1);
             socket.last_seq = seq;
         }
     }
     if (options_.check_positions) {
         const int64_t position = find_position(text);
-        if (position <= socket.last_position)
-            ++counts_.position_errors;
+        if (position <= socket.last_position) ++counts_.position_errors;
         socket.last_position = position;
     }
-    if (on_event)
-        on_event(socket.number, seq, text);
+    if (on_event) on_event(socket.number, seq, text);
 }
 
 void Fleet::emit(uint32_t socket, std::string_view packet) { send_text(*sockets_.at(socket), packet); }
@@ -272,8 +243,7 @@ void Fleet::send_text(Socket &socket, std::string_view text) {
 
 // The connection ends here; the Socket object stays, because the poller may hold it in this turn.
 void Fleet::fail(Socket &socket, const std::string &reason) {
-    if (socket.state == State::Dead)
-        return;
+    if (socket.state == State::Dead) return;
     if (socket.state == State::Ready) {
         --ready_;
         ++counts_.lost;
@@ -292,8 +262,7 @@ void Fleet::fail(Socket &socket, const std::string &reason) {
 
 void Fleet::close_all(bool reset) {
     for (auto &socket : sockets_) {
-        if (socket->fd < 0)
-            continue;
+        if (socket->fd < 0) continue;
         if (reset) {
             const linger hard{1, 0};
             setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
@@ -310,15 +279,13 @@ void Fleet::close_all(bool reset) {
 void Fleet::reset_counts() { counts_ = {}; }
 
 void Fleet::forget_sequence() {
-    for (auto &socket : sockets_)
-        socket->last_seq = -1;
+    for (auto &socket : sockets_) socket->last_seq = -1;
 }
 
 std::string Fleet::expand(const std::string &text, uint32_t number) const {
     std::string out = text;
-    for (size_t at; (at = out.find("{i}")) != std::string::npos;)
-        out.replace(at, 3, std::to_string(number));
+    for (size_t at; (at = out.find("{i}")) != std::string::npos;) out.replace(at, 3, std::to_string(number));
     return out;
 }
 
-} // namespace bench
+}   // namespace bench

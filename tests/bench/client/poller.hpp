@@ -17,8 +17,7 @@ class Ready {
 class Poller {
   public:
     Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-        if (epoll_ < 0)
-            throw std::runtime_error("epoll_create1 failed");
+        if (epoll_ < 0) throw std::runtime_error("epoll_create1 failed");
     }
     ~Poller() { close(epoll_); }
     Poller(const Poller &) = delete;
@@ -41,12 +40,11 @@ class Poller {
         epoll_event event{};
         event.events = events;
         event.data.ptr = target;
-        if (epoll_ctl(epoll_, operation, fd, &event) != 0)
-            throw std::runtime_error("epoll_ctl failed");
+        if (epoll_ctl(epoll_, operation, fd, &event) != 0) throw std::runtime_error("epoll_ctl failed");
     }
 
     int epoll_;
     std::array<epoll_event, 1024> ready_{};
 };
 
-} // namespace bench
+}   // namespace bench

@@ -12,13 +12,11 @@ namespace bench {
 double cpu_seconds(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::string line;
-    if (!std::getline(file, line))
-        return 0;
+    if (!std::getline(file, line)) return 0;
     // The command name may hold spaces: fields are counted from its closing parenthesis. utime and stime are 14 and 15.
     std::istringstream fields(line.substr(line.rfind(')') + 2));
     std::string skipped;
-    for (int field = 3; field < 14; ++field)
-        fields >> skipped;
+    for (int field = 3; field < 14; ++field) fields >> skipped;
     double user = 0, system = 0;
     fields >> user >> system;
     return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
@@ -26,8 +24,7 @@ double cpu_seconds(pid_t pid) {
 
 double cpu_seconds(const std::vector<pid_t> &pids) {
     double sum = 0;
-    for (const pid_t pid : pids)
-        sum += cpu_seconds(pid);
+    for (const pid_t pid : pids) sum += cpu_seconds(pid);
     return sum;
 }
 
@@ -45,4 +42,4 @@ unsigned long raise_file_limit() {
     return limit.rlim_cur;
 }
 
-} // namespace bench
+}   // namespace bench

@@ -15,14 +15,15 @@ namespace {
 class PgTrigger : public Trigger, public Ready {
   public:
     PgTrigger(const std::string &conninfo, std::string room, std::string event, Poller &poller)
-        : poller_(poller), room_(std::move(room)), event_(std::move(event)), pg_(PQconnectdb(conninfo.c_str())) {
-        if (PQstatus(pg_) != CONNECTION_OK)
-            throw std::runtime_error(PQerrorMessage(pg_));
+        : poller_(poller),
+          room_(std::move(room)),
+          event_(std::move(event)),
+          pg_(PQconnectdb(conninfo.c_str())) {
+        if (PQstatus(pg_) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(pg_));
         PGresult *result = PQprepare(pg_, "publish", "SELECT pulse.publish($1::text, $2::text, $3::json)", 3, nullptr);
         const bool prepared = PQresultStatus(result) == PGRES_COMMAND_OK;
         PQclear(result);
-        if (!prepared || PQsetnonblocking(pg_, 1) != 0 || PQenterPipelineMode(pg_) != 1)
-            throw std::runtime_error(PQerrorMessage(pg_));
+        if (!prepared || PQsetnonblocking(pg_, 1) != 0 || PQenterPipelineMode(pg_) != 1) throw std::runtime_error(PQerrorMessage(pg_));
         poller_.add(PQsocket(pg_), EPOLLIN, *this);
     }
     ~PgTrigger() override {
@@ -36,8 +37,7 @@ class PgTrigger : public Trigger, public Ready {
             error_ = PQerrorMessage(pg_);
     }
     void flush() override {
-        if (PQflush(pg_) < 0)
-            error_ = PQerrorMessage(pg_);
+        if (PQflush(pg_) < 0) error_ = PQerrorMessage(pg_);
     }
     std::string error() const override { return error_; }
 
@@ -51,11 +51,9 @@ class PgTrigger : public Trigger, public Ready {
             PGresult *result = PQgetResult(pg_);
             if (!result) {
                 result = PQgetResult(pg_);
-                if (!result)
-                    return;
+                if (!result) return;
             }
-            if (PQresultStatus(result) == PGRES_FATAL_ERROR)
-                error_ = PQresultErrorMessage(result);
+            if (PQresultStatus(result) == PGRES_FATAL_ERROR) error_ = PQresultErrorMessage(result);
             PQclear(result);
         }
     }
@@ -93,15 +91,12 @@ class LineTrigger : public Trigger {
     std::string lines_, error_;
 };
 
-} // namespace
+}   // namespace
 
-std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event,
-                                      Poller &poller) {
-    if (where.starts_with("pg:"))
-        return std::make_unique<PgTrigger>(where.substr(3), room, event, poller);
-    if (where.starts_with("tcp:"))
-        return std::make_unique<LineTrigger>(std::stoi(where.substr(4)));
+std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event, Poller &poller) {
+    if (where.starts_with("pg:")) return std::make_unique<PgTrigger>(where.substr(3), room, event, poller);
+    if (where.starts_with("tcp:")) return std::make_unique<LineTrigger>(std::stoi(where.substr(4)));
     throw std::runtime_error("a trigger is pg:<conninfo> or tcp:<port>, not " + where);
 }
 
-} // namespace bench
+}   // namespace bench

@@ -21,7 +21,6 @@ class Trigger {
 };
 
 // "pg:<conninfo>" publishes `event` to `room`; "tcp:<port>" writes lines to 127.0.0.1:<port>.
-std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event,
-                                      Poller &poller);
+std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event, Poller &poller);
 
-} // namespace bench
+}   // namespace bench

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BENCH = ROOT / 'tests' / 'bench'
-BUILD = Path(os.environ.get('PULSE_BENCH_BUILD', ROOT / 'build-bench'))
+BUILD = Path(os.environ.get('PULSE_BENCH_BUILD', ROOT / 'build' / 'bench'))
 
 
 class BenchError(Exception):
