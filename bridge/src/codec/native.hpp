@@ -4,7 +4,7 @@
 //           {"type":"leave","room":"…","id":…?}                    {"type":"ping"}      {"type":"ack","id":…,"args":[…]}
 //   server  {"type":"connected","session":"…","position":"…"}      {"type":"event","event","args":[…],"room"?,"position"?,"id"?}
 //           {"type":"ack","id":…,"args":[…]}                       {"type":"pong"}
-//           {"type":"error","error":{code,message,hint?,event?,correlationId?,retryAfter?},"id"?}
+//           {"type":"error","code","message","hint"?,"event"?,"correlationId"?,"retryAfter"?,"id"?}
 // `id` is the client's own JSON number or string and comes back as it was. Unknown keys are ignored. Pure, bounded, fuzzed.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "codec/error_json.hpp"
 #include "codec/packet.hpp"
 
 namespace bridge::codec::native {
@@ -27,7 +28,7 @@ struct Limits {
     std::size_t max_depth = 64;
 };
 
-// Errors are answers, not ends: the transport sends error() and keeps the connection, except protocol_error (no JSON object).
+// protocol_error: not a JSON object, close. Everything else that is wrong is in Inbound::problem, with the id when there is one.
 Result<Inbound> decode(std::string_view message, const Limits &limits = {});
 
 // Complete WebSocket frames.
@@ -45,7 +46,6 @@ struct Event {
 };
 std::string event(const Event &event);
 
-// `error_json` is the inner object of codec/error.hpp.
-std::string error(std::string_view error_json, std::string_view raw_id = {});
+std::string error(const Error &error, const ErrorDetails &details, std::string_view raw_id = {});
 
 }  // namespace bridge::codec::native

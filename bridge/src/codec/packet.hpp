@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
+
 namespace bridge::codec {
 
 inline constexpr std::size_t kMaxAttachments = 10;
@@ -29,6 +31,9 @@ struct Inbound {
     std::string payload;            // connect: raw JSON
     std::string room;               // decoded
     std::vector<std::string> attachments;
+
+    // Well-formed, but not to be carried out: answer it with this error (and `id`); the connection goes on.
+    std::optional<Error> problem;
 };
 
 }  // namespace bridge::codec

@@ -18,10 +18,9 @@ bool reserved_event(std::string_view name);  // connect, connect_error, disconne
 
 struct Limits {
     std::size_t max_namespace = 255;
-    std::size_t max_event_name = 255;
     std::size_t max_id_digits = 16;
     std::size_t max_depth = 64;
-    std::size_t max_payload = 1'000'000;  // of one message; a packet with attachments may hold twice that in all
+    std::size_t max_payload = 1'000'000;  // of one message; a packet with all its attachments may have twice that
 };
 
 class Decoder {  // 8 bytes while nothing waits
@@ -32,6 +31,7 @@ public:
     Decoder &operator=(Decoder &&) noexcept;
 
     // The payload of one Engine.IO message. A value without packet means: attachments are still to come.
+    // Errc::protocol_error or payload_too_large.
     Result<std::optional<Inbound>> text(std::string_view payload, const Limits &limits = {});
     Result<std::optional<Inbound>> binary(std::string_view bytes, const Limits &limits = {});
     bool waiting() const { return pending_ != nullptr; }

@@ -27,10 +27,11 @@ public:
     class Source {
     public:
         virtual ~Source() = default;
-        // Call pulse.bridge_read(after, up_to, …) and give the rows to Feed::row(), then Feed::read_done(). At most one is asked
-        // for at a time, never while stopped.
+        // Call pulse.bridge_read(after, up_to, …) and give the rows to Feed::row(), then Feed::read_done(): later, never inside this
+        // call. One is asked for at a time. A read that fails: stop the feed and connect anew.
         virtual void read(Position after, Position up_to) = 0;
-        // The epoch is another one, or a notification was malformed: connect anew from pulse.bridge_hello(). The feed is stopped.
+        // The epoch is another one, or a notification was malformed: connect anew from pulse.bridge_hello(). The feed is stopped
+        // already. Called inside notification(), read_done() or start(): do it later.
         virtual void restart() = 0;
     };
 
@@ -42,10 +43,11 @@ public:
     // same epoch goes on from the own head and reads what is missing. In a new epoch (positions go on over epochs) likewise.
     void start(std::string_view epoch, Position position);
 
-    // The connection is gone. Head and epoch stay; an unfinished read is forgotten (its late rows are ignored: see `read_id`).
+    // The connection is gone. Head and epoch stay. From now on the Source gives no rows of an earlier read.
     void stop();
 
-    // The payload of a notification that came from the dispatcher's own pid.
+    // The payload of a notification that came from the dispatcher's own pid. Before start() they are kept as while reading: one
+    // may arrive between LISTEN and the answer that start() is called with.
     void notification(std::string_view payload);
 
     // A wake-up known by another way (a new dispatcher pid: hello said `position`): reads up to it if the head is behind.
@@ -61,16 +63,13 @@ public:
     Cursor cursor() const { return {epoch_, head_}; }
 
 private:
-    struct Waiting {
-        Position first, last;
-        std::string payload;
-    };
-
     void handle(std::string_view payload);
+    void wait_for(std::string_view payload, Position up_to);
     void read_to(Position up_to);
     void drain_waiting();
     void advance(Position to);
     void fail(std::string_view why);
+    void restart();
 
     Hub &hub_;
     Source &source_;
@@ -81,8 +80,8 @@ private:
     std::string epoch_;
     Position head_;
     Position reading_to_;    // end of the read under way
-    Position wanted_;        // highest position known to exist
-    std::deque<Waiting> waiting_;
+    Position wanted_;        // highest position known to exist that is not in waiting_
+    std::deque<std::string> waiting_;
     std::size_t waiting_bytes_ = 0;
 };
 

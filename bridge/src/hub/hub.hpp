@@ -39,7 +39,7 @@ struct SessionSpec {
 enum class Join {
     joined,     // at least one of the rooms is new
     already,    // was in all of them
-    too_old,    // the replay ring does not reach back to `since`: nothing was changed; ask for a fresh decision
+    too_old,    // the ring does not hold all events since then: nothing was changed; ask for a fresh decision
     too_many,   // max_rooms_per_session: nothing was changed
     gone,       // no such session
 };
@@ -53,11 +53,12 @@ public:
 
     // --- connections. `sink` must live until closed(). ---
     ConnectionId open(Sink &sink);
-    // The socket is gone: its sessions end (on_session_end is called for each), queued bytes are dropped.
+    // The socket is gone: its sessions end, queued bytes are dropped. Ask each_session() before it, to know who ended.
     void closed(ConnectionId id);
     // The socket takes bytes again.
     void writable(ConnectionId id);
-    // End it after what was sent so far in this turn: Sink::close(why) is called in flush(). Later sends are dropped.
+    // End it after what was sent so far in this turn: Sink::close(why) is called in flush(). Later sends are dropped. Its sessions
+    // stay, deaf, until closed().
     void close(ConnectionId id, Errc why);
     std::size_t connections() const;
 
@@ -65,7 +66,7 @@ public:
     SessionId add_session(ConnectionId connection, const SessionSpec &spec);  // nobody when the connection is gone
     void remove_session(SessionId id);                                         // leaves its rooms; the connection stays
     const Session *find(SessionId id) const;                                   // null when gone; valid until the next hub call
-    SessionId find_key(const PublicId &key) const;                             // by stable session id
+    SessionId find_key(const PublicId &key) const;                             // the newest with this stable session id
     Protocol protocol(SessionId id) const;
     std::string_view nsp(SessionId id) const;
     void set_claims(SessionId id, ClaimsPtr claims);                           // a refreshed token
@@ -75,7 +76,7 @@ public:
 
     // --- rooms. Joins take effect at `since`, the position of the snapshot in which they were allowed. ---
     // Replays to the session, in order and once, the events of these rooms in (since, head] that it did not get through another
-    // room; events up to `since` that arrive later are not delivered through them.
+    // room (send the Socket.IO `40` before, the ack after); events up to `since` that arrive later are not delivered through them.
     Join join(SessionId id, std::span<const std::string_view> rooms, Position since);
     Join join(SessionId id, std::string_view room, Position since) { return join(id, {&room, 1}, since); }
     bool leave(SessionId id, std::string_view room);  // false: was not in it
@@ -89,13 +90,16 @@ public:
     void send(SessionId id, FramePtr frame);
     // Same frame to one session through the Encoder: effects `reply`. Position and id of `event` may be 0.
     void send_event(SessionId id, const Event &event);
-    // Nothing is written inside another hub call: the loop (or a test) calls this once at the end of each turn.
+    // The loop (or a test) calls this once at the end of each turn. Inside other calls nothing is written, but for writable(), and
+    // for deliver() when a turn has grown to kMaxTurn sends.
     void flush();
+    static constexpr std::size_t kMaxTurn = 262'144;
 
     // --- the stream; called by Feed in order of positions ---
     void set_epoch(std::string_view epoch);
     void deliver(const Event &event);              // sessions of event.rooms, each once, minus headers.exceptSession
-    bool anybody_in(std::string_view rooms_json) const;  // any member of any of the rooms?
+    void pass_by(const Event &event);              // by reference, and anybody_in() said no: only remembered, for later joins
+    bool anybody_in(std::string_view rooms_json) const;
     void advance(Position head);                   // everything up to `head` has been delivered
     void forget_replay();                          // the stream was cut: the ring starts anew at the head
     Position head() const;

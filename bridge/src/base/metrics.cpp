@@ -1,0 +1,184 @@
+// Families are made once in State; label look-ups go through a small map here, since prometheus-cpp's Family::Add takes a lock and
+// compares whole label maps.
+#include "base/metrics.hpp"
+
+#include <cstdio>
+#include <ctime>
+#include <map>
+#include <set>
+#include <vector>
+
+#include <unistd.h>
+
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace bridge {
+
+namespace {
+
+using prometheus::Counter;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+const Histogram::BucketBoundaries kFanoutBuckets{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1};
+const Histogram::BucketBoundaries kHandlerBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+const Histogram::BucketBoundaries kDurationBuckets{1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600};
+
+// The counters of one family by their label values.
+template <class Metric>
+class Labelled {
+public:
+    Labelled(prometheus::Family<Metric> &family, std::vector<std::string> names)
+        : family_(family), names_(std::move(names)) {}
+
+    Metric &get(std::initializer_list<std::string_view> values) {
+        key_.clear();
+        for (std::string_view value : values) {
+            key_.append(value);
+            key_ += '\0';
+        }
+        if (const auto found = known_.find(key_); found != known_.end()) return *found->second;
+        prometheus::Labels labels;
+        std::size_t i = 0;
+        for (std::string_view value : values) labels.emplace(names_[i++], std::string(value));
+        Metric &made = family_.Add(labels);
+        known_.emplace(key_, &made);
+        return made;
+    }
+
+private:
+    prometheus::Family<Metric> &family_;
+    std::vector<std::string> names_;
+    std::map<std::string, Metric *, std::less<>> known_;
+    std::string key_;
+};
+
+}  // namespace
+
+struct Metrics::State {
+    prometheus::Registry registry;
+    std::set<std::string, std::less<>> events{"error", "ping", "pong", "heartbeat", "heartbeat:ack", "room:join", "room:leave"};
+    std::set<std::string, std::less<>> namespaces{"/"};
+
+    prometheus::Family<Counter> &counters(const char *name, const char *help) {
+        return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+    }
+    prometheus::Family<Gauge> &gauges(const char *name, const char *help) {
+        return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+    }
+    Histogram &histogram(const char *name, const char *help, const Histogram::BucketBoundaries &buckets) {
+        return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
+    }
+    Counter &counter(const char *name, const char *help) { return counters(name, help).Add({}); }
+    Gauge &gauge(const char *name, const char *help) { return gauges(name, help).Add({}); }
+
+    Labelled<Gauge> active{gauges("realtime_active_connections", "Clients connected to a namespace."), {"namespace"}};
+    Labelled<Counter> received{counters("realtime_messages_received_total", "Events from clients."), {"namespace", "event"}};
+    Labelled<Counter> sent{counters("realtime_messages_sent_total", "Events to clients, one for each receiver."),
+                           {"namespace", "event"}};
+    Labelled<Counter> authentication{counters("realtime_authentication_errors_total", "Tokens and connections refused."),
+                                     {"reason"}};
+    Labelled<Counter> opened{counters("realtime_connections_opened_total", "Clients that connected to a namespace."),
+                             {"namespace", "transport"}};
+    Labelled<Counter> closed{counters("realtime_connections_closed_total", "Clients that left a namespace."),
+                             {"namespace", "transport", "reason"}};
+    Labelled<Counter> failures{counters("realtime_delivery_failures_total", "Events that did not reach a client."), {"reason"}};
+    Histogram &fanout = histogram("realtime_fanout_latency_seconds", "Notification read until handed to the kernel.",
+                                  kFanoutBuckets);
+    Histogram &handler = histogram("pulse_bridge_handler_seconds", "A handler asked until its answer.", kHandlerBuckets);
+    Histogram &duration = histogram("realtime_connection_duration_seconds", "Life of a connection.", kDurationBuckets);
+    Gauge &sockets = gauge("pulse_bridge_sockets", "Open sockets.");
+    Gauge &sessions = gauge("pulse_bridge_sessions", "Sessions: one namespace on one connection.");
+    Gauge &rooms = gauge("pulse_bridge_rooms", "Rooms with somebody here.");
+    Gauge &head = gauge("pulse_bridge_head_position", "Last position handled.");
+    Gauge &queued = gauge("pulse_bridge_send_queue_bytes", "Bytes waiting for slow sockets.");
+    Gauge &replay = gauge("pulse_bridge_replay_bytes", "Bytes of recent events kept for joins.");
+    Gauge &database = gauge("pulse_bridge_database_up", "1 when the LISTEN connection is live.");
+    Counter &catch_ups = counter("pulse_bridge_catch_ups_total", "Ranges of positions read from the log.");
+    Counter &caught_up = counter("pulse_bridge_events_caught_up_total", "Events read from the log instead of a notification.");
+    Counter &foreign = counter("pulse_bridge_foreign_notifications_total", "Notifications dropped: not the dispatcher's.");
+    Counter &malformed = counter("pulse_bridge_malformed_notifications_total", "Notifications that could not be read.");
+    Counter &duplicates = counter("pulse_bridge_duplicate_notifications_total", "Notifications already handled.");
+    Counter &slow = counter("pulse_bridge_slow_consumers_total", "Clients disconnected because their queue was full.");
+    Counter &refusals = counter("pulse_bridge_handler_queue_refusals_total",
+                                "Inbound events refused because the session's queue was full.");
+    Counter &cpu = counter("process_cpu_seconds_total", "CPU time of the process.");
+    Gauge &resident = gauge("process_resident_memory_bytes", "Resident memory of the process.");
+    Gauge &virtual_memory = gauge("process_virtual_memory_bytes", "Virtual memory of the process.");
+
+    std::string_view event_label(std::string_view event) const { return events.contains(event) ? event : "other"; }
+    std::string_view namespace_label(std::string_view nsp) const { return namespaces.contains(nsp) ? nsp : "other"; }
+
+    void read_process() {
+        timespec used{};
+        if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0) {
+            const double seconds = static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
+            cpu.Increment(seconds - cpu.Value());
+        }
+        if (std::FILE *statm = std::fopen("/proc/self/statm", "re")) {
+            unsigned long size = 0, pages = 0;
+            if (std::fscanf(statm, "%lu %lu", &size, &pages) == 2) {
+                const double page = static_cast<double>(sysconf(_SC_PAGESIZE));
+                virtual_memory.Set(static_cast<double>(size) * page);
+                resident.Set(static_cast<double>(pages) * page);
+            }
+            std::fclose(statm);
+        }
+    }
+};
+
+Metrics::Metrics(std::string_view version, std::string_view commit) : state_(std::make_unique<State>()) {
+    state_->gauges("pulse_build_info", "Always 1; version and commit are labels.")
+        .Add({{"version", std::string(version)}, {"commit", std::string(commit)}})
+        .Set(1);
+}
+Metrics::~Metrics() = default;
+
+void Metrics::know_event(std::string_view event) {
+    if (state_->events.size() < kMaxNames && !state_->events.contains(event)) state_->events.emplace(event);
+}
+void Metrics::know_namespace(std::string_view nsp) {
+    if (state_->namespaces.size() < kMaxNames && !state_->namespaces.contains(nsp)) state_->namespaces.emplace(nsp);
+}
+
+Gauge &Metrics::active_connections(std::string_view nsp) { return state_->active.get({state_->namespace_label(nsp)}); }
+Counter &Metrics::messages_received(std::string_view nsp, std::string_view event) {
+    return state_->received.get({state_->namespace_label(nsp), state_->event_label(event)});
+}
+Counter &Metrics::messages_sent(std::string_view nsp, std::string_view event) {
+    return state_->sent.get({state_->namespace_label(nsp), state_->event_label(event)});
+}
+Counter &Metrics::authentication_errors(std::string_view reason) { return state_->authentication.get({reason}); }
+Counter &Metrics::connections_opened(std::string_view nsp, std::string_view transport) {
+    return state_->opened.get({state_->namespace_label(nsp), transport});
+}
+Counter &Metrics::connections_closed(std::string_view nsp, std::string_view transport, std::string_view reason) {
+    return state_->closed.get({state_->namespace_label(nsp), transport, reason});
+}
+Counter &Metrics::delivery_failures(std::string_view reason) { return state_->failures.get({reason}); }
+
+Histogram &Metrics::fanout_latency() { return state_->fanout; }
+Histogram &Metrics::handler_latency() { return state_->handler; }
+Histogram &Metrics::connection_duration() { return state_->duration; }
+Gauge &Metrics::sockets() { return state_->sockets; }
+Gauge &Metrics::sessions() { return state_->sessions; }
+Gauge &Metrics::rooms() { return state_->rooms; }
+Gauge &Metrics::head_position() { return state_->head; }
+Gauge &Metrics::send_queue_bytes() { return state_->queued; }
+Gauge &Metrics::replay_bytes() { return state_->replay; }
+Gauge &Metrics::database_up() { return state_->database; }
+Counter &Metrics::catch_ups() { return state_->catch_ups; }
+Counter &Metrics::events_caught_up() { return state_->caught_up; }
+Counter &Metrics::foreign_notifications() { return state_->foreign; }
+Counter &Metrics::malformed_notifications() { return state_->malformed; }
+Counter &Metrics::duplicate_notifications() { return state_->duplicates; }
+Counter &Metrics::slow_consumers() { return state_->slow; }
+Counter &Metrics::queue_refusals() { return state_->refusals; }
+
+std::string Metrics::render() {
+    state_->read_process();
+    return prometheus::TextSerializer{}.Serialize(state_->registry.Collect());
+}
+
+}  // namespace bridge

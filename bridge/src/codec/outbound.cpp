@@ -1,0 +1,36 @@
+// The only switch over protocols for outgoing messages.
+#include "codec/outbound.hpp"
+
+#include "codec/native.hpp"
+#include "codec/socketio.hpp"
+
+namespace bridge::codec {
+
+std::string event_frame(Protocol protocol, const OutEvent &event) {
+    if (protocol == Protocol::native) {
+        return native::event({event.name, event.args, event.room, event.position, event.id, event.attachments});
+    }
+    const bool offset = event.offset && event.id.empty();
+    return socketio::event({event.nsp, event.name, event.args, event.id, offset ? event.position : std::string_view(),
+                            event.attachments, protocol == Protocol::socketio_base64});
+}
+
+std::string ack_frame(Protocol protocol, std::string_view nsp, std::string_view id, std::string_view args,
+                      std::span<const std::string> attachments) {
+    if (protocol == Protocol::native) return native::ack(id, args);
+    return socketio::ack(nsp, id, args, attachments, protocol == Protocol::socketio_base64);
+}
+
+std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error,
+                        const ErrorDetails &details) {
+    if (protocol == Protocol::native) return native::error(error, details, id);
+    if (!id.empty()) return socketio::ack(nsp, id, "[" + wrapped_error_json(error, details) + "]");
+    const std::string args = error_json(error, details);
+    socketio::Event event;
+    event.nsp = nsp;
+    event.name = "\"error\"";
+    event.args = args;
+    return socketio::event(event);
+}
+
+}  // namespace bridge::codec

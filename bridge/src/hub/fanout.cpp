@@ -1,0 +1,280 @@
+// The way of an event to its receivers, and of bytes to sockets. The hot loop is fan_out(): for each receiver it reads 8 bytes of the
+// room, 16 of the session and writes 12 of the turn; the write itself is the only virtual call, in flush().
+#include <algorithm>
+
+#include "base/json.hpp"
+#include "hub/room_list.hpp"
+#include "hub/state.hpp"
+
+namespace bridge::hub {
+
+// ------------------------------------------------------------------------------------------------------------- deliver
+
+void Hub::deliver(const Event &event) {
+    State &s = *state_;
+    s.replay.remember(event, false);
+    s.targets.clear();
+    each_room(event.rooms, [&](std::string_view room) {
+        if (const auto index = s.rooms.find(room)) s.targets.push_back(*index);
+        return true;
+    });
+    if (s.targets.empty()) return;
+
+    if (s.turn_events++ == 0) s.turn_started = s.clock.now();
+    ++s.stamp;
+    if (const auto key = s.except(event.headers)) {
+        if (const SessionId except = find_key(*key)) s.hot[except.index].stamp = s.stamp;  // counts as reached already
+    }
+    const std::string cursor = s.cursor_text(event.position);
+    if (event.position <= s.latest_since) {
+        s.fan_out<true>(event, cursor);
+    } else {
+        s.fan_out<false>(event, cursor);
+    }
+    for (Encoding &encoding : s.encodings) {
+        if (encoding.receivers == 0) continue;
+        s.count_sent(encoding, event.name, encoding.receivers);
+        encoding.receivers = 0;
+    }
+    if (s.turn.size() >= kMaxTurn) s.write_out();
+}
+
+template <bool kCheckSince>
+void Hub::State::fan_out(const Event &event, std::string_view cursor) {
+    const std::uint64_t event_stamp = stamp;
+    for (const RoomIndex room : targets) {
+        const std::uint64_t room_stamp = ++stamp;  // frames that name the room are made anew for each
+        for (const Member &member : rooms.members(room)) {
+            SessionHot &session = hot[member.session];
+            if (session.stamp >= event_stamp) continue;
+            if constexpr (kCheckSince) {
+                if (event.position <= sessions[member.session].rooms[member.place].since) continue;
+            }
+            session.stamp = event_stamp;
+            Encoding &encoding = encodings[session.encoding];
+            const std::uint64_t wanted = encoding.names_room ? room_stamp : event_stamp;
+            if (encoding.frame_stamp != wanted) {
+                encoding.frame_stamp = wanted;
+                encoding.frame = turn.hold(encoder.encode(encoding.protocol, encoding.nsp, event, cursor, rooms.name(room)));
+            }
+            ++encoding.receivers;
+            turn.push(session.connection, encoding.frame);
+        }
+    }
+}
+
+void Hub::pass_by(const Event &event) { state_->replay.remember(event, true); }
+
+bool Hub::anybody_in(std::string_view rooms_json) const {
+    bool found = false;
+    const bool readable = each_room(rooms_json, [&](std::string_view room) {
+        found = state_->rooms.find(room).has_value();
+        return !found;
+    });
+    return found || !readable;
+}
+
+// The session that `publish(except_session => …)` names. Most headers have none: a search decides before anything is parsed.
+std::optional<PublicId> Hub::State::except(std::string_view headers) const {
+    if (headers.find("\"exceptSession\"") == std::string_view::npos) return std::nullopt;
+    const auto members = json::members(headers);
+    if (!members) return std::nullopt;
+    for (const json::Member &member : *members) {
+        if (member.key != "exceptSession") continue;
+        const auto text = json::unquote(member.value);
+        if (!text) return std::nullopt;
+        const auto id = PublicId::parse(*text);
+        return id ? std::optional(*id) : std::nullopt;
+    }
+    return std::nullopt;
+}
+
+void Hub::State::count_sent(Encoding &encoding, std::string_view name, std::uint64_t receivers) {
+    if (!encoding.sent || encoding.counted_event != name) {
+        const auto text = json::unquote(name);
+        const std::string_view event = text ? std::string_view(*text) : "other";
+        metrics.know_event(event);
+        encoding.sent = &metrics.messages_sent(encoding.nsp, event);
+        encoding.counted_event = name;
+    }
+    encoding.sent->Increment(static_cast<double>(receivers));
+}
+
+// ---------------------------------------------------------------------------------------------------------------- join
+
+Join Hub::join(SessionId id, std::span<const std::string_view> names, Position since) {
+    State &s = *state_;
+    Session *session = s.find(id);
+    if (!session) return Join::gone;
+
+    std::vector<std::string_view> fresh;
+    for (const std::string_view name : names) {
+        if (!in_room(id, name) && std::find(fresh.begin(), fresh.end(), name) == fresh.end()) fresh.push_back(name);
+    }
+    if (fresh.empty()) return Join::already;
+    if (session->rooms.size() + fresh.size() > s.options.max_rooms_per_session) return Join::too_many;
+
+    // What went by since the decision, for these rooms, unless another room brought it.
+    std::vector<std::pair<const Replay::Entry *, std::string_view>> missed;
+    if (since < s.head) {
+        if (!s.replay.covers(since)) return Join::too_old;
+        for (auto entry = s.replay.after(since); entry != s.replay.end(); ++entry) {
+            std::string_view through;
+            bool had = false;
+            each_room(entry->rooms(), [&](std::string_view room) {
+                const auto is_new = std::find(fresh.begin(), fresh.end(), room);
+                if (is_new != fresh.end()) {
+                    if (through.empty()) through = *is_new;
+                } else if (const auto index = s.rooms.find(room)) {
+                    const auto place = s.rooms.place_of(*index, id.index, *session);
+                    had = had || (place && session->rooms[*place].since < entry->position);
+                }
+                return !had;
+            });
+            if (had || through.empty()) continue;
+            if (entry->by_reference) return Join::too_old;
+            if (const auto except = s.except(entry->event().headers); except && *except == session->key) continue;
+            missed.emplace_back(&*entry, through);
+        }
+    }
+
+    Encoding &encoding = s.encodings[s.hot[id.index].encoding];
+    for (const auto &[entry, room] : missed) {
+        const Event event = entry->event();
+        send(id, s.encoder.encode(encoding.protocol, encoding.nsp, event, s.cursor_text(event.position), room));
+        s.count_sent(encoding, event.name, 1);
+    }
+    for (const std::string_view name : fresh) s.rooms.join(name, id.index, *session, since);
+    s.latest_since = std::max(s.latest_since, since);
+    s.metrics.rooms().Set(static_cast<double>(s.rooms.size()));
+    return Join::joined;
+}
+
+// ------------------------------------------------------------------------------------------------------------- sending
+
+void Hub::send(ConnectionId id, FramePtr frame) {
+    State &s = *state_;
+    const Connection *connection = s.find(id);
+    if (!connection || connection->closing) return;
+    s.turn.push(id.index, s.turn.hold(std::move(frame)));
+}
+
+void Hub::send(SessionId id, FramePtr frame) {
+    if (const Session *session = state_->find(id)) send(session->connection, std::move(frame));
+}
+
+void Hub::send_event(SessionId id, const Event &event) {
+    State &s = *state_;
+    const Session *session = s.find(id);
+    if (!session) return;
+    Encoding &encoding = s.encodings[s.hot[id.index].encoding];
+    send(session->connection, s.encoder.encode(encoding.protocol, encoding.nsp, event, s.cursor_text(s.head), {}));
+    s.count_sent(encoding, event.name, 1);
+}
+
+void Hub::flush() {
+    State &s = *state_;
+    if (!s.turn.empty()) s.write_out();
+    if (!s.closing.empty()) {
+        std::vector<ConnectionId> closing;
+        closing.swap(s.closing);
+        for (const ConnectionId id : closing) {
+            if (Connection *connection = s.find(id)) connection->sink->close(*connection->closing);
+        }
+    }
+    if (s.turn_events > 0) {
+        const double seconds = std::chrono::duration<double>(s.clock.now() - s.turn_started).count();
+        for (; s.turn_events > 0; --s.turn_events) s.metrics.fanout_latency().Observe(seconds);
+        s.metrics.replay_bytes().Set(static_cast<double>(s.replay.bytes()));
+    }
+}
+
+void Hub::State::write_out() {
+    joined_of.clear();
+    turn.drain([this](Turn::Lane lane, std::span<const Turn::FrameIndex> frames) {
+        if (lane != kDeafLane) write(lane, frames);
+    });
+    metrics.send_queue_bytes().Set(static_cast<double>(queued_bytes));
+}
+
+void Hub::State::write(std::uint32_t index, std::span<const Turn::FrameIndex> frames) {
+    Connection &connection = connections[index];
+    if (connection.dead) return;
+    if (connection.outbox) return enqueue(index, frames);
+
+    std::string_view bytes;
+    if (frames.size() == 1) {
+        bytes = turn.frame(frames[0])->bytes();
+    } else {
+        // Neighbours mostly get the same frames: join them once for all of them.
+        if (!std::equal(frames.begin(), frames.end(), joined_of.begin(), joined_of.end())) {
+            joined.clear();
+            for (const Turn::FrameIndex frame : frames) joined.append(turn.frame(frame)->bytes());
+            joined_of.assign(frames.begin(), frames.end());
+        }
+        bytes = joined;
+    }
+    switch (connection.sink->write(bytes)) {
+        case Sink::Write::taken: break;
+        case Sink::Write::choked:
+            connection.outbox = std::make_unique<Outbox>();
+            connection.sink->request_writable();
+            enqueue(index, frames);
+            break;
+        case Sink::Write::failed:
+            connection.dead = true;
+            metrics.delivery_failures("write_failed").Increment(static_cast<double>(frames.size()));
+            break;
+    }
+}
+
+void Hub::State::enqueue(std::uint32_t index, std::span<const Turn::FrameIndex> frames) {
+    Connection &connection = connections[index];
+    for (const Turn::FrameIndex frame : frames) {
+        connection.outbox->push(turn.frame(frame));
+        queued_bytes += turn.frame(frame)->size();
+    }
+    if (connection.outbox->bytes() <= options.max_queue_bytes || connection.closing) return;
+    // Too slow. The bytes stay until closed(), as others may still be walking over it; nothing more is taken.
+    metrics.slow_consumers().Increment();
+    metrics.delivery_failures("slow_client").Increment(static_cast<double>(frames.size()));
+    connection.closing = Errc::slow_client;
+    seal(index);
+    closing.push_back({index, connection.generation});
+}
+
+void Hub::State::drop_outbox(Connection &connection) {
+    if (!connection.outbox) return;
+    queued_bytes -= connection.outbox->bytes();
+    connection.outbox.reset();
+    metrics.send_queue_bytes().Set(static_cast<double>(queued_bytes));
+}
+
+void Hub::writable(ConnectionId id) {
+    State &s = *state_;
+    Connection *connection = s.find(id);
+    if (!connection || !connection->outbox || connection->dead) return;
+    Outbox &outbox = *connection->outbox;
+    s.joined_of.clear();  // `joined` is the scratch here too
+    const std::string_view bytes = outbox.batch(s.joined);
+    switch (connection->sink->write(bytes)) {
+        case Sink::Write::taken:
+            s.queued_bytes -= bytes.size();
+            outbox.pop();
+            if (outbox.empty()) {
+                s.drop_outbox(*connection);
+            } else {
+                connection->sink->request_writable();
+            }
+            s.metrics.send_queue_bytes().Set(static_cast<double>(s.queued_bytes));
+            break;
+        case Sink::Write::choked: connection->sink->request_writable(); break;
+        case Sink::Write::failed:
+            connection->dead = true;
+            s.metrics.delivery_failures("write_failed").Increment();
+            s.drop_outbox(*connection);
+            break;
+    }
+}
+
+}  // namespace bridge::hub

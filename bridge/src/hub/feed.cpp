@@ -1,0 +1,146 @@
+// See feed.hpp for the states. Everything that cannot be handled at once goes back to the front of `waiting_`, and a read closes the
+// gap before it: one path for holes, wake-ups, references and what came before start().
+#include "hub/feed.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "hub/hub.hpp"
+#include "hub/notification.hpp"
+
+namespace bridge::hub {
+
+Feed::Feed(Hub &hub, Source &source, Metrics &metrics, std::size_t max_waiting_bytes)
+    : hub_(hub), source_(source), metrics_(metrics), max_waiting_bytes_(max_waiting_bytes) {}
+
+void Feed::start(std::string_view epoch, Position position) {
+    if (epoch_ != epoch) {
+        epoch_ = epoch;
+        hub_.set_epoch(epoch);
+    }
+    if (!started_once_ || position < head_) {
+        if (started_once_) log::warn("positions went back: the log is another one", {{"head", head_.value}, {"position", position.value}});
+        started_once_ = true;
+        advance(position);
+        hub_.forget_replay();
+        wanted_ = position;
+    }
+    metrics_.database_up().Set(1);
+    wanted_ = std::max(wanted_, position);
+    drain_waiting();
+}
+
+void Feed::stop() {
+    state_ = State::stopped;
+    waiting_.clear();
+    waiting_bytes_ = 0;
+    wanted_ = head_;
+    metrics_.database_up().Set(0);
+}
+
+void Feed::notification(std::string_view payload) {
+    if (state_ == State::live) {
+        handle(payload);
+        return;
+    }
+    if (waiting_bytes_ + payload.size() <= max_waiting_bytes_) {
+        waiting_.emplace_back(payload);
+        waiting_bytes_ += payload.size();
+    } else if (const auto parsed = Notification::parse(payload)) {
+        wanted_ = std::max(wanted_, parsed->header().last);
+    }
+}
+
+void Feed::catch_up(Position position) {
+    wanted_ = std::max(wanted_, position);
+    if (state_ == State::live && wanted_ > head_) read_to(wanted_);
+}
+
+void Feed::handle(std::string_view payload) {
+    auto parsed = Notification::parse(payload);
+    if (!parsed) return fail(parsed.error().detail);
+    const NotificationHeader &header = parsed->header();
+    if (header.epoch != epoch_) return restart();
+    if (header.last <= head_) {
+        metrics_.duplicate_notifications().Increment();
+        return;
+    }
+    if (header.first.value > head_.value + 1) return wait_for(payload, Position{header.first.value - 1});
+    if (parsed->wake_up()) return read_to(header.last);
+
+    for (;;) {
+        const auto line = parsed->next();
+        if (!line) return fail(line.error().detail);
+        if (!*line) break;
+        const Event &event = (*line)->event;
+        if (event.position <= head_) continue;
+        if (!(*line)->by_reference) {
+            hub_.deliver(event);
+        } else if (!(*line)->unknown_rooms && !hub_.anybody_in(event.rooms)) {
+            hub_.pass_by(event);
+        } else {
+            return wait_for(payload, event.position);
+        }
+        advance(event.position);
+    }
+    advance(header.last);
+}
+
+void Feed::wait_for(std::string_view payload, Position up_to) {
+    waiting_.emplace_front(payload);
+    waiting_bytes_ += payload.size();
+    read_to(up_to);
+}
+
+void Feed::read_to(Position up_to) {
+    state_ = State::reading;
+    reading_to_ = up_to;
+    metrics_.catch_ups().Increment();
+    source_.read(head_, up_to);
+}
+
+void Feed::row(const Event &event) {
+    if (state_ != State::reading || event.position <= head_) return;
+    hub_.deliver(event);
+    advance(event.position);
+    metrics_.events_caught_up().Increment();
+}
+
+void Feed::read_done(bool more) {
+    if (state_ != State::reading) return;
+    if (more && head_ < reading_to_) {
+        source_.read(head_, reading_to_);
+        return;
+    }
+    advance(reading_to_);
+    drain_waiting();
+}
+
+void Feed::drain_waiting() {
+    state_ = State::live;
+    while (state_ == State::live && !waiting_.empty()) {
+        const std::string payload = std::move(waiting_.front());
+        waiting_.pop_front();
+        waiting_bytes_ -= payload.size();
+        handle(payload);
+    }
+    if (state_ == State::live && wanted_ > head_) read_to(wanted_);
+}
+
+void Feed::advance(Position to) {
+    head_ = to;
+    hub_.advance(to);
+}
+
+void Feed::fail(std::string_view why) {
+    metrics_.malformed_notifications().Increment();
+    log::error("malformed notification: reading from the log instead", {{"why", why}, {"head", head_.value}});
+    restart();
+}
+
+void Feed::restart() {
+    stop();
+    source_.restart();
+}
+
+}  // namespace bridge::hub

@@ -1,0 +1,240 @@
+// Who is here: connections, sessions, rooms. Slabs with generations, so that a late callback's id is recognised as stale.
+#include "hub/hub.hpp"
+
+#include <algorithm>
+
+#include "hub/state.hpp"
+
+namespace bridge::hub {
+
+Hub::Hub(HubOptions options, Encoder &encoder, const Clock &clock, Metrics &metrics)
+    : state_(std::make_unique<State>(options, encoder, clock, metrics)) {}
+Hub::~Hub() = default;
+
+// ---------------------------------------------------------------------------------------------------------- connections
+
+ConnectionId Hub::open(Sink &sink) {
+    State &s = *state_;
+    std::uint32_t index;
+    if (s.free_connections.empty()) {
+        index = static_cast<std::uint32_t>(s.connections.size());
+        s.connections.emplace_back();
+        s.turn.grow(s.connections.size());
+    } else {
+        index = s.free_connections.back();
+        s.free_connections.pop_back();
+    }
+    Connection &connection = s.connections[index];
+    connection.sink = &sink;
+    ++connection.generation;
+    s.metrics.sockets().Set(static_cast<double>(++s.connection_count));
+    return {index, connection.generation};
+}
+
+void Hub::closed(ConnectionId id) {
+    State &s = *state_;
+    Connection *connection = s.find(id);
+    if (!connection) return;
+    while (connection->first_session != kNone) {
+        const std::uint32_t session = connection->first_session;
+        remove_session({session, s.sessions[session].generation});
+    }
+    s.turn.drop(id.index);
+    s.drop_outbox(*connection);
+    const std::uint32_t generation = connection->generation + 1;
+    *connection = Connection{};
+    connection->generation = generation;
+    s.free_connections.push_back(id.index);
+    s.metrics.sockets().Set(static_cast<double>(--s.connection_count));
+}
+
+void Hub::close(ConnectionId id, Errc why) {
+    State &s = *state_;
+    Connection *connection = s.find(id);
+    if (!connection || connection->closing) return;
+    connection->closing = why;
+    s.seal(id.index);
+    s.closing.push_back(id);
+}
+
+// From now on what is delivered to its sessions goes nowhere, without a test in the fan-out.
+void Hub::State::seal(std::uint32_t connection) {
+    for (std::uint32_t session = connections[connection].first_session; session != kNone;
+         session = sessions[session].next_on_connection) {
+        hot[session].connection = kDeafLane;
+    }
+}
+
+std::size_t Hub::connections() const { return state_->connection_count; }
+
+void Hub::each_connection(const std::function<void(ConnectionId)> &f) const {
+    for (std::uint32_t index = 1; index < state_->connections.size(); ++index) {
+        if (const std::uint32_t generation = state_->connections[index].generation; generation % 2 == 1) f({index, generation});
+    }
+}
+
+void Hub::each_session(ConnectionId id, const std::function<void(SessionId)> &f) const {
+    const Connection *connection = state_->find(id);
+    if (!connection) return;
+    std::vector<SessionId> found;  // f may remove them
+    for (std::uint32_t session = connection->first_session; session != kNone;
+         session = state_->sessions[session].next_on_connection) {
+        found.push_back({session, state_->sessions[session].generation});
+    }
+    for (const SessionId session : found) f(session);
+}
+
+// ------------------------------------------------------------------------------------------------------------- sessions
+
+SessionId Hub::add_session(ConnectionId id, const SessionSpec &spec) {
+    State &s = *state_;
+    Connection *connection = s.find(id);
+    if (!connection || connection->closing) return {};
+    std::uint32_t index;
+    if (s.free_sessions.empty()) {
+        index = static_cast<std::uint32_t>(s.sessions.size());
+        s.sessions.emplace_back();
+        s.hot.emplace_back();
+    } else {
+        index = s.free_sessions.back();
+        s.free_sessions.pop_back();
+    }
+    Session &session = s.sessions[index];
+    session.connection = id;
+    session.key = spec.key;
+    session.socket_id = spec.socket_id;
+    session.claims = spec.claims;
+    ++session.generation;
+    session.next_on_connection = connection->first_session;
+    connection->first_session = index;
+    s.hot[index] = {0, id.index, s.encoding(spec.protocol, spec.nsp)};
+    ++s.encodings[s.hot[index].encoding].references;
+    s.by_key.insert_or_assign(spec.key, index);
+    s.metrics.active_connections(spec.nsp).Increment();
+    s.metrics.sessions().Set(static_cast<double>(++s.session_count));
+    return {index, session.generation};
+}
+
+void Hub::remove_session(SessionId id) {
+    State &s = *state_;
+    Session *session = s.find(id);
+    if (!session) return;
+    s.leave_all(id.index);
+    Connection &connection = s.connections[session->connection.index];
+    std::uint32_t *link = &connection.first_session;
+    while (*link != id.index) link = &s.sessions[*link].next_on_connection;
+    *link = session->next_on_connection;
+    if (const auto found = s.by_key.find(session->key); found != s.by_key.end() && found->second == id.index) s.by_key.erase(found);
+
+    Encoding &encoding = s.encodings[s.hot[id.index].encoding];
+    --encoding.references;
+    s.metrics.active_connections(encoding.nsp).Decrement();
+    const std::uint32_t generation = session->generation + 1;
+    *session = Session{};
+    session->generation = generation;
+    s.free_sessions.push_back(id.index);
+    s.metrics.sessions().Set(static_cast<double>(--s.session_count));
+}
+
+// Namespaces are few: only those that SQL has accepted get a session. A row nobody uses is taken over, so even a flood of
+// namespaces over time stays bounded by the sessions alive.
+EncodingId Hub::State::encoding(Protocol protocol, std::string_view nsp) {
+    std::optional<std::size_t> unused;
+    for (std::size_t i = 0; i < encodings.size(); ++i) {
+        if (encodings[i].protocol == protocol && encodings[i].nsp == nsp) return static_cast<EncodingId>(i);
+        if (encodings[i].references == 0) unused = i;
+    }
+    if (!unused) {
+        unused = encodings.size();
+        encodings.emplace_back();
+    }
+    Encoding &made = encodings[*unused];
+    made = Encoding{};
+    made.protocol = protocol;
+    made.nsp = nsp;
+    made.names_room = encoder.names_room(protocol);
+    return static_cast<EncodingId>(*unused);
+}
+
+const Session *Hub::find(SessionId id) const { return state_->find(id); }
+
+SessionId Hub::find_key(const PublicId &key) const {
+    const auto found = state_->by_key.find(key);
+    if (found == state_->by_key.end()) return {};
+    return {found->second, state_->sessions[found->second].generation};
+}
+
+Protocol Hub::protocol(SessionId id) const {
+    return state_->find(id) ? state_->encodings[state_->hot[id.index].encoding].protocol : Protocol::socketio;
+}
+
+std::string_view Hub::nsp(SessionId id) const {
+    return state_->find(id) ? std::string_view(state_->encodings[state_->hot[id.index].encoding].nsp) : std::string_view();
+}
+
+void Hub::set_claims(SessionId id, ClaimsPtr claims) {
+    if (Session *session = state_->find(id)) session->claims = std::move(claims);
+}
+
+std::size_t Hub::sessions() const { return state_->session_count; }
+
+// ---------------------------------------------------------------------------------------------------------------- rooms
+
+bool Hub::leave(SessionId id, std::string_view room) {
+    State &s = *state_;
+    Session *session = s.find(id);
+    if (!session) return false;
+    const auto index = s.rooms.find(room);
+    if (!index) return false;
+    const auto place = s.rooms.place_of(*index, id.index, *session);
+    if (!place) return false;
+    s.rooms.leave(*place, *session, s.sessions);
+    s.metrics.rooms().Set(static_cast<double>(s.rooms.size()));
+    return true;
+}
+
+void Hub::State::leave_all(std::uint32_t index) {
+    Session &session = sessions[index];
+    while (!session.rooms.empty()) rooms.leave(static_cast<std::uint32_t>(session.rooms.size() - 1), session, sessions);
+    metrics.rooms().Set(static_cast<double>(rooms.size()));
+}
+
+bool Hub::in_room(SessionId id, std::string_view room) const {
+    const Session *session = state_->find(id);
+    const auto index = state_->rooms.find(room);
+    return session && index && state_->rooms.place_of(*index, id.index, *session);
+}
+
+std::size_t Hub::members(std::string_view room) const {
+    const auto index = state_->rooms.find(room);
+    return index ? state_->rooms.members(*index).size() : 0;
+}
+
+std::vector<std::string> Hub::rooms_of(SessionId id) const {
+    std::vector<std::string> names;
+    if (const Session *session = state_->find(id)) {
+        for (const Membership &membership : session->rooms) names.emplace_back(state_->rooms.name(membership.room));
+    }
+    return names;
+}
+
+std::size_t Hub::rooms() const { return state_->rooms.size(); }
+
+// --------------------------------------------------------------------------------------------------------- the stream
+
+void Hub::set_epoch(std::string_view epoch) { state_->epoch = epoch; }
+
+void Hub::advance(Position head) {
+    state_->head = head;
+    state_->metrics.head_position().Set(static_cast<double>(head.value));
+}
+
+void Hub::forget_replay() { state_->replay.clear(state_->head); }
+Position Hub::head() const { return state_->head; }
+Cursor Hub::cursor() const { return {state_->epoch, state_->head}; }
+
+Hub::Stats Hub::stats() const {
+    return {connections(), sessions(), rooms(), state_->queued_bytes, state_->replay.bytes()};
+}
+
+}  // namespace bridge::hub

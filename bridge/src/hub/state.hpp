@@ -1,0 +1,105 @@
+// The hub's inside, shared by hub.cpp (who is here) and fanout.cpp (the way of an event). Not for others.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/hub.hpp"
+#include "hub/outbox.hpp"
+#include "hub/replay.hpp"
+#include "hub/rooms.hpp"
+#include "hub/turn.hpp"
+
+namespace bridge::hub {
+
+inline constexpr std::uint32_t kNone = UINT32_MAX;
+inline constexpr std::uint32_t kDeafLane = 0;  // connection 0 is nobody: what is pushed there is never written
+
+struct Connection {
+    Sink *sink = nullptr;
+    std::unique_ptr<Outbox> outbox;   // exists only while something waits
+    std::uint32_t generation = 0;     // odd: in use
+    std::uint32_t first_session = kNone;
+    std::optional<Errc> closing;      // sealed: takes nothing more
+    bool dead = false;                // a write failed: closed() will come
+};
+
+// An interned (protocol, namespace), with the frame of the event under way.
+struct Encoding {
+    Protocol protocol;
+    std::string nsp;
+    bool names_room;
+    std::uint32_t references = 0;      // sessions that use it
+    std::uint64_t frame_stamp = 0;     // the delivery (or the room of it) that `frame` is for
+    Turn::FrameIndex frame = 0;
+    std::uint64_t receivers = 0;       // of the event under way
+    std::string counted_event;         // name literal that `sent` counts
+    prometheus::Counter *sent = nullptr;
+};
+
+struct Hub::State {
+    State(HubOptions o, Encoder &e, const Clock &c, Metrics &m)
+        : options(o), encoder(e), clock(c), metrics(m), replay(o.replay_buffer_bytes) {
+        connections.emplace_back();  // kDeafLane
+        turn.grow(1);
+    }
+
+    const HubOptions options;
+    Encoder &encoder;
+    const Clock &clock;
+    Metrics &metrics;
+
+    std::vector<Connection> connections;
+    std::vector<std::uint32_t> free_connections;
+    std::size_t connection_count = 0;
+
+    std::vector<Session> sessions;
+    std::vector<SessionHot> hot;  // same index
+    std::vector<std::uint32_t> free_sessions;
+    std::size_t session_count = 0;
+    std::unordered_map<PublicId, std::uint32_t> by_key;
+    std::vector<Encoding> encodings;
+
+    Rooms rooms;
+    Replay replay;
+    std::string epoch;
+    Position head;
+    Position latest_since;  // no membership has a `since` above it: beyond, a delivery need not look at them
+
+    Turn turn;
+    std::uint64_t stamp = 0;
+    std::size_t queued_bytes = 0;
+    std::vector<ConnectionId> closing;
+    std::size_t turn_events = 0;
+    Clock::Instant turn_started{};
+    std::string joined;                          // scratch: several frames of one receiver
+    std::vector<Turn::FrameIndex> joined_of;     // which frames those are
+    std::vector<RoomIndex> targets;              // scratch
+
+    Connection *find(ConnectionId id) {
+        if (id.index >= connections.size() || !id || connections[id.index].generation != id.generation) return nullptr;
+        return &connections[id.index];
+    }
+    Session *find(SessionId id) {
+        if (id.index >= sessions.size() || !id || sessions[id.index].generation != id.generation) return nullptr;
+        return &sessions[id.index];
+    }
+    EncodingId encoding(Protocol protocol, std::string_view nsp);
+    void leave_all(std::uint32_t session);
+    void seal(std::uint32_t connection);
+    void count_sent(Encoding &encoding, std::string_view name, std::uint64_t receivers);
+
+    template <bool kCheckSince>
+    void fan_out(const Event &event, std::string_view cursor);
+    void write_out();
+    void write(std::uint32_t connection, std::span<const Turn::FrameIndex> frames);
+    void enqueue(std::uint32_t connection, std::span<const Turn::FrameIndex> frames);
+    void drop_outbox(Connection &connection);
+    std::optional<PublicId> except(std::string_view headers) const;
+    std::string cursor_text(Position position) const { return epoch + ':' + std::to_string(position.value); }
+};
+
+}  // namespace bridge::hub
