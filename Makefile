@@ -50,8 +50,8 @@ fuzz: packages ## fuzz each parser for FUZZ_SECONDS (30) seconds
 	@exec tools/fuzz
 lint: ## dependency rules, formats, domain words, settings; needs no build
 	@exec tools/test lint
-bench: install node ## measure throughput, latency, fan-out and memory
-	@exec tools/bench
+bench: install ## measure throughput, latency, fan-out and memory (BENCH="tps --quick")
+	@PULSE_BRIDGE=build/plain/bin/pulse-bridge exec tests/bench/run $(BENCH)
 
 ##@ Write
 fmt: ## format the C++ code in place

@@ -2,7 +2,7 @@
 # Helpers shared by the bash scripts in tools/: messages, root rights, the PostgreSQL programs, who owns a cluster.
 # Sourced, never run. Sets no options and changes no state of the machine.
 
-PULSE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PULSE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 
 say() { printf '%s\n' "$*" >&2; }
