@@ -15,7 +15,7 @@ packs  = $(patsubst %/Makefile,%,$(wildcard sql/packs/*/Makefile))
 
 ##@ Use
 run: install ## start a private cluster and the bridge, and serve until Ctrl-C (PULSE_HOME, PULSE_PORT, PULSE_PG_PORT)
-	@exec tools/run
+	@exec setpriv --pdeathsig TERM tools/run
 demo: node ## play a story against `make run` (PACK=donors)
 	@exec tools/demo $(PACK)
 
