@@ -1,8 +1,10 @@
 // _PG_init: settings, shared memory, workers, hooks; nothing else.
 #include "guc.hpp"
+#include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/guard.hpp"
 #include "pg/shmem.hpp"
+#include "publish/compiled.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -12,6 +14,8 @@ PULSE_EXPORT void _PG_init(void);
 void _PG_init(void) {
     pulse::guc::define();
     pulse::pg::init_commit_wake();
+    pulse::pg::init_catalog();
+    pulse::publish::init_compiled();
     if (!process_shared_preload_libraries_in_progress)
         return;
     pulse::pg::request_shmem();

@@ -35,6 +35,8 @@ extern "C" {
 #include <catalog/pg_authid.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_database.h>
+#include <catalog/pg_namespace.h>
+#include <catalog/pg_operator.h>
 #include <catalog/pg_proc.h>
 #include <catalog/pg_trigger.h>
 #include <catalog/pg_type.h>
@@ -44,6 +46,7 @@ extern "C" {
 #include <commands/sequence.h>
 #include <commands/trigger.h>
 #include <common/jsonapi.h>
+#include <common/shortest_dec.h>
 #include <executor/executor.h>
 #include <executor/spi.h>
 #include <fmgr.h>
@@ -52,7 +55,9 @@ extern "C" {
 #include <mb/pg_wchar.h>
 #include <miscadmin.h>
 #include <nodes/makefuncs.h>
+#include <parser/parse_coerce.h>
 #include <parser/parse_func.h>
+#include <parser/parser.h>
 #include <pgstat.h>
 #include <port/atomics.h>
 #include <postmaster/bgworker.h>
@@ -70,6 +75,8 @@ extern "C" {
 #include <utils/acl.h>
 #include <utils/array.h>
 #include <utils/builtins.h>
+#include <utils/date.h>
+#include <utils/datum.h>
 #include <utils/datetime.h>
 #include <utils/guc.h>
 #include <utils/inval.h>

@@ -1,0 +1,59 @@
+// Cached OIDs, thrown away by the relcache callback.
+#include "pg/catalog.hpp"
+
+namespace pulse::pg {
+
+static OwnTables tables;
+static bool valid = false;
+
+static void on_relcache(Datum, Oid relation) {
+    if (!valid)
+        return;
+    bool ours = !OidIsValid(relation) || relation == tables.event_id;
+    for (Oid events : tables.events)
+        ours = ours || relation == events;
+    if (ours)
+        valid = false;
+}
+
+void init_catalog() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
+
+const OwnTables &own_tables() {
+    if (valid)
+        return tables;
+    call([] {
+        OwnTables found{};
+        const Oid schema = get_namespace_oid("_pulse", true);
+        bool all = OidIsValid(schema);
+        for (int slot = 0; all && slot < kSlots; ++slot) {
+            char name[NAMEDATALEN];
+            pg_snprintf(name, sizeof name, "events_%d", slot);
+            found.events[slot] = get_relname_relid(name, schema);
+            all = OidIsValid(found.events[slot]);
+        }
+        if (all)
+            found.event_id = get_relname_relid("event_id", schema);
+        if (!all || !OidIsValid(found.event_id))
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension pulse is not installed in database \"%s\"", get_database_name(MyDatabaseId)),
+                            errhint("Run CREATE EXTENSION pulse.")));
+        tables = found;
+        valid = true;
+    });
+    return tables;
+}
+
+Relation open_events(int slot) {
+    // Locking processes invalidations: the table may turn out to be gone and another in its place.
+    for (;;) {
+        const Oid wanted = own_tables().events[slot];
+        Relation relation = call([&] { return try_table_open(wanted, RowExclusiveLock); });
+        if (relation != nullptr && valid && tables.events[slot] == wanted)
+            return relation;
+        if (relation != nullptr)
+            call([&] { table_close(relation, RowExclusiveLock); });
+        else
+            valid = false;
+    }
+}
+
+}   // namespace pulse::pg

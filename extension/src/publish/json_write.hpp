@@ -1,0 +1,26 @@
+// Pieces of JSON and room names written from values: strings, times, base64, camelCase keys, percent-encoding.
+// Output never holds a raw control character, so it fits in a line of the NOTIFY payload. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pulse::publish {
+
+void append_json_string(std::string &out, std::string_view text);     // with its quotes
+void append_json_escaped(std::string &out, std::string_view text);    // without
+
+// A value in a room name: ":" and "%" and control characters become %XX, so that a value never looks like another room.
+void append_room_value(std::string &out, std::string_view value);
+
+void append_base64(std::string &out, std::string_view bytes);
+
+// blood_group → bloodGroup. Underscores at the ends stay.
+std::string camel_case(std::string_view snake);
+
+// Years outside 0 … 9999 get a sign and six or more digits, as in ECMAScript. year is astronomical: 0 is 1 BC.
+void append_date(std::string &out, int64_t year, int month, int day);
+void append_time(std::string &out, int64_t microseconds_of_day);      // hh:mm:ss.mmm, cut to milliseconds
+
+}   // namespace pulse::publish

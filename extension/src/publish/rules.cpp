@@ -1,0 +1,70 @@
+// The rules for names.
+#include "publish/rules.hpp"
+
+#include "publish/json_write.hpp"
+
+#include "pg/pure.hpp"
+
+namespace pulse::publish {
+
+static bool has_control(std::string_view text) {
+    for (char byte : text) {
+        const auto c = static_cast<unsigned char>(byte);
+        if (c < 0x20 || c == 0x7F)
+            return true;
+    }
+    return false;
+}
+
+static std::optional<Problem> check(std::string_view what, std::string_view value, size_t most, const std::string &hint) {
+    const std::string name(what);
+    if (value.empty())
+        return Problem{name + " is empty", hint};
+    if (value.size() > most)
+        return Problem{name + " \"" + excerpt(value) + "\" is too long: " + std::to_string(value.size()) + " bytes", hint};
+    if (has_control(value))
+        return Problem{name + " \"" + excerpt(value) + "\" contains a control character", hint};
+    return std::nullopt;
+}
+
+static std::string plain_hint(std::string_view what, size_t most) {
+    return std::string(what) + " has 1 to " + std::to_string(most) + " bytes and no control characters.";
+}
+
+std::optional<Problem> check_room(std::string_view room) { return check("room name", room, kMaxName, plain_hint("A room name", kMaxName)); }
+
+std::optional<Problem> check_event_name(std::string_view name) {
+    static constexpr std::string_view kReserved[] = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
+    if (auto problem = check("event name", name, kMaxName, plain_hint("An event name", kMaxName)))
+        return problem;
+    for (auto reserved : kReserved)
+        if (name == reserved)
+            return Problem{"event name \"" + std::string(name) + "\" is reserved",
+                           "Socket.IO itself uses connect, connect_error, disconnect, disconnecting, newListener and removeListener; any other name is accepted."};
+    return std::nullopt;
+}
+
+std::optional<Problem> check_channel(std::string_view channel) {
+    return check("channel", channel, kMaxChannel, plain_hint("A NOTIFY channel", kMaxChannel));
+}
+
+std::optional<Problem> check_name(std::string_view option, std::string_view value) {
+    return check(option, value, kMaxName, plain_hint(option, kMaxName));
+}
+
+std::string excerpt(std::string_view text) {
+    constexpr size_t kMost = 60;
+    size_t length = text.size();
+    if (length > kMost) {
+        length = kMost;
+        while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80)
+            --length;
+    }
+    std::string out;
+    append_json_escaped(out, text.substr(0, length));
+    if (length < text.size())
+        out += "…";
+    return out;
+}
+
+}   // namespace pulse::publish
