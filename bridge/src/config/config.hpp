@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 struct Endpoint {
     std::string host = "127.0.0.1";
     std::uint16_t port = 0;
-    std::string text() const { return host + ":" + std::to_string(port); }
+    std::string text() const;
 };
 
 struct Config {
@@ -29,11 +29,14 @@ struct Config {
     int pool_size = 4;
 
     std::string jwt_secret;                     // HS256; empty: none
+    std::string jwt_secret_file;                // where jwt_secret came from; empty: not from a file
     std::vector<std::string> jwt_public_keys;   // PEM texts, RS256 or ES256 by the key's type
+    std::vector<std::string> jwt_public_key_files;
     std::string jwt_audience;                   // empty: not checked
     std::string jwt_issuer;                     // empty: not checked
     milliseconds jwt_leeway{0};
     std::string internal_token;                 // empty: /internal/* refuses everybody
+    std::string internal_token_file;
     bool allow_anonymous = false;
     std::vector<std::string> cors_origins;      // empty: same origin only; "*": any
 
@@ -69,6 +72,9 @@ Result<Invocation> load(int argc, const char *const *argv, const char *const *en
 
 // The effective configuration as the config file would say it; secrets are `***`, a password in the database URL too.
 std::string print(const Config &config);
+
+// The JSON to sign for a token request.
+std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now);
 
 // "25s" "20ms" "5m" "24h" "1d", or a bare number of seconds.
 Result<milliseconds> parse_duration(std::string_view text);

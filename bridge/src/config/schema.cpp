@@ -1,0 +1,197 @@
+// The table. A setter gets one text (a list: any number; a flag: true or false) and says in its error what it expected.
+#include "config/schema.hpp"
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+namespace bridge::config {
+
+namespace {
+
+using Values = std::vector<std::string>;
+
+template <class Int>
+Result<Int> whole(const std::string &text, Int least, Int most) {
+    Int value{};
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
+        return Error{Errc::invalid, "'" + text + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most), {}};
+    }
+    return value;
+}
+
+template <auto Field>
+Result<void> set_text(Config &config, const Values &values) {
+    config.*Field = values.front();
+    return {};
+}
+template <auto Field>
+Values get_text(const Config &config) {
+    return {config.*Field};
+}
+
+template <auto Field>
+Result<void> set_list(Config &config, const Values &values) {
+    config.*Field = values;
+    return {};
+}
+template <auto Field>
+Values get_list(const Config &config) {
+    return config.*Field;
+}
+
+template <auto Field>
+Result<void> set_endpoint(Config &config, const Values &values) {
+    BRIDGE_TRY(endpoint, parse_endpoint(values.front()));
+    config.*Field = std::move(endpoint);
+    return {};
+}
+template <auto Field>
+Values get_endpoint(const Config &config) {
+    return {(config.*Field).text()};
+}
+
+template <auto Field, std::int64_t Least>
+Result<void> set_duration(Config &config, const Values &values) {
+    BRIDGE_TRY(duration, parse_duration(values.front()));
+    if (duration.count() < Least) {
+        return Error{Errc::invalid, "'" + values.front() + "' is shorter than " + format_duration(milliseconds(Least)), {}};
+    }
+    config.*Field = duration;
+    return {};
+}
+template <auto Field>
+Values get_duration(const Config &config) {
+    return {format_duration(config.*Field)};
+}
+
+template <auto Field, std::int64_t Least, std::int64_t Most>
+Result<void> set_number(Config &config, const Values &values) {
+    BRIDGE_TRY(number, whole<std::int64_t>(values.front(), Least, Most));
+    config.*Field = static_cast<std::remove_reference_t<decltype(config.*Field)>>(number);
+    return {};
+}
+template <auto Field>
+Values get_number(const Config &config) {
+    return {std::to_string(config.*Field)};
+}
+
+template <auto Field>
+Result<void> set_flag(Config &config, const Values &values) {
+    const std::string &text = values.front();
+    if (text != "true" && text != "false") return Error{Errc::invalid, "'" + text + "' is neither true nor false", {}};
+    config.*Field = text == "true";
+    return {};
+}
+template <auto Field>
+Values get_flag(const Config &config) {
+    return {config.*Field ? "true" : "false"};
+}
+
+Result<std::string> read_file(const std::string &path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return Error{Errc::invalid, "cannot read '" + path + "'", {}};
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    return text;
+}
+
+// A file with one secret in it; the newline that editors add does not belong to it.
+template <auto PathField, auto SecretField>
+Result<void> set_secret_file(Config &config, const Values &values) {
+    config.*PathField = values.front();
+    if (values.front().empty()) return {};
+    BRIDGE_TRY(text, read_file(values.front()));
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    if (text.empty()) return Error{Errc::invalid, "'" + values.front() + "' is empty", {}};
+    if (!(config.*SecretField).empty()) return Error{Errc::invalid, "the secret is given twice: by value and by file", {}};
+    config.*SecretField = std::move(text);
+    return {};
+}
+
+Result<void> set_public_keys(Config &config, const Values &values) {
+    config.jwt_public_key_files = values;
+    config.jwt_public_keys.clear();
+    for (const std::string &path : values) {
+        BRIDGE_TRY(text, read_file(path));
+        config.jwt_public_keys.push_back(std::move(text));
+    }
+    return {};
+}
+
+constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
+
+Result<void> set_level(Config &config, const Values &values) {
+    for (std::size_t i = 0; i < std::size(kLevels); ++i) {
+        if (values.front() == kLevels[i]) {
+            config.log_level = static_cast<log::Level>(i);
+            return {};
+        }
+    }
+    return Error{Errc::invalid, "'" + values.front() + "' is none of debug, info, warn, error", {}};
+}
+Values get_level(const Config &config) { return {std::string(kLevels[static_cast<std::size_t>(config.log_level)])}; }
+
+using F = Setting::Form;
+using C = Config;
+constexpr std::int64_t kGiB = 1LL << 30;
+
+const Setting kSettings[] = {
+    {"listen", F::value, false, "HOST:PORT", "public listener: clients", set_endpoint<&C::listen>, get_endpoint<&C::listen>},
+    {"internal-listen", F::value, false, "HOST:PORT", "internal listener: /internal, /metrics, /health",
+     set_endpoint<&C::internal_listen>, get_endpoint<&C::internal_listen>},
+    {"database-url", F::value, false, "URL", "libpq connection string of a role with pulse_bridge", set_text<&C::database_url>,
+     get_text<&C::database_url>},
+    {"pool-size", F::value, false, "N", "connections for queries, beside the one that listens", set_number<&C::pool_size, 1, 1000>,
+     get_number<&C::pool_size>},
+    {"jwt-secret", F::value, true, "TEXT", "HS256 secret, at least 16 bytes", set_text<&C::jwt_secret>, get_text<&C::jwt_secret>},
+    {"jwt-secret-file", F::value, false, "PATH", "file with the HS256 secret",
+     set_secret_file<&C::jwt_secret_file, &C::jwt_secret>, get_text<&C::jwt_secret_file>},
+    {"jwt-public-key-file", F::list, false, "PATH", "PEM public key, RSA for RS256, P-256 for ES256; repeatable", set_public_keys,
+     get_list<&C::jwt_public_key_files>},
+    {"jwt-audience", F::value, false, "TEXT", "demanded in aud; empty: not checked", set_text<&C::jwt_audience>,
+     get_text<&C::jwt_audience>},
+    {"jwt-issuer", F::value, false, "TEXT", "demanded in iss; empty: not checked", set_text<&C::jwt_issuer>,
+     get_text<&C::jwt_issuer>},
+    {"jwt-leeway", F::value, false, "TIME", "how far the clocks of issuer and bridge may differ", set_duration<&C::jwt_leeway, 0>,
+     get_duration<&C::jwt_leeway>},
+    {"internal-token", F::value, true, "TEXT", "secret of /internal routes; empty: they refuse everybody",
+     set_text<&C::internal_token>, get_text<&C::internal_token>},
+    {"internal-token-file", F::value, false, "PATH", "file with the internal token",
+     set_secret_file<&C::internal_token_file, &C::internal_token>, get_text<&C::internal_token_file>},
+    {"allow-anonymous", F::flag, false, "", "let clients connect without a token", set_flag<&C::allow_anonymous>,
+     get_flag<&C::allow_anonymous>},
+    {"cors-origin", F::list, false, "ORIGIN", "browsers' origins let in, * for any; repeatable", set_list<&C::cors_origins>,
+     get_list<&C::cors_origins>},
+    {"ping-interval", F::value, false, "TIME", "time between heartbeats", set_duration<&C::ping_interval, 10>,
+     get_duration<&C::ping_interval>},
+    {"ping-timeout", F::value, false, "TIME", "time to answer one", set_duration<&C::ping_timeout, 10>,
+     get_duration<&C::ping_timeout>},
+    {"connect-timeout", F::value, false, "TIME", "time until a socket has joined a namespace", set_duration<&C::connect_timeout, 10>,
+     get_duration<&C::connect_timeout>},
+    {"drain-timeout", F::value, false, "TIME", "time for handlers under way after SIGTERM", set_duration<&C::drain_timeout, 0>,
+     get_duration<&C::drain_timeout>},
+    {"max-payload", F::value, false, "BYTES", "largest message of a client", set_number<&C::max_payload, 1000, kGiB>,
+     get_number<&C::max_payload>},
+    {"max-connections", F::value, false, "N", "open sockets", set_number<&C::max_connections, 1, 10'000'000>,
+     get_number<&C::max_connections>},
+    {"max-queue-bytes", F::value, false, "BYTES", "waiting for one slow socket before it is disconnected",
+     set_number<&C::max_queue_bytes, 1000, kGiB>, get_number<&C::max_queue_bytes>},
+    {"replay-buffer-bytes", F::value, false, "BYTES", "recent events kept for joins", set_number<&C::replay_buffer_bytes, 0, 64 * kGiB>,
+     get_number<&C::replay_buffer_bytes>},
+    {"handler-queue", F::value, false, "N", "inbound events waiting for one session", set_number<&C::handler_queue, 1, 100'000>,
+     get_number<&C::handler_queue>},
+    {"log-level", F::value, false, "LEVEL", "debug, info, warn or error", set_level, get_level},
+};
+
+}  // namespace
+
+std::string Setting::environment_name() const {
+    std::string out = "PULSE_";
+    for (const char c : name) out += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    return out;
+}
+
+std::span<const Setting> settings() { return kSettings; }
+
+}  // namespace bridge::config
