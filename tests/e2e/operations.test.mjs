@@ -1,0 +1,158 @@
+// What an operator sees and does: probes, metrics, logs, settings, the drain, keys, several bridges, a client that does not read.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
+import { root } from '../support/cluster.mjs'
+import { startPulse } from '../support/pulse.mjs'
+import { secret, token } from '../support/token.mjs'
+import { gather, next, until } from '../support/wait.mjs'
+
+const program = join(root, process.env.BRIDGE ?? 'build/plain/bin/pulse-bridge')
+const run = (args, env = {}) => promisify(execFile)(program, args, { env: { PATH: process.env.PATH, ...env } })
+
+let pulse, keys
+before(async () => {
+  keys = mkdtempSync(join(tmpdir(), 'keys-'))
+  pulse = await startPulse()
+  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+})
+after(async () => {
+  await pulse.stop()
+  rmSync(keys, { recursive: true })
+})
+
+test('E6: /health and /ready answer with what is known, on both listeners, for GET and HEAD', async () => {
+  for (const url of [pulse.bridge.url, pulse.bridge.internalUrl]) {
+    const health = await fetch(`${url}/health`)
+    assert.equal(health.status, 200)
+    const body = await health.json()
+    assert.equal(body.status, 'ok')
+    for (const check of ['postgres', 'dispatcher', 'presence', 'queue', 'connections']) assert.ok(body.checks[check], check)
+    assert.equal(typeof body.checks.dispatcher.lagEvents, 'number')
+    for (const state of ['available', 'executing', 'retryable', 'dead']) assert.equal(typeof body.checks.queue[state], 'number', state)
+    for (const kind of ['websocket', 'polling', 'sse', 'poll']) assert.equal(typeof body.checks.connections[kind], 'number', kind)
+    const ready = await fetch(`${url}/ready`)
+    assert.equal(ready.status, 200)
+    assert.deepEqual((await ready.json()).ready, true)
+    const head = await fetch(`${url}/health`, { method: 'HEAD' })
+    assert.equal(head.status, 200)
+    assert.equal(await head.text(), '')
+  }
+})
+
+test('E6: /metrics counts connections, messages in and out', async () => {
+  const opened = await pulse.bridge.metric('realtime_connections_opened_total', { namespace: '/', transport: 'websocket' }) ?? 0
+  const socket = await pulse.io({ userId: 'm' })
+  await socket.emitWithAck('room:join', { room: 'open:m' })
+  await socket.emitWithAck('echo', 1)
+  const event = next(socket, 'measured')
+  await pulse.sql(`SELECT pulse.publish('open:m', 'measured', '1')`)
+  await event
+  await until(async () => await pulse.bridge.metric('realtime_connections_opened_total', { namespace: '/', transport: 'websocket' }) === opened + 1)
+  assert.ok(await pulse.bridge.metric('realtime_active_connections', { namespace: '/' }) >= 1)
+  assert.ok(await pulse.bridge.metric('realtime_messages_received_total', { namespace: '/', event: 'echo' }) >= 1)
+  await until(async () => await pulse.bridge.metric('realtime_messages_sent_total', { namespace: '/' }) >= 1)
+})
+
+test('E6: the log is one JSON object a line and carries no token, user or payload', async () => {
+  const socket = await pulse.io({ userId: 'very-private-person' })
+  await socket.emitWithAck('echo', { note: 'very-private-note' })
+  await socket.emitWithAck('crash', { note: 'very-private-note' })
+  socket.disconnect()
+  for (const line of pulse.bridge.text.trim().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line)
+  assert.ok(!pulse.bridge.text.includes('very-private'))
+  assert.ok(!pulse.bridge.text.includes(secret))
+})
+
+test('E6: settings by flag, environment and file; --print-config hides secrets; an unknown key is named', async () => {
+  const file = join(keys, 'bridge.toml')
+  writeFileSync(file, 'ping-interval = "7s"\nlog-level = "warn"\n')
+  const { stdout } = await run(['serve', '--config', file, '--ping-timeout', '3s', '--print-config'],
+    { PULSE_MAX_PAYLOAD: '5000', PULSE_JWT_SECRET: secret, PULSE_DATABASE_URL: 'postgresql:///none' })
+  assert.match(stdout, /ping-interval\s*=\s*"?7s/)
+  assert.match(stdout, /ping-timeout\s*=\s*"?3s/)
+  assert.match(stdout, /max-payload\s*=\s*"?5000/)
+  assert.ok(!stdout.includes(secret))
+  writeFileSync(file, 'ping-intervall = "7s"\n')
+  await assert.rejects(run(['serve', '--config', file, '--print-config']), error => error.code !== 0 && (error.stderr + error.stdout).includes('ping-intervall'))
+  await assert.rejects(run(['serve', '--ping-interval', 'soon']), error => (error.stderr + error.stdout).includes('ping-interval'))
+})
+
+test('E6: the command mints tokens that the bridge takes', async () => {
+  const { stdout } = await run(['token', 'mint', '--user', 'minted', '--claim', 'role=nurse', '--expires', '1h'], { PULSE_JWT_SECRET: secret })
+  const socket = await pulse.io(stdout.trim())
+  assert.deepEqual(await socket.emitWithAck('who'), { user: 'minted', role: 'nurse', as: 'pulse_client' })
+})
+
+test('E5: RS256 and ES256 keys verify tokens; a key is good for its own algorithm only', async () => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }), ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const files = [rsa, ec].map(({ publicKey }, n) => {
+    const file = join(keys, `${n}.pem`)
+    writeFileSync(file, publicKey.export({ type: 'spki', format: 'pem' }))
+    return file
+  })
+  const configFile = join(keys, 'keys.toml')
+  writeFileSync(configFile, `jwt-public-key-file = [${files.map(file => JSON.stringify(file)).join(', ')}]\n`)
+  const bridge = await pulse.addBridge({ PULSE_CONFIG: configFile })
+  for (const good of [token({ userId: 'r' }, { alg: 'RS256', key: rsa.privateKey }), token({ sub: 'e' }, { alg: 'ES256', key: ec.privateKey })]) {
+    assert.equal((await pulse.io(good, { bridge })).connected, true)
+  }
+  const publicText = rsa.publicKey.export({ type: 'spki', format: 'pem' })
+  const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  for (const bad of [token({ userId: 'x' }, { alg: 'HS256', key: publicText }), token({ userId: 'x' }, { alg: 'RS256', key: other.privateKey }), token({ userId: 'x' }, { alg: 'none' })]) {
+    const error = await pulse.io(bad, { bridge }).catch(error => error)
+    assert.equal(error.data?.code, 'unauthenticated')
+  }
+})
+
+test('E5: a session ends when its token does, by 41, so that the client does not hammer', async () => {
+  const socket = await pulse.io(token({ userId: 'short' }, { expires: 2 }))
+  const [reason] = await next(socket, 'disconnect')
+  assert.equal(reason, 'io server disconnect')
+})
+
+test('M10: a client that does not read is dropped; others go on', async () => {
+  const bridge = await pulse.addBridge({ PULSE_MAX_QUEUE_BYTES: '200000' })
+  const slow = await pulse.ws({ userId: 'slow' }, { bridge }), fine = await pulse.io({ userId: 'fine' }, { bridge })
+  const frames = gather(slow, 'message')
+  await frames.atLeast(1)
+  slow.send(JSON.stringify({ type: 'join', room: 'open:flood', id: 1 }))
+  await frames.atLeast(2)
+  await fine.emitWithAck('room:join', { room: 'open:flood' })
+  const got = gather(fine, 'flood')
+  slow.pause()
+  const text = 'x'.repeat(50_000)
+  for (let n = 0; n < 200; n++) await pulse.sql(`SELECT pulse.publish('open:flood', 'flood', $1::json)`, [JSON.stringify({ n, text })])
+  await got.atLeast(200)
+  assert.deepEqual(got.items.map(([{ n }]) => n), Array.from({ length: 200 }, (_, n) => n))
+  await until(async () => await bridge.metric('realtime_delivery_failures_total', {}) >= 1, { what: 'the slow client being dropped' })
+  const closed = once(slow, 'close')
+  slow.resume()
+  await closed
+})
+
+test('M10: SIGTERM drains: clients are told to come back, the process ends with 0', async () => {
+  const bridge = await pulse.addBridge()
+  const stock = pulse.socket({ userId: 'd' }, { bridge, reconnection: true })
+  stock.connect()
+  await next(stock, 'connect')
+  const native = await pulse.ws({ userId: 'd' }, { bridge })
+  const dropped = next(stock, 'disconnect'), closed = once(native, 'close')
+  await bridge.stop()
+  assert.equal((await dropped)[0], 'transport close')
+  assert.ok(stock.active, 'the client will reconnect')
+  assert.ok([1001, 1012].includes((await closed)[0]))
+})
+
+test('E6: pulse-bridge check and version say what is there', async () => {
+  assert.match((await run(['version'])).stdout, /\d+\.\d+/)
+  const env = { PULSE_DATABASE_URL: pulse.cluster.url({ user: 'bridge' }), PULSE_JWT_SECRET: secret }
+  await run(['check'], env)
+  await assert.rejects(run(['check'], { ...env, PULSE_DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' }), error => error.code !== 0 && (error.stderr + error.stdout).length > 0)
+})
