@@ -3,6 +3,7 @@
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/guard.hpp"
+#include "pg/run_as.hpp"
 #include "pg/shmem.hpp"
 #include "publish/compiled.hpp"
 
@@ -16,6 +17,7 @@ void _PG_init(void) {
     pulse::pg::init_commit_wake();
     pulse::pg::init_catalog();
     pulse::publish::init_compiled();
+    pulse::pg::init_run_as();
     if (!process_shared_preload_libraries_in_progress)
         return;
     pulse::pg::request_shmem();

@@ -83,6 +83,7 @@ class Plan {
 inline Row result_row(uint64 n = 0) { return Row(SPI_tuptable->vals[n], SPI_tuptable->tupdesc); }
 
 inline Plan::Param param_text(std::string_view value) { return {TEXTOID, text_datum(value)}; }
+inline Plan::Param param_text(const std::string &value) { return {TEXTOID, text_datum(value)}; }
 inline Plan::Param param_text(const std::optional<std::string> &value) {
     return value ? Plan::Param{TEXTOID, text_datum(*value)} : Plan::Param{TEXTOID, Datum(0), true};
 }

@@ -1,0 +1,58 @@
+-- The one door for clients: the bridge calls these three; handlers answer by the ones below. docs/reference/bridge.md.
+
+-- pulse.handle_connect(namespace text, context json) returns json
+CREATE OR REPLACE FUNCTION pulse.handle_connect(namespace text, context json) RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle_connect';
+COMMENT ON FUNCTION pulse.handle_connect(text, json) IS 'bridge: may a client connect to a namespace, and what does it get at once';
+REVOKE ALL ON FUNCTION pulse.handle_connect(text, json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.handle_connect(text, json) TO pulse_bridge;
+
+-- pulse.handle(namespace text, event text, args json, context json, attachments bytea[] default null)
+-- Runs the registered handler as pulse_client, limited by pulse.handler_timeout. Deferrable constraints are checked
+-- before it returns and stay immediate until the transaction ends.
+CREATE OR REPLACE FUNCTION pulse.handle(namespace text, event text, args json, context json, attachments bytea[] DEFAULT NULL,
+                                        OUT ack json, OUT effects json, OUT "position" text)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle';
+COMMENT ON FUNCTION pulse.handle(text, text, json, json, bytea[]) IS 'bridge: runs the handler of a client''s event';
+REVOKE ALL ON FUNCTION pulse.handle(text, text, json, json, bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.handle(text, text, json, json, bytea[]) TO pulse_bridge;
+
+-- pulse.decide(requests json) returns setof (n integer, allowed boolean, reason text, "position" text)
+CREATE OR REPLACE FUNCTION pulse.decide(requests json, OUT n integer, OUT allowed boolean, OUT reason text, OUT "position" text)
+    RETURNS SETOF record LANGUAGE c VOLATILE ROWS 100 AS 'MODULE_PATHNAME', 'pulse_decide';
+COMMENT ON FUNCTION pulse.decide(json) IS 'bridge: asks the policies about many operations at once';
+REVOKE ALL ON FUNCTION pulse.decide(json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.decide(json) TO pulse_bridge;
+
+-- pulse.join(room text)
+-- Lets this session join a room when the policy allows it; raises forbidden when not.
+CREATE OR REPLACE FUNCTION pulse."join"(room text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_join';
+COMMENT ON FUNCTION pulse."join"(text) IS 'handlers: joins this session to a room, when its policy allows it';
+GRANT EXECUTE ON FUNCTION pulse."join"(text) TO PUBLIC;
+
+-- pulse.leave(room text)
+CREATE OR REPLACE FUNCTION pulse.leave(room text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_leave';
+COMMENT ON FUNCTION pulse.leave(text) IS 'handlers: takes this session out of a room';
+GRANT EXECUTE ON FUNCTION pulse.leave(text) TO PUBLIC;
+
+-- pulse.reply(event text, payload json)
+-- Sends an event to this session alone, not through the log.
+CREATE OR REPLACE FUNCTION pulse.reply(event text, payload json) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_reply';
+COMMENT ON FUNCTION pulse.reply(text, json) IS 'handlers: sends an event to this session alone';
+GRANT EXECUTE ON FUNCTION pulse.reply(text, json) TO PUBLIC;
+
+-- pulse.disconnect(reason text)
+CREATE OR REPLACE FUNCTION pulse.disconnect(reason text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_disconnect';
+COMMENT ON FUNCTION pulse.disconnect(text) IS 'handlers: ends this session''s connection';
+GRANT EXECUTE ON FUNCTION pulse.disconnect(text) TO PUBLIC;
+
+-- pulse.fail(code text, message text, hint text default null) returns json
+-- Raises an error that the client sees. Never returns; the type lets it stand where a handler's result stands.
+CREATE OR REPLACE FUNCTION pulse.fail(code text, message text, hint text DEFAULT NULL) RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_fail';
+COMMENT ON FUNCTION pulse.fail(text, text, text) IS 'raises an error that the client sees: code, message and hint';
+GRANT EXECUTE ON FUNCTION pulse.fail(text, text, text) TO PUBLIC;

@@ -1,0 +1,76 @@
+-- Registrations: effective at once on a running system. Functions are given by name or signature, run as pulse_client,
+-- and are stored by name: a function replaced later is the one that runs. Registering again replaces.
+
+-- pulse.policy(pattern text, operation text, function text)
+-- Lets function(claims json, room text, params json) returns boolean decide about join, publish, history or presence
+-- on rooms like emergency:{id}; params holds what the placeholders matched. Without a policy nobody may.
+CREATE OR REPLACE FUNCTION pulse.policy(pattern text, operation text, function text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_policy';
+COMMENT ON FUNCTION pulse.policy(text, text, text) IS 'lets a function decide about an operation on rooms of a pattern';
+REVOKE ALL ON FUNCTION pulse.policy(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.policy(text, text, text) TO pulse_admin;
+
+-- pulse.drop_policy(pattern text, operation text) returns boolean
+-- Takes the application's policy away; a pack's own one counts again. Inside a pack's script: the pack's.
+CREATE OR REPLACE FUNCTION pulse.drop_policy(pattern text, operation text) RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_drop_policy';
+COMMENT ON FUNCTION pulse.drop_policy(text, text) IS 'takes a policy away; whether there was one';
+REVOKE ALL ON FUNCTION pulse.drop_policy(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.drop_policy(text, text) TO pulse_admin;
+
+-- pulse.on(event text, function text, namespace text default '/', key text default null)
+-- Lets function(args json) returns json handle an event of clients. args is the array of the event's arguments; an array
+-- returned is the ack's arguments, NULL none, anything else the one argument. key, like '{requestId}' over the members
+-- of the first argument, makes retried calls of a user get the first answer.
+CREATE OR REPLACE FUNCTION pulse."on"(event text, function text, namespace text DEFAULT '/', key text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_on';
+COMMENT ON FUNCTION pulse."on"(text, text, text, text) IS 'lets a function handle an event of clients';
+REVOKE ALL ON FUNCTION pulse."on"(text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse."on"(text, text, text, text) TO pulse_admin;
+
+-- pulse.drop_handler(event text, namespace text default '/') returns boolean
+CREATE OR REPLACE FUNCTION pulse.drop_handler(event text, namespace text DEFAULT '/') RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_drop_handler';
+COMMENT ON FUNCTION pulse.drop_handler(text, text) IS 'takes a handler away; whether there was one';
+REVOKE ALL ON FUNCTION pulse.drop_handler(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.drop_handler(text, text) TO pulse_admin;
+
+-- pulse.namespace(name text, connect text)
+-- Makes a namespace exist and lets connect(claims json) returns json greet its clients with {"rooms":[…],"data":{…}} or
+-- null. Any number a namespace: their rooms are united, and one that raises refuses. '/' exists by itself.
+CREATE OR REPLACE FUNCTION pulse.namespace(name text, connect text) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_namespace';
+COMMENT ON FUNCTION pulse.namespace(text, text) IS 'adds a connect function to a namespace';
+REVOKE ALL ON FUNCTION pulse.namespace(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.namespace(text, text) TO pulse_admin;
+
+-- pulse.drop_namespace(name text, connect text default null) returns integer
+-- Takes one connect function away, or all of the application's there; returns how many.
+CREATE OR REPLACE FUNCTION pulse.drop_namespace(name text, connect text DEFAULT NULL) RETURNS integer
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_drop_namespace';
+COMMENT ON FUNCTION pulse.drop_namespace(text, text) IS 'takes connect functions of a namespace away; how many';
+REVOKE ALL ON FUNCTION pulse.drop_namespace(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.drop_namespace(text, text) TO pulse_admin;
+
+-- _pulse.running_extension() returns text
+-- The extension whose script is running, else null.
+CREATE OR REPLACE FUNCTION _pulse.running_extension() RETURNS text
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_running_extension';
+COMMENT ON FUNCTION _pulse.running_extension() IS 'the extension whose script is running';
+REVOKE ALL ON FUNCTION _pulse.running_extension() FROM PUBLIC;
+
+-- _pulse.forget_dropped_packs() returns event_trigger
+CREATE OR REPLACE FUNCTION _pulse.forget_dropped_packs() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() o WHERE o.object_type = 'extension') THEN
+        RETURN;
+    END IF;
+    DELETE FROM _pulse.policies p WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = p.extension) AND p.extension IS NOT NULL;
+    DELETE FROM _pulse.handlers h WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = h.extension) AND h.extension IS NOT NULL;
+    DELETE FROM _pulse.namespaces n WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = n.extension) AND n.extension IS NOT NULL;
+    DELETE FROM _pulse.setting_definitions d WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = d.extension) AND d.extension IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION _pulse.forget_dropped_packs() IS 'event trigger: a dropped pack takes its registrations with it';
+REVOKE ALL ON FUNCTION _pulse.forget_dropped_packs() FROM PUBLIC;

@@ -1,28 +1,49 @@
 -- What is registered by SQL: policies, handlers, connect functions, settings. Functions are stored as text
 -- (pg_upgrade refuses regproc). extension: the pack that registered it inside CREATE EXTENSION; null for the application's own.
+-- The application's row stands beside a pack's and wins; dropping it brings the pack's back.
 CREATE TABLE _pulse.policies (
     pattern   text COLLATE "C" NOT NULL,
     operation text NOT NULL,
     function  text NOT NULL,
     extension text,
-    CONSTRAINT policies_pkey PRIMARY KEY (pattern, operation),
+    CONSTRAINT policies_key UNIQUE NULLS NOT DISTINCT (pattern, operation, extension),
     CONSTRAINT policies_operation_check CHECK (operation IN ('join', 'publish', 'history', 'presence'))
 );
+COMMENT ON TABLE _pulse.policies IS 'which function decides about an operation on rooms of a pattern';
+
 CREATE TABLE _pulse.handlers (
     namespace text COLLATE "C" NOT NULL,
     event     text COLLATE "C" NOT NULL,
     function  text NOT NULL,
     key       text,
     extension text,
-    CONSTRAINT handlers_pkey PRIMARY KEY (namespace, event)
+    CONSTRAINT handlers_key UNIQUE NULLS NOT DISTINCT (namespace, event, extension)
 );
+COMMENT ON TABLE _pulse.handlers IS 'which function handles an event of a client';
+
 CREATE TABLE _pulse.namespaces (
     name      text COLLATE "C" NOT NULL,
     connect   text COLLATE "C" NOT NULL,
     extension text,
-    CONSTRAINT namespaces_pkey PRIMARY KEY (name, connect)
+    CONSTRAINT namespaces_key UNIQUE NULLS NOT DISTINCT (name, connect, extension)
 );
--- The definition belongs to the pack, the value to the DBA: only values are dumped.
+COMMENT ON TABLE _pulse.namespaces IS 'connect functions, any number a namespace';
+
+-- Answers of idempotent handlers; the key is filled in from the call.
+CREATE TABLE _pulse.answers (
+    user_id   text COLLATE "C" NOT NULL,
+    namespace text COLLATE "C" NOT NULL,
+    event     text COLLATE "C" NOT NULL,
+    key       text COLLATE "C" NOT NULL,
+    ack       json,
+    effects   json,
+    at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT answers_pkey PRIMARY KEY (user_id, namespace, event, key)
+);
+CREATE INDEX answers_at_idx ON _pulse.answers (at);
+COMMENT ON TABLE _pulse.answers IS 'answers of handlers registered with a key, so that a retried call runs nothing twice';
+
+-- The definition belongs to the pack, the value to the DBA: values are dumped, a pack brings its definitions itself.
 CREATE TABLE _pulse.setting_definitions (
     pack          text NOT NULL,
     name          text NOT NULL,
@@ -31,9 +52,12 @@ CREATE TABLE _pulse.setting_definitions (
     extension     text,
     CONSTRAINT setting_definitions_pkey PRIMARY KEY (pack, name)
 );
+COMMENT ON TABLE _pulse.setting_definitions IS 'settings that exist';
+
 CREATE TABLE _pulse.settings (
     pack  text NOT NULL,
     name  text NOT NULL,
-    value text,
+    value text NOT NULL,
     CONSTRAINT settings_pkey PRIMARY KEY (pack, name)
 );
+COMMENT ON TABLE _pulse.settings IS 'values that differ from the default';

@@ -1,0 +1,122 @@
+// Time limit, effects and arguments of a call.
+#include "handle/call.hpp"
+
+#include "guc.hpp"
+#include "json/slice.hpp"
+
+namespace pulse::handle {
+
+static TimeoutId timeout_id = MAX_TIMEOUTS;   // not registered yet
+static int deadlines = 0;                     // nested calls share the outermost one's timer
+static volatile sig_atomic_t over = false;
+
+static void on_timeout() {
+    over = true;
+    InterruptPending = true;
+    QueryCancelPending = true;
+    SetLatch(MyLatch);
+}
+
+Deadline::Deadline() : armed_(deadlines == 0 && guc::handler_timeout > 0) {
+    if (armed_)
+        pg::call([] {
+            if (timeout_id == MAX_TIMEOUTS)
+                timeout_id = RegisterTimeout(USER_TIMEOUT, on_timeout);
+            over = false;
+            // Every: user code that catches the first cancel gets another one.
+            enable_timeout_every(timeout_id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc::handler_timeout), guc::handler_timeout);
+        });
+    ++deadlines;
+}
+
+Deadline::~Deadline() {
+    --deadlines;
+    if (armed_)
+        disable_timeout(timeout_id, false);
+}
+
+void Deadline::check() const {
+    pg::call([] { CHECK_FOR_INTERRUPTS(); });
+}
+
+pg::Raised Deadline::explain(const pg::Raised &error, const std::string &what) const {
+    if (error.sqlstate != ERRCODE_QUERY_CANCELED || !armed_ || !over)
+        return error;
+    QueryCancelPending = false;   // a timer that fired once more meanwhile
+    return pg::make_raised(ERRCODE_QUERY_CANCELED, what + " ran longer than pulse.handler_timeout (" + std::to_string(guc::handler_timeout) + " ms)",
+                           error.detail, error.hint);
+}
+
+static Effects *current_effects = nullptr;
+
+static void on_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId, void *) {
+    if (event == SUBXACT_EVENT_ABORT_SUB && current_effects != nullptr)
+        current_effects->forget_since(id);
+}
+
+Effects::Effects() : outer_(current_effects) {
+    static bool registered = false;
+    if (!registered) {
+        pg::call([] { RegisterSubXactCallback(on_subtransaction, nullptr); });
+        registered = true;
+    }
+    current_effects = this;
+}
+
+Effects::~Effects() { current_effects = outer_; }
+
+Effects *Effects::current() { return current_effects; }
+
+NoEffects::NoEffects() : outer_(current_effects) { current_effects = nullptr; }
+NoEffects::~NoEffects() { current_effects = outer_; }
+
+void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json)}); }
+
+// Ids grow, and what started after `id` and is over by now was inside it.
+void Effects::forget_since(SubTransactionId id) {
+    while (!effects_.empty() && effects_.back().id >= id)
+        effects_.pop_back();
+}
+
+std::string Effects::json() const {
+    std::string result = "[";
+    for (const Effect &effect : effects_) {
+        if (result.size() > 1)
+            result += ',';
+        result += effect.json;
+    }
+    return result += ']';
+}
+
+std::optional<std::string> cursor() {
+    static pg::Plan plan("SELECT e.epoch || ':' || GREATEST(e.after_position, "
+                         "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1))::text "
+                         "FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1");
+    if (plan.run({}, true) == 0)
+        return std::nullopt;
+    return std::string(pg::result_row().text(1));
+}
+
+auth::Context context_argument(FunctionCallInfo fcinfo, int n) {
+    if (pg::arg_is_null(fcinfo, n))
+        pg::fail(kBadRequest, "context is missing");
+    std::string problem;
+    auto context = auth::parse_context(pg::view(pg::arg(fcinfo, n)), &problem);
+    if (!context)
+        pg::fail(kBadRequest, problem);
+    return std::move(*context);
+}
+
+std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name) {
+    if (pg::arg_is_null(fcinfo, n))
+        pg::fail(kBadRequest, std::string(name) + " is missing");
+    return pg::to_string(pg::arg(fcinfo, n));
+}
+
+bool namespace_exists(std::string_view name) {
+    static pg::Plan plan("SELECT FROM _pulse.namespaces n WHERE n.name = $1 AND (n.extension IS NULL "
+                         "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = n.extension)) LIMIT 1");
+    return name == "/" || plan.run({pg::param_text(name)}, true) > 0;
+}
+
+}   // namespace pulse::handle

@@ -1,0 +1,102 @@
+// What the functions of this folder share: one running call of the bridge. Time limit, effects, position, refusals.
+// User code runs as pulse_client inside run_as_client(); everything else here runs as the extension's owner.
+#pragma once
+
+#include "auth/context.hpp"
+#include "pg/spi.hpp"
+
+namespace pulse::handle {
+
+// SQLSTATEs of class PL: the last three characters are the HTTP status.
+constexpr int kBadRequest = MAKE_SQLSTATE('P', 'L', '4', '0', '0');
+constexpr int kForbidden = MAKE_SQLSTATE('P', 'L', '4', '0', '3');
+constexpr int kNotFound = MAKE_SQLSTATE('P', 'L', '4', '0', '4');
+inline bool is_client_error(int sqlstate) { return (sqlstate & 0xFFF) == (kBadRequest & 0xFFF); }
+
+// Limits user code to pulse.handler_timeout by a timer of its own: statement_timeout stays as it is.
+class Deadline {
+  public:
+    Deadline();
+    ~Deadline();
+    Deadline(const Deadline &) = delete;
+    Deadline &operator=(const Deadline &) = delete;
+    void check() const;                          // raises when it is over and nothing has been raised yet
+    // What to raise for an error of user code: the timer's cancel says what ran too long.
+    pg::Raised explain(const pg::Raised &error, const std::string &what) const;
+
+  private:
+    bool armed_;
+};
+
+// What a handler asked the bridge to do, in order. What a rolled-back savepoint asked is forgotten.
+class Effects {
+  public:
+    Effects();
+    ~Effects();
+    Effects(const Effects &) = delete;
+    Effects &operator=(const Effects &) = delete;
+    static Effects *current();                   // null outside a handler
+    void add(std::string json);
+    void forget_since(SubTransactionId id);
+    std::string json() const;
+
+  private:
+    struct Effect {
+        SubTransactionId id;
+        std::string json;
+    };
+    std::vector<Effect> effects_;
+    Effects *outer_;
+};
+
+// While policies and connect functions run: they may not ask for effects.
+class NoEffects {
+  public:
+    NoEffects();
+    ~NoEffects();
+    NoEffects(const NoEffects &) = delete;
+    NoEffects &operator=(const NoEffects &) = delete;
+
+  private:
+    Effects *outer_;
+};
+
+// The cursor of the active snapshot, `epoch:position`; nullopt before the first dispatcher. Inside OwnerScope and SpiSession.
+std::optional<std::string> cursor();
+
+auth::Context context_argument(FunctionCallInfo fcinfo, int n);       // raises PL400
+std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name);
+
+bool namespace_exists(std::string_view name);   // inside OwnerScope and SpiSession
+
+// Runs f under the deadline. `what` names it in the error.
+template <class F> auto within_deadline(const std::string &what, F &&f) {
+    Deadline deadline;
+    std::optional<pg::Raised> error;
+    try {
+        if constexpr (std::is_void_v<decltype(f())>) {
+            f();
+            deadline.check();
+            return;
+        } else {
+            auto result = f();
+            deadline.check();
+            return result;
+        }
+    } catch (const pg::Error &e) {
+        error = e.raised();
+    }
+    throw pg::Error(deadline.explain(*error, what));
+}
+
+// Runs user code as pulse_client under the deadline, and then the constraints that it deferred.
+template <class F> auto run_as_client(Oid client, const std::string &what, F &&f) {
+    return within_deadline(what, [&] {
+        pg::RunAs role(client);
+        auto result = f();
+        pg::force_deferred();
+        return result;
+    });
+}
+
+}   // namespace pulse::handle

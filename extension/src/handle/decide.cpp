@@ -1,0 +1,183 @@
+// pulse.decide and what pulse.join shares with it.
+#include "handle/decide.hpp"
+
+#include "json/slice.hpp"
+#include "pg/shmem.hpp"
+#include "rooms/policy.hpp"
+
+namespace pulse::handle {
+
+struct Work {
+    rooms::Rule *rule = nullptr;   // null: decided already
+    std::string params;
+};
+
+static void deny(Request &request, std::string reason) {
+    request.allowed = false;
+    request.reason = std::move(reason);
+}
+
+static void count_error() {
+    if (const auto *entry = pg::my_database())
+        pg_atomic_fetch_add_u64(const_cast<pg_atomic_uint64 *>(&entry->policy_errors), 1);
+}
+
+static void log_error(const Request &request, const std::string &function, const char *message) {
+    pg::call([&] {
+        ereport(LOG, (errmsg("pulse: policy %s failed for room \"%s\": %s", function.c_str(), request.room.c_str(), message),
+                      request.context->correlation_id ? errdetail("correlation id %s", request.context->correlation_id->c_str()) : 0,
+                      errhidestmt(true), errhidecontext(true)));
+    });
+}
+
+// Finds the rule and resolves its function; what needs no policy is decided here.
+static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory) {
+    Work work;
+    if (request.context == nullptr)
+        return work;
+    if (!rooms::is_operation(request.operation)) {
+        deny(request, "unknown operation \"" + request.operation + "\"; known: " + rooms::kOperationList);
+        return work;
+    }
+    if (const auto problem = rooms::room_problem(request.room); !problem.empty()) {
+        deny(request, std::string(problem));
+        return work;
+    }
+    rooms::Pattern::Params params;
+    rooms::Rule *rule = rules.find(request.operation, request.room, &params);
+    if (rule == nullptr) {
+        deny(request, "no policy allows to " + request.operation + " this room");
+        return work;
+    }
+    if (!rule->callable && !rule->broken) {
+        const auto error = pg::subtransaction([&] { rule->callable.emplace(rule->function, rooms::kPolicyShape, memory); });
+        if (error)
+            rule->broken = std::string(error->message) + (error->hint[0] != '\0' ? std::string("; ") + error->hint : "");
+    }
+    if (rule->broken) {
+        count_error();
+        log_error(request, rule->function, rule->broken->c_str());
+        deny(request, "the policy of \"" + rule->pattern.text() + "\" failed");
+        return work;
+    }
+    work.rule = rule;
+    work.params = "{";
+    for (const auto &[name, value] : params) {
+        if (work.params.size() > 1)
+            work.params += ',';
+        json::append_quoted(work.params, name);
+        work.params += ':';
+        json::append_quoted(work.params, value);
+    }
+    work.params += '}';
+    return work;
+}
+
+static void ask(Request &request, const Work &work) {
+    auth::Scope scope(*request.context);
+    const auto answer =
+        (*work.rule->callable)({pg::text_datum(request.context->claims), pg::text_datum(request.room), pg::text_datum(work.params)});
+    request.allowed = answer && DatumGetBool(*answer);
+    request.reason = (request.allowed ? "allowed by the policy of \"" : "refused by the policy of \"") + work.rule->pattern.text() + "\"";
+}
+
+void decide_all(Oid owner, std::vector<Request> &requests) {
+    const MemoryContext caller = CurrentMemoryContext;
+    std::vector<Work> works;
+    works.reserve(requests.size());
+    rooms::Rules rules;
+    {
+        pg::OwnerScope scope(owner);
+        {
+            pg::SpiSession spi;
+            rules = rooms::Rules::load();
+        }
+        for (Request &request : requests)
+            works.push_back(prepare(rules, request, caller));
+    }
+    NoEffects guard;
+    const Oid client = rooms::client_role();
+    const MemoryContext scratch = pg::call([] { return AllocSetContextCreate(CurrentMemoryContext, "pulse policy", ALLOCSET_SMALL_SIZES); });
+    std::size_t n = 0;
+    while (n < requests.size()) {
+        const auto error = pg::subtransaction([&] {
+            XactReadOnly = true;   // the subtransaction's end takes it back
+            pg::RunAs role(client);
+            for (; n < requests.size(); ++n) {
+                if (works[n].rule == nullptr)
+                    continue;
+                MemoryContextSwitchTo(scratch);
+                ask(requests[n], works[n]);
+                MemoryContextReset(scratch);
+            }
+        });
+        MemoryContextSwitchTo(caller);
+        if (!error)
+            break;
+        rooms::Rule &rule = *works[n].rule;
+        rule.callable->renew();
+        MemoryContextReset(scratch);
+        if (is_client_error(error->sqlstate)) {
+            deny(requests[n], error->message);   // pulse.fail: the policy says why
+        } else {
+            count_error();
+            log_error(requests[n], rule.function, error->message);
+            deny(requests[n], "the policy of \"" + rule.pattern.text() + "\" failed");
+        }
+        ++n;
+    }
+    MemoryContextDelete(scratch);
+}
+
+}   // namespace pulse::handle
+
+using namespace pulse;
+
+PULSE_FN(pulse_decide) {
+    const Oid owner = pg::function_owner(fcinfo);
+    if (pg::arg_is_null(fcinfo, 0))
+        pg::fail(handle::kBadRequest, "requests is missing");
+    const auto elements = json::elements(pg::view(pg::arg(fcinfo, 0)));
+    if (!elements)
+        pg::fail(handle::kBadRequest, "requests is no JSON array");
+    std::vector<handle::Request> requests(elements->size());
+    std::vector<auth::Context> contexts(elements->size());
+    for (std::size_t n = 0; n < elements->size(); ++n) {
+        handle::Request &request = requests[n];
+        const auto members = json::members((*elements)[n]);
+        if (!members) {
+            request.reason = "the request is no JSON object";
+            continue;
+        }
+        const auto operation = json::unescape(json::find(*members, "operation").value_or(""));
+        const auto room = json::unescape(json::find(*members, "room").value_or(""));
+        if (!operation || !room) {
+            request.reason = !operation ? "operation is no string" : "room is no string";
+            continue;
+        }
+        request.operation = *operation;
+        request.room = *room;
+        auto context = auth::parse_context(json::find(*members, "context").value_or(""), &request.reason);
+        if (!context)
+            continue;
+        contexts[n] = std::move(*context);
+        request.context = &contexts[n];
+    }
+    std::optional<std::string> position;
+    {
+        pg::OwnerScope scope(owner);
+        pg::SpiSession spi;
+        position = handle::cursor();
+    }
+    handle::within_deadline("deciding", [&] { handle::decide_all(owner, requests); });
+
+    pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    const Datum cursor = position ? pg::text_datum(*position) : Datum(0);
+    for (std::size_t n = 0; n < requests.size(); ++n) {
+        Datum values[4] = {Int32GetDatum(static_cast<int32>(n)), BoolGetDatum(requests[n].allowed), pg::text_datum(requests[n].reason), cursor};
+        bool nulls[4] = {false, false, false, !position};
+        pg::call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
+    }
+    return Datum(0);
+}

@@ -1,0 +1,35 @@
+// pulse.bridge_hello: where the stream stands and whom a bridge listens to.
+#include "handle/call.hpp"
+#include "json/slice.hpp"
+#include "pg/shmem.hpp"
+
+using namespace pulse;
+
+PULSE_FN(pulse_bridge_hello) {
+    static pg::Plan version("SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'pulse'");
+    static pg::Plan epoch("SELECT e.epoch, e.channel, GREATEST(e.after_position, "
+                          "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1)) "
+                          "FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1");
+    const Oid owner = pg::function_owner(fcinfo);
+    // The pid first: a dispatcher opens its epoch before it says that it runs.
+    pid_t pid = 0;
+    if (const auto *entry = pg::my_database())
+        pid = pg::call([=] {
+            LWLockAcquire(pg::shared()->lock, LW_SHARED);
+            const pid_t running = entry->dispatcher_pid;
+            LWLockRelease(pg::shared()->lock);
+            return running;
+        });
+    std::string hello = "{\"version\":";
+    {
+        pg::OwnerScope scope(owner);
+        pg::SpiSession spi;
+        hello += version.run({}, true) > 0 ? json::quoted(pg::result_row().text(1)) : "null";
+        const bool open = epoch.run({}, true) > 0;
+        hello += ",\"epoch\":" + (open ? json::quoted(pg::result_row().text(1)) : "null");
+        hello += ",\"channel\":" + (open ? json::quoted(pg::result_row().text(2)) : "null");
+        hello += ",\"dispatcherPid\":" + (pid != 0 ? std::to_string(pid) : "null");
+        hello += ",\"position\":" + std::to_string(open ? pg::result_row().int8(3) : 0);
+    }
+    return pg::text_datum(hello + "}");
+}
