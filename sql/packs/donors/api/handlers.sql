@@ -1,0 +1,228 @@
+-- What clients may send. Each takes the array of the event's arguments and returns the ack; a refusal raises an error of
+-- class PL with a hint, which the client gets in its ack.
+
+CREATE OR REPLACE FUNCTION _donors.require_user() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF pulse.user_id() IS NULL THEN
+        PERFORM pulse.fail('unauthenticated', 'this event needs a user', 'Connect with a token that has the claim userId or sub.');
+    END IF;
+    RETURN pulse.user_id();
+END
+$$;
+COMMENT ON FUNCTION _donors.require_user() IS 'the user of this call, or an error';
+
+CREATE OR REPLACE FUNCTION _donors.require_object(args json, example text) RETURNS json
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF json_typeof(require_object.args -> 0) IS DISTINCT FROM 'object' THEN
+        PERFORM pulse.fail('invalid', 'the argument must be an object', 'Send ' || require_object.example || '.');
+    END IF;
+    RETURN require_object.args -> 0;
+END
+$$;
+COMMENT ON FUNCTION _donors.require_object(json, text) IS 'the event''s one argument when it is an object, or an error with an example';
+
+CREATE OR REPLACE FUNCTION _donors.coordinate(input json, name text, bound integer) RETURNS double precision
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_value numeric;
+BEGIN
+    IF json_typeof(coordinate.input -> coordinate.name) = 'number' THEN
+        v_value := (coordinate.input ->> coordinate.name)::numeric;
+        IF v_value BETWEEN -coordinate.bound AND coordinate.bound THEN
+            RETURN v_value;
+        END IF;
+    ELSIF coalesce(json_typeof(coordinate.input -> coordinate.name), 'null') = 'null' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pulse.fail('invalid', format('%s must be a number from -%s to %s', coordinate.name, coordinate.bound, coordinate.bound),
+        'Positions are WGS 84 degrees, such as latitude 19.076, longitude 72.8777.');
+END
+$$;
+COMMENT ON FUNCTION _donors.coordinate(json, text, integer) IS 'latitude or longitude of a client, null when it is left out, or an error';
+
+CREATE OR REPLACE FUNCTION donors.on_update_presence(args json) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_user      text := _donors.require_user();
+    v_input     json := _donors.require_object(args, '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}');
+    v_latitude  double precision := _donors.coordinate(v_input, 'latitude', 90);
+    v_longitude double precision := _donors.coordinate(v_input, 'longitude', 180);
+    v_available boolean;
+    v_donor     donors.donors;
+BEGIN
+    IF json_typeof(v_input -> 'isAvailable') IS DISTINCT FROM 'boolean' THEN
+        PERFORM pulse.fail('invalid', 'isAvailable must be true or false', 'Send {"isAvailable":true,"latitude":19.076,"longitude":72.8777}.');
+    END IF;
+    v_available := (v_input ->> 'isAvailable')::boolean;
+    IF (v_latitude IS NULL) <> (v_longitude IS NULL) THEN
+        PERFORM pulse.fail('invalid', 'latitude and longitude go together', 'Send both, or neither to keep the last position.');
+    END IF;
+    SELECT * INTO v_donor FROM donors.donors d WHERE d.user_id = v_user;
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('not_found', 'you are not registered as a donor', 'Register the user in donors.donors first.');
+    END IF;
+    IF v_available AND v_latitude IS NULL
+       AND NOT EXISTS (SELECT FROM donors.presence p WHERE p.user_id = v_user AND p.latitude IS NOT NULL) THEN
+        PERFORM pulse.fail('invalid', 'latitude and longitude are needed to become available', 'Send {"isAvailable":true,"latitude":19.076,"longitude":72.8777}.');
+    END IF;
+
+    -- UPDATE first: nearly always the row is there, and an upsert would fire the triggers of INSERT as well
+    UPDATE donors.presence p
+       SET is_available = v_available,
+           latitude     = coalesce(v_latitude, p.latitude),
+           longitude    = coalesce(v_longitude, p.longitude),
+           country_code = v_donor.country_code,
+           blood_group  = v_donor.blood_group,
+           socket_id    = pulse.socket_id(),
+           updated_at   = now()
+     WHERE p.user_id = v_user;
+    IF NOT FOUND THEN
+        INSERT INTO donors.presence AS p (user_id, is_available, latitude, longitude, country_code, blood_group, socket_id)
+        VALUES (v_user, v_available, v_latitude, v_longitude, v_donor.country_code, v_donor.blood_group, pulse.socket_id())
+            ON CONFLICT ON CONSTRAINT presence_pkey DO UPDATE
+           SET is_available = excluded.is_available, latitude = excluded.latitude, longitude = excluded.longitude,
+               socket_id = excluded.socket_id, updated_at = excluded.updated_at;
+    END IF;
+
+    IF v_available THEN
+        PERFORM pulse.join('donors:available');
+    ELSE
+        PERFORM pulse.leave('donors:available');
+    END IF;
+    RETURN json_build_object('ok', true, 'isAvailable', v_available,
+        'expiresAt', CASE WHEN v_available THEN _donors.iso(now() + donors.presence_ttl()) END);
+END
+$$;
+COMMENT ON FUNCTION donors.on_update_presence(json) IS
+    'donor:update-presence {isAvailable, latitude, longitude}: {ok, isAvailable, expiresAt}; joins or leaves donors:available';
+REVOKE EXECUTE ON FUNCTION donors.on_update_presence(json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION donors.on_update_presence(json) TO pulse_client;
+
+CREATE OR REPLACE FUNCTION _donors.require_emergency(id text) RETURNS donors.blood_requests
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_request donors.blood_requests;
+BEGIN
+    IF _donors.to_uuid(require_emergency.id) IS NULL THEN
+        PERFORM pulse.fail('invalid', 'the emergency''s id must be a UUID', 'Send the emergencyId of an event, bare or as {"emergencyId":"…"}.');
+    END IF;
+    SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = _donors.to_uuid(require_emergency.id);
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('not_found', format('there is no emergency %s', _donors.to_uuid(require_emergency.id)));
+    END IF;
+    RETURN v_request;
+END
+$$;
+COMMENT ON FUNCTION _donors.require_emergency(text) IS 'the blood request of an id that a client sent, or an error';
+
+CREATE OR REPLACE FUNCTION _donors.emergency_id(args json) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE json_typeof(emergency_id.args -> 0)
+           WHEN 'string' THEN emergency_id.args ->> 0
+           WHEN 'object' THEN emergency_id.args -> 0 ->> 'emergencyId' END;
+END;
+COMMENT ON FUNCTION _donors.emergency_id(json) IS 'the id in an event''s arguments: a bare string, or emergencyId of an object';
+
+CREATE OR REPLACE FUNCTION donors.on_emergency_join(args json) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_user    text := _donors.require_user();
+    v_request donors.blood_requests := _donors.require_emergency(_donors.emergency_id(args));
+BEGIN
+    PERFORM pulse.join('emergency:' || v_request.id);
+    IF v_request.requester_id = v_user THEN
+        PERFORM pulse.join('emergency:' || v_request.id || ':requester');
+    END IF;
+    RETURN json_build_object('ok', true, 'emergency', donors.emergency_json(v_request));
+END
+$$;
+COMMENT ON FUNCTION donors.on_emergency_join(json) IS
+    'emergency:join id: joins emergency:{id}, the requester emergency:{id}:requester too; {ok, emergency}';
+REVOKE EXECUTE ON FUNCTION donors.on_emergency_join(json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION donors.on_emergency_join(json) TO pulse_client;
+
+CREATE OR REPLACE FUNCTION donors.on_emergency_leave(args json) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_user    text := _donors.require_user();
+    v_request donors.blood_requests := _donors.require_emergency(_donors.emergency_id(args));
+BEGIN
+    PERFORM pulse.leave('emergency:' || v_request.id);
+    IF v_request.requester_id = v_user THEN
+        PERFORM pulse.leave('emergency:' || v_request.id || ':requester');
+    END IF;
+    RETURN json_build_object('ok', true, 'emergency', donors.emergency_json(v_request));
+END
+$$;
+COMMENT ON FUNCTION donors.on_emergency_leave(json) IS 'emergency:leave id: leaves the rooms of emergency:join; {ok, emergency}';
+REVOKE EXECUTE ON FUNCTION donors.on_emergency_leave(json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION donors.on_emergency_leave(json) TO pulse_client;
+
+CREATE OR REPLACE FUNCTION donors.on_emergency_respond(args json) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_user     text := _donors.require_user();
+    v_input    json := _donors.require_object(args, '{"emergencyId":"…","status":"accepted","etaMinutes":15}');
+    v_request  donors.blood_requests := _donors.require_emergency(v_input ->> 'emergencyId');
+    v_eta      integer;
+    v_response uuid;
+BEGIN
+    IF coalesce(v_input ->> 'status', '') NOT IN ('accepted', 'declined') THEN
+        PERFORM pulse.fail('invalid', 'status must be accepted or declined', 'Send {"emergencyId":"…","status":"accepted","etaMinutes":15}.');
+    END IF;
+    IF coalesce(json_typeof(v_input -> 'etaMinutes'), 'null') <> 'null' THEN
+        IF v_input ->> 'etaMinutes' !~ '^[0-9]{1,4}$' THEN
+            PERFORM pulse.fail('invalid', 'etaMinutes must be a whole number from 0 to 9999', 'Leave it out when it is not known.');
+        END IF;
+        v_eta := (v_input ->> 'etaMinutes')::integer;
+    END IF;
+    IF coalesce(json_typeof(v_input -> 'message'), 'null') NOT IN ('null', 'string') OR length(v_input ->> 'message') > 1000 THEN
+        PERFORM pulse.fail('invalid', 'message must be a text of at most 1000 characters', 'Leave it out when there is none.');
+    END IF;
+    IF NOT EXISTS (SELECT FROM donors.donors d WHERE d.user_id = v_user) THEN
+        PERFORM pulse.fail('forbidden', 'only donors respond to emergencies', 'Register the user in donors.donors first.');
+    END IF;
+    SELECT r.id INTO v_response
+      FROM donors.blood_request_responses r
+     WHERE r.request_id = v_request.id AND r.donor_id = v_user
+       AND (r.status, r.eta_minutes, r.message) IS NOT DISTINCT FROM (v_input ->> 'status', v_eta, v_input ->> 'message');
+    IF FOUND THEN
+        RETURN json_build_object('ok', true, 'responseId', v_response);   -- sent again
+    END IF;
+    IF v_request.status NOT IN ('open', 'matched') THEN
+        PERFORM pulse.fail('conflict', format('the emergency is %s', v_request.status), 'Only open and matched emergencies take responses.');
+    END IF;
+
+    -- A second answer corrects the first, under the same id. What happened since (arrived, donated) is not undone by it.
+    INSERT INTO donors.blood_request_responses AS r (request_id, donor_id, status, eta_minutes, message)
+    VALUES (v_request.id, v_user, v_input ->> 'status', v_eta, v_input ->> 'message')
+        ON CONFLICT ON CONSTRAINT blood_request_responses_request_id_donor_id_key DO UPDATE
+       SET status = CASE WHEN r.status IN ('arrived', 'donated') THEN r.status ELSE excluded.status END,
+           eta_minutes = excluded.eta_minutes, message = excluded.message
+    RETURNING r.id INTO v_response;
+    RETURN json_build_object('ok', true, 'responseId', v_response);
+END
+$$;
+COMMENT ON FUNCTION donors.on_emergency_respond(json) IS
+    'emergency:respond {emergencyId, status, etaMinutes?, message?}: {ok, responseId}; again: the same responseId';
+REVOKE EXECUTE ON FUNCTION donors.on_emergency_respond(json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION donors.on_emergency_respond(json) TO pulse_client;

@@ -1,0 +1,13 @@
+-- What the bridge asks this pack: who connects, who joins, what clients send.
+SELECT pulse.namespace('/', 'donors.connect');
+
+SELECT pulse.policy('region:{countryCode}', 'join', 'donors.may_join_region');
+SELECT pulse.policy('emergency:{id}', 'join', 'donors.may_join_emergency');
+SELECT pulse.policy('emergency:{id}:requester', 'join', 'donors.may_join_requester');
+SELECT pulse.policy('donors:available', 'join', 'donors.may_join_available');
+SELECT pulse.policy('hospital:{id}', 'join', 'donors.may_join_hospital');
+
+SELECT pulse.on('donor:update-presence', 'donors.on_update_presence');
+SELECT pulse.on('emergency:join', 'donors.on_emergency_join');
+SELECT pulse.on('emergency:leave', 'donors.on_emergency_leave');
+SELECT pulse.on('emergency:respond', 'donors.on_emergency_respond');

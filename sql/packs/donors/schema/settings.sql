@@ -1,0 +1,5 @@
+-- What an operator may change while everything runs: SELECT pulse.configure('donors', 'presence_ttl', '10 min').
+SELECT pulse.define_setting('donors', 'presence_ttl', '30 min',
+    'how long a donor stays available after the last update of the presence');
+SELECT pulse.define_setting('donors', 'search_radius_km', '25',
+    'radius of the donor search of a blood request that names none');

@@ -1,0 +1,30 @@
+-- Triggers that complete and follow rows. The events of these tables are in schema/events.sql.
+
+CREATE TRIGGER presence_insert_fill BEFORE INSERT ON donors.presence
+    FOR EACH ROW WHEN (NEW.blood_group IS NULL OR NEW.country_code IS NULL) EXECUTE FUNCTION _donors.fill_presence();
+CREATE TRIGGER donors_update_presence AFTER UPDATE OF blood_group, country_code ON donors.donors
+    FOR EACH ROW EXECUTE FUNCTION _donors.follow_donor();
+CREATE TRIGGER donors_delete_presence AFTER DELETE ON donors.donors
+    FOR EACH ROW EXECUTE FUNCTION _donors.follow_donor();
+CREATE TRIGGER presence_insert_expiry AFTER INSERT ON donors.presence
+    FOR EACH STATEMENT EXECUTE FUNCTION _donors.on_available();
+CREATE TRIGGER presence_update_expiry AFTER UPDATE ON donors.presence
+    FOR EACH ROW WHEN (NEW.is_available AND NOT OLD.is_available) EXECUTE FUNCTION _donors.on_available();
+
+CREATE TRIGGER hospitals_update_touch BEFORE UPDATE ON donors.hospitals
+    FOR EACH ROW WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION _donors.touch();
+CREATE TRIGGER blood_inventory_update_touch BEFORE UPDATE ON donors.blood_inventory
+    FOR EACH ROW WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION _donors.touch();
+CREATE TRIGGER blood_requests_update_touch BEFORE UPDATE ON donors.blood_requests
+    FOR EACH ROW WHEN (NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at) EXECUTE FUNCTION _donors.touch();
+
+CREATE TRIGGER blood_inventory_write_fill BEFORE INSERT OR UPDATE OF hospital_id, country_code ON donors.blood_inventory
+    FOR EACH ROW EXECUTE FUNCTION _donors.fill_inventory();
+CREATE TRIGGER blood_requests_insert_fill BEFORE INSERT ON donors.blood_requests
+    FOR EACH ROW WHEN (NEW.hospital_id IS NOT NULL AND NEW.hospital_name IS NULL) EXECUTE FUNCTION _donors.fill_request();
+CREATE TRIGGER blood_request_responses_insert_fill BEFORE INSERT ON donors.blood_request_responses
+    FOR EACH ROW WHEN (NEW.distance_km IS NULL) EXECUTE FUNCTION _donors.fill_response();
+
+-- Only a new, open request alerts donors. pg_restore loads rows with row_security off: a restored copy alerts nobody.
+CREATE TRIGGER blood_requests_insert_fan_out AFTER INSERT ON donors.blood_requests
+    FOR EACH ROW WHEN (NEW.status = 'open' AND current_setting('row_security') = 'on') EXECUTE FUNCTION _donors.on_request();
