@@ -23,7 +23,9 @@ namespace {
 template <auto Free>
 struct Deleter {
     template <class T>
-    void operator()(T *p) const { Free(p); }
+    void operator()(T *p) const {
+        Free(p);
+    }
 };
 using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using DigestPtr = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
@@ -33,7 +35,7 @@ using SignaturePtr = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
 constexpr std::size_t kMinSecret = 16;
 constexpr int kMinRsaBits = 2048;
 constexpr std::size_t kP256Half = 32;
-constexpr std::size_t kMaxUserId = 250;  // `user:{id}` must be a room's name, at most 255 bytes
+constexpr std::size_t kMaxUserId = 250;         // `user:{id}` must be a room's name, at most 255 bytes
 constexpr std::chrono::seconds kClockSkew{60};  // an issuer's clock may be ahead: `iat` is no promise to the holder
 constexpr json::Limits kJsonLimits{65536, 32, true};
 
@@ -77,8 +79,7 @@ std::string es256_to_der(std::string_view raw) {
 bool verify_with_public_key(EVP_PKEY *key, std::string_view signed_text, std::string_view signature) {
     DigestPtr context(EVP_MD_CTX_new());
     const bool good = context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
-                      EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(signed_text),
-                                       signed_text.size()) == 1;
+                      EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(signed_text), signed_text.size()) == 1;
     ERR_clear_error();
     return good;
 }
@@ -150,9 +151,9 @@ bool audience_fits(std::optional<std::string_view> raw, std::string_view wanted)
     }
     const auto list = json::elements(*raw);
     return list && std::any_of(list->begin(), list->end(), [wanted](std::string_view element) {
-        const auto text = json::unquote(element);
-        return text && *text == wanted;
-    });
+               const auto text = json::unquote(element);
+               return text && *text == wanted;
+           });
 }
 
 }  // namespace
@@ -163,9 +164,8 @@ struct Verifier::State {
     std::vector<Key> keys;
 
     bool signature_fits(Algorithm algorithm, std::string_view signed_text, std::string_view signature) const {
-        return std::any_of(keys.begin(), keys.end(), [&](const Key &key) {
-            return key.algorithm == algorithm && verify_with(key, signed_text, signature);
-        });
+        return std::any_of(keys.begin(), keys.end(),
+                           [&](const Key &key) { return key.algorithm == algorithm && verify_with(key, signed_text, signature); });
     }
     Verdict judge(std::string payload) const;
 };

@@ -12,9 +12,25 @@ namespace bridge {
 
 enum class Errc : std::uint8_t {
     // answers to one request
-    bad_request, unauthenticated, forbidden, not_found, conflict, payload_too_large, invalid, rate_limited, internal, unavailable,
+    bad_request,
+    unauthenticated,
+    forbidden,
+    not_found,
+    conflict,
+    payload_too_large,
+    invalid,
+    rate_limited,
+    internal,
+    unavailable,
     // ends of a connection
-    protocol_error, ping_timeout, connect_timeout, slow_client, token_expired, evicted, shutting_down, too_many_connections,
+    protocol_error,
+    ping_timeout,
+    connect_timeout,
+    slow_client,
+    token_expired,
+    evicted,
+    shutting_down,
+    too_many_connections,
 };
 
 struct ErrorInfo {

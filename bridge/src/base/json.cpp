@@ -89,7 +89,14 @@ struct Cursor {
             if (c != '\\') continue;
             if (++at == text.size()) return false;
             switch (text[at]) {
-                case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': break;
+                case '"':
+                case '\\':
+                case '/':
+                case 'b':
+                case 'f':
+                case 'n':
+                case 'r':
+                case 't': break;
                 case 'u':
                     if (text.size() - at < 5) return false;
                     for (int i = 1; i <= 4; ++i) {
@@ -151,8 +158,7 @@ struct Visitor {
 
 class Scanner {
 public:
-    Scanner(std::string_view text, const Limits &limits, Visitor *visitor)
-        : in_{text}, limits_(limits), visitor_(visitor) {}
+    Scanner(std::string_view text, const Limits &limits, Visitor *visitor) : in_{text}, limits_(limits), visitor_(visitor) {}
 
     Result<Kind> run() {
         if (in_.text.size() > limits_.max_bytes) return bad("JSON text is too long");
@@ -183,8 +189,8 @@ public:
 private:
     struct Open {
         bool object;
-        std::size_t from;                    // of the bracket
-        std::string_view outer_key;          // key of this container in its own parent
+        std::size_t from;                         // of the bracket
+        std::string_view outer_key;               // key of this container in its own parent
         std::set<std::string, std::less<>> keys;  // only with refuse_duplicate_keys
     };
 
@@ -193,7 +199,8 @@ private:
             case '{': return Kind::object;
             case '[': return Kind::array;
             case '"': return Kind::string;
-            case 't': case 'f': return Kind::boolean;
+            case 't':
+            case 'f': return Kind::boolean;
             case 'n': return Kind::null;
             default: return Kind::number;
         }

@@ -32,8 +32,7 @@ Result<Kind> scan(std::string_view text, const Limits &limits = {});
 
 // The raw text of each element of the array `text`, without the white space around it. Slices point into `text`.
 // Validates everything. `max_elements` bounds the result.
-Result<std::vector<std::string_view>> elements(std::string_view text, const Limits &limits = {},
-                                               std::size_t max_elements = 100'000);
+Result<std::vector<std::string_view>> elements(std::string_view text, const Limits &limits = {}, std::size_t max_elements = 100'000);
 
 // The members of the object `text`: decoded key, raw value. Slices point into `text`. Duplicate keys are refused always.
 struct Member {

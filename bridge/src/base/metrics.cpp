@@ -29,8 +29,7 @@ const Histogram::BucketBoundaries kDurationBuckets{1, 10, 60, 300, 900, 3600, 4 
 template <class Metric>
 class Labelled {
 public:
-    Labelled(prometheus::Family<Metric> &family, std::vector<std::string> names)
-        : family_(family), names_(std::move(names)) {}
+    Labelled(prometheus::Family<Metric> &family, std::vector<std::string> names) : family_(family), names_(std::move(names)) {}
 
     Metric &get(std::initializer_list<std::string_view> values) {
         key_.clear();
@@ -75,17 +74,14 @@ struct Metrics::State {
 
     Labelled<Gauge> active{gauges("realtime_active_connections", "Clients connected to a namespace."), {"namespace"}};
     Labelled<Counter> received{counters("realtime_messages_received_total", "Events from clients."), {"namespace", "event"}};
-    Labelled<Counter> sent{counters("realtime_messages_sent_total", "Events to clients, one for each receiver."),
-                           {"namespace", "event"}};
-    Labelled<Counter> authentication{counters("realtime_authentication_errors_total", "Tokens and connections refused."),
-                                     {"reason"}};
+    Labelled<Counter> sent{counters("realtime_messages_sent_total", "Events to clients, one for each receiver."), {"namespace", "event"}};
+    Labelled<Counter> authentication{counters("realtime_authentication_errors_total", "Tokens and connections refused."), {"reason"}};
     Labelled<Counter> opened{counters("realtime_connections_opened_total", "Clients that connected to a namespace."),
                              {"namespace", "transport"}};
     Labelled<Counter> closed{counters("realtime_connections_closed_total", "Clients that left a namespace."),
                              {"namespace", "transport", "reason"}};
     Labelled<Counter> failures{counters("realtime_delivery_failures_total", "Events that did not reach a client."), {"reason"}};
-    Histogram &fanout = histogram("realtime_fanout_latency_seconds", "Notification read until handed to the kernel.",
-                                  kFanoutBuckets);
+    Histogram &fanout = histogram("realtime_fanout_latency_seconds", "Notification read until handed to the kernel.", kFanoutBuckets);
     Histogram &handler = histogram("pulse_bridge_handler_seconds", "A handler asked until its answer.", kHandlerBuckets);
     Histogram &duration = histogram("realtime_connection_duration_seconds", "Life of a connection.", kDurationBuckets);
     Gauge &sockets = gauge("pulse_bridge_sockets", "Open sockets.");
@@ -101,8 +97,8 @@ struct Metrics::State {
     Counter &malformed = counter("pulse_bridge_malformed_notifications_total", "Notifications that could not be read.");
     Counter &duplicates = counter("pulse_bridge_duplicate_notifications_total", "Notifications already handled.");
     Counter &slow = counter("pulse_bridge_slow_consumers_total", "Clients disconnected because their queue was full.");
-    Counter &refusals = counter("pulse_bridge_handler_queue_refusals_total",
-                                "Inbound events refused because the session's queue was full.");
+    Counter &refusals =
+        counter("pulse_bridge_handler_queue_refusals_total", "Inbound events refused because the session's queue was full.");
     Counter &cpu = counter("process_cpu_seconds_total", "CPU time of the process.");
     Gauge &resident = gauge("process_resident_memory_bytes", "Resident memory of the process.");
     Gauge &virtual_memory = gauge("process_virtual_memory_bytes", "Virtual memory of the process.");

@@ -34,24 +34,24 @@ public:
     prometheus::Counter &connections_closed(std::string_view nsp, std::string_view transport, std::string_view reason);
     prometheus::Counter &delivery_failures(std::string_view reason);
 
-    prometheus::Histogram &fanout_latency();      // seconds: notification read → handed to the kernel
-    prometheus::Histogram &handler_latency();     // seconds: pulse.handle asked → answered
+    prometheus::Histogram &fanout_latency();   // seconds: notification read → handed to the kernel
+    prometheus::Histogram &handler_latency();  // seconds: pulse.handle asked → answered
     prometheus::Histogram &connection_duration();
 
-    prometheus::Gauge &sockets();                 // open sockets, whatever they speak
+    prometheus::Gauge &sockets();  // open sockets, whatever they speak
     prometheus::Gauge &sessions();
     prometheus::Gauge &rooms();
     prometheus::Gauge &head_position();
-    prometheus::Gauge &send_queue_bytes();        // waiting for slow sockets, all together
+    prometheus::Gauge &send_queue_bytes();  // waiting for slow sockets, all together
     prometheus::Gauge &replay_bytes();
-    prometheus::Gauge &database_up();             // 1: the LISTEN connection is live
-    prometheus::Counter &catch_ups();             // ranges read from the ticks
+    prometheus::Gauge &database_up();  // 1: the LISTEN connection is live
+    prometheus::Counter &catch_ups();  // ranges read from the ticks
     prometheus::Counter &events_caught_up();
-    prometheus::Counter &foreign_notifications(); // dropped: not from the dispatcher
+    prometheus::Counter &foreign_notifications();  // dropped: not from the dispatcher
     prometheus::Counter &malformed_notifications();
     prometheus::Counter &duplicate_notifications();
-    prometheus::Counter &slow_consumers();        // disconnected because their queue was full
-    prometheus::Counter &queue_refusals();        // inbound events refused because the session's handler queue was full
+    prometheus::Counter &slow_consumers();  // disconnected because their queue was full
+    prometheus::Counter &queue_refusals();  // inbound events refused because the session's handler queue was full
 
     // The text of GET /metrics; reads CPU time and memory of the process at each call.
     std::string render();

@@ -22,18 +22,36 @@ public:
     bool has_value() const { return held_.index() == 0; }
     explicit operator bool() const { return has_value(); }
 
-    T &value() & { assert(has_value()); return *std::get_if<0>(&held_); }
-    const T &value() const & { assert(has_value()); return *std::get_if<0>(&held_); }
-    T &&value() && { assert(has_value()); return std::move(*std::get_if<0>(&held_)); }
+    T &value() & {
+        assert(has_value());
+        return *std::get_if<0>(&held_);
+    }
+    const T &value() const & {
+        assert(has_value());
+        return *std::get_if<0>(&held_);
+    }
+    T &&value() && {
+        assert(has_value());
+        return std::move(*std::get_if<0>(&held_));
+    }
     T &operator*() & { return value(); }
     const T &operator*() const & { return value(); }
     T &&operator*() && { return std::move(*this).value(); }
     T *operator->() { return &value(); }
     const T *operator->() const { return &value(); }
 
-    Error &error() & { assert(!has_value()); return *std::get_if<1>(&held_); }
-    const Error &error() const & { assert(!has_value()); return *std::get_if<1>(&held_); }
-    Error &&error() && { assert(!has_value()); return std::move(*std::get_if<1>(&held_)); }
+    Error &error() & {
+        assert(!has_value());
+        return *std::get_if<1>(&held_);
+    }
+    const Error &error() const & {
+        assert(!has_value());
+        return *std::get_if<1>(&held_);
+    }
+    Error &&error() && {
+        assert(!has_value());
+        return std::move(*std::get_if<1>(&held_));
+    }
 
     T value_or(T other) const & { return has_value() ? value() : std::move(other); }
 
@@ -52,9 +70,18 @@ public:
 
     bool has_value() const { return !failed_; }
     explicit operator bool() const { return has_value(); }
-    Error &error() & { assert(failed_); return error_; }
-    const Error &error() const & { assert(failed_); return error_; }
-    Error &&error() && { assert(failed_); return std::move(error_); }
+    Error &error() & {
+        assert(failed_);
+        return error_;
+    }
+    const Error &error() const & {
+        assert(failed_);
+        return error_;
+    }
+    Error &&error() && {
+        assert(failed_);
+        return std::move(error_);
+    }
 
 private:
     bool failed_ = false;
@@ -64,13 +91,13 @@ private:
 }  // namespace bridge
 
 // BRIDGE_TRY(name, expression): `name` is the value, or the error goes back to the caller.
-#define BRIDGE_TRY(name, ...)                                                  \
-    auto name##_or_error = (__VA_ARGS__);                                      \
-    if (!name##_or_error) return std::move(name##_or_error).error();           \
+#define BRIDGE_TRY(name, ...)                                        \
+    auto name##_or_error = (__VA_ARGS__);                            \
+    if (!name##_or_error) return std::move(name##_or_error).error(); \
     auto &name = *name##_or_error
 
 // BRIDGE_CHECK(expression): the same for a Result<void>.
-#define BRIDGE_CHECK(...)                                                      \
-    do {                                                                       \
+#define BRIDGE_CHECK(...)                                                                 \
+    do {                                                                                  \
         if (auto or_error = (__VA_ARGS__); !or_error) return std::move(or_error).error(); \
     } while (false)

@@ -30,14 +30,26 @@ Result<Packet> decode(std::string_view message, bool is_binary) {
 }
 
 std::string open_frame(const Open &open) {
-    return text_frame({"0{\"sid\":", json::quote(open.sid), ",\"upgrades\":[],\"pingInterval\":",
-                       std::to_string(open.ping_interval.count()), ",\"pingTimeout\":",
-                       std::to_string(open.ping_timeout.count()), ",\"maxPayload\":", std::to_string(open.max_payload), "}"});
+    return text_frame(
+        {"0{\"sid\":", json::quote(open.sid), ",\"upgrades\":[],\"pingInterval\":", std::to_string(open.ping_interval.count()),
+         ",\"pingTimeout\":", std::to_string(open.ping_timeout.count()), ",\"maxPayload\":", std::to_string(open.max_payload), "}"});
 }
 
-std::string_view ping_frame() { return {"\x81\x01" "2", 3}; }
-std::string_view close_frame() { return {"\x81\x01" "1", 3}; }
-std::string_view noop_frame() { return {"\x81\x01" "6", 3}; }
+std::string_view ping_frame() {
+    return {"\x81\x01"
+            "2",
+            3};
+}
+std::string_view close_frame() {
+    return {"\x81\x01"
+            "1",
+            3};
+}
+std::string_view noop_frame() {
+    return {"\x81\x01"
+            "6",
+            3};
+}
 std::string pong_frame(std::string_view payload) { return text_frame({"3", payload}); }
 
 void append_attachment(std::string &out, std::string_view bytes, bool base64) {

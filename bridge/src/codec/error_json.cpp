@@ -26,9 +26,7 @@ std::string error_json(const Error &error, const ErrorDetails &details) {
     return out;
 }
 
-std::string wrapped_error_json(const Error &error, const ErrorDetails &details) {
-    return "{\"error\":" + error_json(error, details) + "}";
-}
+std::string wrapped_error_json(const Error &error, const ErrorDetails &details) { return "{\"error\":" + error_json(error, details) + "}"; }
 
 std::string connect_error_data(const Error &error) {
     const ErrorInfo &row = info(error.code);

@@ -37,8 +37,7 @@ Result<std::string> name(std::string_view raw, std::string_view what, std::size_
     return text;
 }
 
-Result<void> fill(Inbound &packet, std::string_view type, const Fields &fields, std::string_view message,
-                  const Limits &limits) {
+Result<void> fill(Inbound &packet, std::string_view type, const Fields &fields, std::string_view message, const Limits &limits) {
     using Kind = Inbound::Kind;
     if (type == "connect") {
         packet.kind = Kind::connect;

@@ -37,11 +37,11 @@ std::string ack(std::string_view raw_id, std::string_view args_json);
 std::string pong();
 
 struct Event {
-    std::string_view name;      // JSON string with its quotes
-    std::string_view args;      // raw JSON values joined by commas
-    std::string_view room;      // plain text; empty: left out
-    std::string_view position;  // cursor; empty: left out
-    std::string_view id;        // raw; empty: none
+    std::string_view name;                     // JSON string with its quotes
+    std::string_view args;                     // raw JSON values joined by commas
+    std::string_view room;                     // plain text; empty: left out
+    std::string_view position;                 // cursor; empty: left out
+    std::string_view id;                       // raw; empty: none
     std::span<const std::string> attachments;  // as "attachments":["base64",…]
 };
 std::string event(const Event &event);

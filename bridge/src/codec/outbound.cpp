@@ -11,8 +11,8 @@ std::string event_frame(Protocol protocol, const OutEvent &event) {
         return native::event({event.name, event.args, event.room, event.position, event.id, event.attachments});
     }
     const bool offset = event.offset && event.id.empty();
-    return socketio::event({event.nsp, event.name, event.args, event.id, offset ? event.position : std::string_view(),
-                            event.attachments, protocol == Protocol::socketio_base64});
+    return socketio::event({event.nsp, event.name, event.args, event.id, offset ? event.position : std::string_view(), event.attachments,
+                            protocol == Protocol::socketio_base64});
 }
 
 std::string ack_frame(Protocol protocol, std::string_view nsp, std::string_view id, std::string_view args,
@@ -21,8 +21,7 @@ std::string ack_frame(Protocol protocol, std::string_view nsp, std::string_view 
     return socketio::ack(nsp, id, args, attachments, protocol == Protocol::socketio_base64);
 }
 
-std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error,
-                        const ErrorDetails &details) {
+std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error, const ErrorDetails &details) {
     if (protocol == Protocol::native) return native::error(error, details, id);
     if (!id.empty()) return socketio::ack(nsp, id, "[" + wrapped_error_json(error, details) + "]");
     const std::string args = error_json(error, details);

@@ -35,8 +35,7 @@ bool placeholders_fit(const json::Value &value, std::size_t count) {
         }
     }
     if (!value.is_structured()) return true;
-    return std::all_of(value.begin(), value.end(),
-                       [count](const json::Value &child) { return placeholders_fit(child, count); });
+    return std::all_of(value.begin(), value.end(), [count](const json::Value &child) { return placeholders_fit(child, count); });
 }
 
 Result<void> read_event(std::string_view body, const json::Limits &limits, Inbound &packet) {
@@ -78,9 +77,7 @@ std::string namespace_prefix(std::string_view nsp) { return nsp == "/" ? std::st
 
 }  // namespace
 
-bool reserved_event(std::string_view name) {
-    return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
-}
+bool reserved_event(std::string_view name) { return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end(); }
 
 struct Decoder::Pending {
     Inbound packet;
@@ -189,8 +186,8 @@ std::string connected(std::string_view nsp, std::string_view sid, std::string_vi
 }
 
 std::string connect_error(std::string_view nsp, std::string_view message, std::string_view data_json) {
-    return text_frame({"44", namespace_prefix(nsp), "{\"message\":", json::quote(message),
-                       data_json.empty() ? "" : ",\"data\":", data_json, "}"});
+    return text_frame(
+        {"44", namespace_prefix(nsp), "{\"message\":", json::quote(message), data_json.empty() ? "" : ",\"data\":", data_json, "}"});
 }
 
 std::string disconnected(std::string_view nsp) { return text_frame({"41", namespace_prefix(nsp)}); }
@@ -199,19 +196,18 @@ std::string event(const Event &event) {
     const bool binary = !event.attachments.empty();
     std::string out;
     append_frame(out, Opcode::text,
-                 {"4", binary ? "5" + std::to_string(event.attachments.size()) + "-" : std::string("2"),
-                  namespace_prefix(event.nsp), event.id, "[", event.name, event.args.empty() ? "" : ",", event.args,
-                  event.offset.empty() ? "" : ",\"", event.offset, event.offset.empty() ? "" : "\"", "]"});
+                 {"4", binary ? "5" + std::to_string(event.attachments.size()) + "-" : std::string("2"), namespace_prefix(event.nsp),
+                  event.id, "[", event.name, event.args.empty() ? "" : ",", event.args, event.offset.empty() ? "" : ",\"", event.offset,
+                  event.offset.empty() ? "" : "\"", "]"});
     for (const std::string &bytes : event.attachments) engineio::append_attachment(out, bytes, event.base64);
     return out;
 }
 
-std::string ack(std::string_view nsp, std::string_view id, std::string_view args,
-                std::span<const std::string> attachments, bool base64) {
+std::string ack(std::string_view nsp, std::string_view id, std::string_view args, std::span<const std::string> attachments, bool base64) {
     std::string out;
-    append_frame(out, Opcode::text,
-                 {"4", attachments.empty() ? std::string("3") : "6" + std::to_string(attachments.size()) + "-",
-                  namespace_prefix(nsp), id, args});
+    append_frame(
+        out, Opcode::text,
+        {"4", attachments.empty() ? std::string("3") : "6" + std::to_string(attachments.size()) + "-", namespace_prefix(nsp), id, args});
     for (const std::string &bytes : attachments) engineio::append_attachment(out, bytes, base64);
     return out;
 }

@@ -48,17 +48,17 @@ std::string disconnected(std::string_view nsp);
 
 struct Event {
     std::string_view nsp = "/";
-    std::string_view name;          // JSON string with its quotes
-    std::string_view args;          // raw JSON values joined by commas; empty: none
-    std::string_view id;            // digits of an ack asked for; empty: none
-    std::string_view offset;        // appended as a last string argument; empty: none
+    std::string_view name;                     // JSON string with its quotes
+    std::string_view args;                     // raw JSON values joined by commas; empty: none
+    std::string_view id;                       // digits of an ack asked for; empty: none
+    std::string_view offset;                   // appended as a last string argument; empty: none
     std::span<const std::string> attachments;  // then args holds the placeholders
-    bool base64 = false;            // attachments as text frames
+    bool base64 = false;                       // attachments as text frames
 };
 std::string event(const Event &event);
 
 // `args` is a raw JSON array. With attachments: a binary ack.
-std::string ack(std::string_view nsp, std::string_view id, std::string_view args,
-                std::span<const std::string> attachments = {}, bool base64 = false);
+std::string ack(std::string_view nsp, std::string_view id, std::string_view args, std::span<const std::string> attachments = {},
+                bool base64 = false);
 
 }  // namespace bridge::codec::socketio

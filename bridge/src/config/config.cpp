@@ -119,7 +119,8 @@ void declare(CLI::App &app, std::map<std::string_view, std::vector<std::string>>
         const std::string help = std::string(setting.help) + " (" + setting.environment_name() + ")";
         CLI::Option *option = nullptr;
         if (setting.form == Setting::Form::flag) {
-            option = app.add_flag_function(flag, [&flags, name = setting.name](std::int64_t) { flags[name] = {"true"}; }, help);
+            option = app.add_flag_function(
+                flag, [&flags, name = setting.name](std::int64_t) { flags[name] = {"true"}; }, help);
         } else {
             option = app.add_option(flag, flags[setting.name], help)->type_name(std::string(setting.type))->expected(1);
             option->multi_option_policy(setting.form == Setting::Form::list ? CLI::MultiOptionPolicy::TakeAll
@@ -184,7 +185,9 @@ Result<Invocation> load(int argc, const char *const *argv, const char *const *en
     token_command->require_subcommand(1);
     CLI::App *mint_command = token_command->add_subcommand("mint", "print an HS256 token signed with the JWT secret");
     mint_command->add_option("--user", invocation.token.user, "user id (claims userId and sub)")->type_name("ID");
-    mint_command->add_option("--claim", claims, "further claim, JSON or text; repeatable")->type_name("NAME=VALUE")->expected(1)
+    mint_command->add_option("--claim", claims, "further claim, JSON or text; repeatable")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     mint_command->add_option("--expires", expires, "life of the token")->type_name("TIME");
 
@@ -250,9 +253,7 @@ std::string print(const Config &config) {
 }
 
 std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now) {
-    const auto seconds = [](auto at) {
-        return std::to_string(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
-    };
+    const auto seconds = [](auto at) { return std::to_string(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count()); };
     std::string out = "{";
     const auto add = [&out](std::string_view name, std::string_view value) {
         if (out.size() > 1) out += ',';

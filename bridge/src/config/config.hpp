@@ -28,27 +28,27 @@ struct Config {
     std::string database_url;
     int pool_size = 4;
 
-    std::string jwt_secret;                     // HS256; empty: none
-    std::string jwt_secret_file;                // where jwt_secret came from; empty: not from a file
-    std::vector<std::string> jwt_public_keys;   // PEM texts, RS256 or ES256 by the key's type
+    std::string jwt_secret;                    // HS256; empty: none
+    std::string jwt_secret_file;               // where jwt_secret came from; empty: not from a file
+    std::vector<std::string> jwt_public_keys;  // PEM texts, RS256 or ES256 by the key's type
     std::vector<std::string> jwt_public_key_files;
-    std::string jwt_audience;                   // empty: not checked
-    std::string jwt_issuer;                     // empty: not checked
+    std::string jwt_audience;  // empty: not checked
+    std::string jwt_issuer;    // empty: not checked
     milliseconds jwt_leeway{0};
-    std::string internal_token;                 // empty: /internal/* refuses everybody
+    std::string internal_token;  // empty: /internal/* refuses everybody
     std::string internal_token_file;
     bool allow_anonymous = false;
-    std::vector<std::string> cors_origins;      // empty: same origin only; "*": any
+    std::vector<std::string> cors_origins;  // empty: same origin only; "*": any
 
     milliseconds ping_interval{25'000};
     milliseconds ping_timeout{20'000};
     milliseconds connect_timeout{45'000};
     milliseconds drain_timeout{10'000};
-    std::size_t max_payload = 1'000'000;        // bytes of one message
+    std::size_t max_payload = 1'000'000;  // bytes of one message
     std::size_t max_connections = 100'000;
-    std::size_t max_queue_bytes = 1'048'576;    // waiting for one slow socket
+    std::size_t max_queue_bytes = 1'048'576;  // waiting for one slow socket
     std::size_t replay_buffer_bytes = 16'777'216;
-    std::size_t handler_queue = 100;            // inbound events waiting for one session
+    std::size_t handler_queue = 100;  // inbound events waiting for one session
     log::Level log_level = log::Level::info;
 };
 
@@ -63,8 +63,8 @@ struct TokenRequest {
 struct Invocation {
     Command command = Command::serve;
     Config config;
-    TokenRequest token;    // for token_mint
-    std::string help;      // not empty: print it to stdout and end with 0
+    TokenRequest token;  // for token_mint
+    std::string help;    // not empty: print it to stdout and end with 0
 };
 
 // argv and the environment → what to do. Never throws and never exits. `environment` is environ, or a test's own.

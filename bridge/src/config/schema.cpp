@@ -16,7 +16,8 @@ Result<Int> whole(const std::string &text, Int least, Int most) {
     Int value{};
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (failure != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
-        return Error{Errc::invalid, "'" + text + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most), {}};
+        return Error{
+            Errc::invalid, "'" + text + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most), {}};
     }
     return value;
 }
@@ -138,25 +139,24 @@ constexpr std::int64_t kGiB = 1LL << 30;
 
 const Setting kSettings[] = {
     {"listen", F::value, false, "HOST:PORT", "public listener: clients", set_endpoint<&C::listen>, get_endpoint<&C::listen>},
-    {"internal-listen", F::value, false, "HOST:PORT", "internal listener: /internal, /metrics, /health",
-     set_endpoint<&C::internal_listen>, get_endpoint<&C::internal_listen>},
+    {"internal-listen", F::value, false, "HOST:PORT", "internal listener: /internal, /metrics, /health", set_endpoint<&C::internal_listen>,
+     get_endpoint<&C::internal_listen>},
     {"database-url", F::value, false, "URL", "libpq connection string of a role with pulse_bridge", set_text<&C::database_url>,
      get_text<&C::database_url>},
     {"pool-size", F::value, false, "N", "connections for queries, beside the one that listens", set_number<&C::pool_size, 1, 1000>,
      get_number<&C::pool_size>},
     {"jwt-secret", F::value, true, "TEXT", "HS256 secret, at least 16 bytes", set_text<&C::jwt_secret>, get_text<&C::jwt_secret>},
-    {"jwt-secret-file", F::value, false, "PATH", "file with the HS256 secret",
-     set_secret_file<&C::jwt_secret_file, &C::jwt_secret>, get_text<&C::jwt_secret_file>},
+    {"jwt-secret-file", F::value, false, "PATH", "file with the HS256 secret", set_secret_file<&C::jwt_secret_file, &C::jwt_secret>,
+     get_text<&C::jwt_secret_file>},
     {"jwt-public-key-file", F::list, false, "PATH", "PEM public key, RSA for RS256, P-256 for ES256; repeatable", set_public_keys,
      get_list<&C::jwt_public_key_files>},
     {"jwt-audience", F::value, false, "TEXT", "demanded in aud; empty: not checked", set_text<&C::jwt_audience>,
      get_text<&C::jwt_audience>},
-    {"jwt-issuer", F::value, false, "TEXT", "demanded in iss; empty: not checked", set_text<&C::jwt_issuer>,
-     get_text<&C::jwt_issuer>},
+    {"jwt-issuer", F::value, false, "TEXT", "demanded in iss; empty: not checked", set_text<&C::jwt_issuer>, get_text<&C::jwt_issuer>},
     {"jwt-leeway", F::value, false, "TIME", "how far the clocks of issuer and bridge may differ", set_duration<&C::jwt_leeway, 0>,
      get_duration<&C::jwt_leeway>},
-    {"internal-token", F::value, true, "TEXT", "secret of /internal routes; empty: they refuse everybody",
-     set_text<&C::internal_token>, get_text<&C::internal_token>},
+    {"internal-token", F::value, true, "TEXT", "secret of /internal routes; empty: they refuse everybody", set_text<&C::internal_token>,
+     get_text<&C::internal_token>},
     {"internal-token-file", F::value, false, "PATH", "file with the internal token",
      set_secret_file<&C::internal_token_file, &C::internal_token>, get_text<&C::internal_token_file>},
     {"allow-anonymous", F::flag, false, "", "let clients connect without a token", set_flag<&C::allow_anonymous>,
@@ -165,8 +165,7 @@ const Setting kSettings[] = {
      get_list<&C::cors_origins>},
     {"ping-interval", F::value, false, "TIME", "time between heartbeats", set_duration<&C::ping_interval, 10>,
      get_duration<&C::ping_interval>},
-    {"ping-timeout", F::value, false, "TIME", "time to answer one", set_duration<&C::ping_timeout, 10>,
-     get_duration<&C::ping_timeout>},
+    {"ping-timeout", F::value, false, "TIME", "time to answer one", set_duration<&C::ping_timeout, 10>, get_duration<&C::ping_timeout>},
     {"connect-timeout", F::value, false, "TIME", "time until a socket has joined a namespace", set_duration<&C::connect_timeout, 10>,
      get_duration<&C::connect_timeout>},
     {"drain-timeout", F::value, false, "TIME", "time for handlers under way after SIGTERM", set_duration<&C::drain_timeout, 0>,

@@ -16,7 +16,7 @@ struct Setting {
 
     std::string_view name;  // of the flag and in the file; PULSE_ and upper case in the environment
     Form form;
-    bool secret;  // no flag; masked by print()
+    bool secret;            // no flag; masked by print()
     std::string_view type;  // for --help
     std::string_view help;
     Result<void> (*set)(Config &config, const std::vector<std::string> &values);

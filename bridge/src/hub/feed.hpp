@@ -79,8 +79,8 @@ private:
     bool started_once_ = false;
     std::string epoch_;
     Position head_;
-    Position reading_to_;    // end of the read under way
-    Position wanted_;        // highest position known to exist that is not in waiting_
+    Position reading_to_;  // end of the read under way
+    Position wanted_;      // highest position known to exist that is not in waiting_
     std::deque<std::string> waiting_;
     std::size_t waiting_bytes_ = 0;
 };

@@ -59,8 +59,7 @@ void Hub::close(ConnectionId id, Errc why) {
 
 // From now on what is delivered to its sessions goes nowhere, without a test in the fan-out.
 void Hub::State::seal(std::uint32_t connection) {
-    for (std::uint32_t session = connections[connection].first_session; session != kNone;
-         session = sessions[session].next_on_connection) {
+    for (std::uint32_t session = connections[connection].first_session; session != kNone; session = sessions[session].next_on_connection) {
         hot[session].connection = kDeafLane;
     }
 }
@@ -77,8 +76,7 @@ void Hub::each_session(ConnectionId id, const std::function<void(SessionId)> &f)
     const Connection *connection = state_->find(id);
     if (!connection) return;
     std::vector<SessionId> found;  // f may remove them
-    for (std::uint32_t session = connection->first_session; session != kNone;
-         session = state_->sessions[session].next_on_connection) {
+    for (std::uint32_t session = connection->first_session; session != kNone; session = state_->sessions[session].next_on_connection) {
         found.push_back({session, state_->sessions[session].generation});
     }
     for (const SessionId session : found) f(session);
@@ -233,8 +231,6 @@ void Hub::forget_replay() { state_->replay.clear(state_->head); }
 Position Hub::head() const { return state_->head; }
 Cursor Hub::cursor() const { return {state_->epoch, state_->head}; }
 
-Hub::Stats Hub::stats() const {
-    return {connections(), sessions(), rooms(), state_->queued_bytes, state_->replay.bytes()};
-}
+Hub::Stats Hub::stats() const { return {connections(), sessions(), rooms(), state_->queued_bytes, state_->replay.bytes()}; }
 
 }  // namespace bridge::hub

@@ -23,7 +23,7 @@
 namespace bridge::hub {
 
 struct HubOptions {
-    std::size_t max_queue_bytes = 1'048'576;     // waiting for one slow socket; more: Errc::slow_client
+    std::size_t max_queue_bytes = 1'048'576;  // waiting for one slow socket; more: Errc::slow_client
     std::size_t replay_buffer_bytes = 16'777'216;
     std::size_t max_rooms_per_session = 10'000;
 };
@@ -37,11 +37,11 @@ struct SessionSpec {
 };
 
 enum class Join {
-    joined,     // at least one of the rooms is new
-    already,    // was in all of them
-    too_old,    // the ring does not hold all events since then: nothing was changed; ask for a fresh decision
-    too_many,   // max_rooms_per_session: nothing was changed
-    gone,       // no such session
+    joined,    // at least one of the rooms is new
+    already,   // was in all of them
+    too_old,   // the ring does not hold all events since then: nothing was changed; ask for a fresh decision
+    too_many,  // max_rooms_per_session: nothing was changed
+    gone,      // no such session
 };
 
 class Hub {
@@ -64,12 +64,12 @@ public:
 
     // --- sessions ---
     SessionId add_session(ConnectionId connection, const SessionSpec &spec);  // nobody when the connection is gone
-    void remove_session(SessionId id);                                         // leaves its rooms; the connection stays
-    const Session *find(SessionId id) const;                                   // null when gone; valid until the next hub call
-    SessionId find_key(const PublicId &key) const;                             // the newest with this stable session id
+    void remove_session(SessionId id);                                        // leaves its rooms; the connection stays
+    const Session *find(SessionId id) const;                                  // null when gone; valid until the next hub call
+    SessionId find_key(const PublicId &key) const;                            // the newest with this stable session id
     Protocol protocol(SessionId id) const;
     std::string_view nsp(SessionId id) const;
-    void set_claims(SessionId id, ClaimsPtr claims);                           // a refreshed token
+    void set_claims(SessionId id, ClaimsPtr claims);  // a refreshed token
     std::size_t sessions() const;
     void each_session(ConnectionId connection, const std::function<void(SessionId)> &f) const;
     void each_connection(const std::function<void(ConnectionId)> &f) const;
@@ -97,15 +97,17 @@ public:
 
     // --- the stream; called by Feed in order of positions ---
     void set_epoch(std::string_view epoch);
-    void deliver(const Event &event);              // sessions of event.rooms, each once, minus headers.exceptSession
-    void pass_by(const Event &event);              // by reference, and anybody_in() said no: only remembered, for later joins
+    void deliver(const Event &event);  // sessions of event.rooms, each once, minus headers.exceptSession
+    void pass_by(const Event &event);  // by reference, and anybody_in() said no: only remembered, for later joins
     bool anybody_in(std::string_view rooms_json) const;
-    void advance(Position head);                   // everything up to `head` has been delivered
-    void forget_replay();                          // the stream was cut: the ring starts anew at the head
+    void advance(Position head);  // everything up to `head` has been delivered
+    void forget_replay();         // the stream was cut: the ring starts anew at the head
     Position head() const;
     Cursor cursor() const;
 
-    struct Stats { std::size_t connections, sessions, rooms, queued_bytes, replay_bytes; };
+    struct Stats {
+        std::size_t connections, sessions, rooms, queued_bytes, replay_bytes;
+    };
     Stats stats() const;
 
 private:

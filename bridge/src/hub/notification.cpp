@@ -66,9 +66,9 @@ Result<std::optional<EventLine>> Notification::next() {
     EventLine found;
     Event &event = found.event;
     std::string_view position, id;
-    if (!take(line, '\t', position) || !take(line, '\t', id) || !take(line, '\t', event.rooms) ||
-        !take(line, '\t', event.name) || !take(line, '\t', event.headers) ||
-        line.find('\t') != std::string_view::npos || !number(position, event.position.value) || !number(id, event.id)) {
+    if (!take(line, '\t', position) || !take(line, '\t', id) || !take(line, '\t', event.rooms) || !take(line, '\t', event.name) ||
+        !take(line, '\t', event.headers) || line.find('\t') != std::string_view::npos || !number(position, event.position.value) ||
+        !number(id, event.id)) {
         return malformed("malformed event line");
     }
     event.payload = line;
@@ -78,8 +78,7 @@ Result<std::optional<EventLine>> Notification::next() {
     found.unknown_rooms = event.rooms.empty();
     if (found.unknown_rooms) {
         if (!found.by_reference || !event.name.empty() || !event.headers.empty()) return malformed("event line without rooms");
-    } else if (event.rooms[0] != '[' || event.name.size() < 2 || event.name[0] != '"' || event.headers.empty() ||
-               event.headers[0] != '{') {
+    } else if (event.rooms[0] != '[' || event.name.size() < 2 || event.name[0] != '"' || event.headers.empty() || event.headers[0] != '{') {
         return malformed("malformed event line");
     }
     return std::optional<EventLine>(found);

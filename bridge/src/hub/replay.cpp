@@ -55,8 +55,7 @@ void Replay::clear(Position head) {
 }
 
 std::deque<Replay::Entry>::const_iterator Replay::after(Position position) const {
-    return std::upper_bound(entries_.begin(), entries_.end(), position,
-                            [](Position p, const Entry &entry) { return p < entry.position; });
+    return std::upper_bound(entries_.begin(), entries_.end(), position, [](Position p, const Entry &entry) { return p < entry.position; });
 }
 
 }  // namespace bridge::hub

@@ -34,8 +34,8 @@ struct Session {
     PublicId socket_id;  // what Socket.IO calls the sid of this namespace: pulse.socket_id()
     ClaimsPtr claims;
     std::vector<Membership> rooms;
-    std::uint32_t generation = 0;        // of this slot; even: free
-    std::uint32_t next_on_connection;    // list of the connection's sessions
+    std::uint32_t generation = 0;      // of this slot; even: free
+    std::uint32_t next_on_connection;  // list of the connection's sessions
 };
 
 }  // namespace bridge::hub

@@ -20,11 +20,11 @@ inline constexpr std::uint32_t kDeafLane = 0;  // connection 0 is nobody: what i
 
 struct Connection {
     Sink *sink = nullptr;
-    std::unique_ptr<Outbox> outbox;   // exists only while something waits
-    std::uint32_t generation = 0;     // odd: in use
+    std::unique_ptr<Outbox> outbox;  // exists only while something waits
+    std::uint32_t generation = 0;    // odd: in use
     std::uint32_t first_session = kNone;
-    std::optional<Errc> closing;      // sealed: takes nothing more
-    bool dead = false;                // a write failed: closed() will come
+    std::optional<Errc> closing;  // sealed: takes nothing more
+    bool dead = false;            // a write failed: closed() will come
 };
 
 // An interned (protocol, namespace), with the frame of the event under way.
@@ -32,11 +32,11 @@ struct Encoding {
     Protocol protocol;
     std::string nsp;
     bool names_room;
-    std::uint32_t references = 0;      // sessions that use it
-    std::uint64_t frame_stamp = 0;     // the delivery (or the room of it) that `frame` is for
+    std::uint32_t references = 0;   // sessions that use it
+    std::uint64_t frame_stamp = 0;  // the delivery (or the room of it) that `frame` is for
     Turn::FrameIndex frame = 0;
-    std::uint64_t receivers = 0;       // of the event under way
-    std::string counted_event;         // name literal that `sent` counts
+    std::uint64_t receivers = 0;  // of the event under way
+    std::string counted_event;    // name literal that `sent` counts
     prometheus::Counter *sent = nullptr;
 };
 
@@ -75,9 +75,9 @@ struct Hub::State {
     std::vector<ConnectionId> closing;
     std::size_t turn_events = 0;
     Clock::Instant turn_started{};
-    std::string joined;                          // scratch: several frames of one receiver
-    std::vector<Turn::FrameIndex> joined_of;     // which frames those are
-    std::vector<RoomIndex> targets;              // scratch
+    std::string joined;                       // scratch: several frames of one receiver
+    std::vector<Turn::FrameIndex> joined_of;  // which frames those are
+    std::vector<RoomIndex> targets;           // scratch
 
     Connection *find(ConnectionId id) {
         if (id.index >= connections.size() || !id || connections[id.index].generation != id.generation) return nullptr;
