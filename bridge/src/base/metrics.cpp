@@ -1,4 +1,4 @@
-// Families are made once in State; label look-ups go through a small map here, since prometheus-cpp's Family::Add takes a lock and
+// Metrics are made once in State; label look-ups go through a small map here, since prometheus-cpp's Family::Add takes a lock and
 // compares whole label maps.
 #include "base/metrics.hpp"
 

@@ -1,5 +1,5 @@
-// Room patterns: `emergency:{id}:requester`. Literal text with placeholders; `{{` and `}}` stand for the braces.
-// A placeholder stands for one or more bytes without ':', so `emergency:{id}` never admits to `emergency:X:requester`.
+// Room patterns: `order:{id}:owner`. Literal text with placeholders; `{{` and `}}` stand for the braces.
+// A placeholder stands for one or more bytes without ':', so `order:{id}` never admits to `order:X:owner`.
 // pulse.watch percent-encodes ':', '%' and control characters of a value that it puts into a room name; a pattern
 // decodes what its placeholder matched, so a policy sees the value itself. At most one placeholder stands between two
 // ':', since only ':' cannot occur in a value: `{a}-{b}` could be read in two ways.

@@ -27,14 +27,23 @@ CREATE OR REPLACE FUNCTION pulse.publish(rooms text[], event text, payload text,
 CREATE OR REPLACE FUNCTION pulse.publish(rooms text[], event text, payload jsonb, attachments bytea[] DEFAULT NULL, headers json DEFAULT '{}',
     except_session text DEFAULT NULL, partition_key text DEFAULT NULL, idempotency_key text DEFAULT NULL) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pulse_publish_rooms_jsonb';
-DO $$
-DECLARE
-    v_function regprocedure;
-BEGIN
-    FOR v_function IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'pulse'::regnamespace AND p.proname = 'publish' LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO pulse_publisher', v_function);
-        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', v_function, 'stores one event in this transaction; returns its id');
-    END LOOP;
-END
-$$;
+REVOKE ALL ON FUNCTION pulse.publish(text, text, json, bytea[], json, text, text, text),
+    pulse.publish(text, text, text, bytea[], json, text, text, text),
+    pulse.publish(text, text, jsonb, bytea[], json, text, text, text),
+    pulse.publish(text[], text, json, bytea[], json, text, text, text),
+    pulse.publish(text[], text, text, bytea[], json, text, text, text),
+    pulse.publish(text[], text, jsonb, bytea[], json, text, text, text)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.publish(text, text, json, bytea[], json, text, text, text),
+    pulse.publish(text, text, text, bytea[], json, text, text, text),
+    pulse.publish(text, text, jsonb, bytea[], json, text, text, text),
+    pulse.publish(text[], text, json, bytea[], json, text, text, text),
+    pulse.publish(text[], text, text, bytea[], json, text, text, text),
+    pulse.publish(text[], text, jsonb, bytea[], json, text, text, text)
+    TO pulse_publisher;
+COMMENT ON FUNCTION pulse.publish(text, text, json, bytea[], json, text, text, text) IS 'stores one event in this transaction; returns its id';
+COMMENT ON FUNCTION pulse.publish(text, text, text, bytea[], json, text, text, text) IS 'stores one event in this transaction; returns its id';
+COMMENT ON FUNCTION pulse.publish(text, text, jsonb, bytea[], json, text, text, text) IS 'stores one event in this transaction; returns its id';
+COMMENT ON FUNCTION pulse.publish(text[], text, json, bytea[], json, text, text, text) IS 'stores one event in this transaction; returns its id';
+COMMENT ON FUNCTION pulse.publish(text[], text, text, bytea[], json, text, text, text) IS 'stores one event in this transaction; returns its id';
+COMMENT ON FUNCTION pulse.publish(text[], text, jsonb, bytea[], json, text, text, text) IS 'stores one event in this transaction; returns its id';
