@@ -1,4 +1,8 @@
 // _PG_init: settings, shared memory, workers, hooks; nothing else.
+#include "dispatch/epoch.hpp"
+#include "dispatch/launcher.hpp"
+#include "dispatch/progress.hpp"
+#include "dispatch/utility_hook.hpp"
 #include "guc.hpp"
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
@@ -18,9 +22,13 @@ void _PG_init(void) {
     pulse::pg::init_catalog();
     pulse::publish::init_compiled();
     pulse::pg::init_run_as();
+    pulse::dispatch::init_epoch();
+    pulse::dispatch::init_progress();
     if (!process_shared_preload_libraries_in_progress)
         return;
     pulse::pg::request_shmem();
+    pulse::dispatch::register_launcher();
+    pulse::dispatch::init_utility_hook();
 }
 
 PULSE_FN(pulse_current_slot) {

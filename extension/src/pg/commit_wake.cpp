@@ -18,9 +18,9 @@ static void on_xact(XactEvent event, void *) {
     case XACT_EVENT_PARALLEL_COMMIT: {
         wanted = 0;
         // Latches live in shared memory for good; an entry's pointer is written once a worker starts and read unlocked.
-        if (const DatabaseEntry *database = my_database()) {
+        if (DatabaseEntry *database = my_database()) {
             if (who & static_cast<unsigned>(Wake::kDispatcher))
-                wake(database->dispatcher_latch);
+                wake_dispatcher(database);
             if (who & static_cast<unsigned>(Wake::kWorker))
                 wake(database->worker_latch);
         }

@@ -21,20 +21,24 @@
 extern "C" {
 #include <postgres.h>
 
+#include <access/detoast.h>
 #include <access/genam.h>
 #include <access/heapam.h>
 #include <access/htup_details.h>
 #include <access/relation.h>
 #include <access/table.h>
+#include <access/tableam.h>
 #include <access/transam.h>
 #include <access/xact.h>
 #include <catalog/catalog.h>
+#include <catalog/index.h>
 #include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/objectaccess.h>
 #include <catalog/pg_authid.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_database.h>
+#include <catalog/pg_extension.h>
 #include <catalog/pg_namespace.h>
 #include <catalog/pg_operator.h>
 #include <catalog/pg_proc.h>
@@ -42,6 +46,7 @@ extern "C" {
 #include <catalog/pg_type.h>
 #include <commands/async.h>
 #include <commands/dbcommands.h>
+#include <commands/defrem.h>
 #include <commands/extension.h>
 #include <commands/sequence.h>
 #include <commands/trigger.h>
@@ -62,6 +67,9 @@ extern "C" {
 #include <port/atomics.h>
 #include <postmaster/bgworker.h>
 #include <postmaster/interrupt.h>
+#include <replication/syncrep.h>
+#include <replication/walsender.h>
+#include <replication/walsender_private.h>
 #include <storage/ipc.h>
 #include <storage/latch.h>
 #include <storage/lmgr.h>

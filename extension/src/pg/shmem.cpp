@@ -22,8 +22,10 @@ static void init_entry(DatabaseEntry *entry, Oid database) {
     entry->database = database;
     pg_atomic_init_u64(&entry->head, 0);
     pg_atomic_init_u32(&entry->slot, 0);
+    pg_atomic_init_u32(&entry->dispatcher_work, 0);
+    pg_atomic_init_u32(&entry->dispatcher_idle, 0);
     for (pg_atomic_uint64 *counter : {&entry->dispatched_events, &entry->ticks, &entry->notifications, &entry->wakeups, &entry->quarantined,
-                                      &entry->skipped_rooms, &entry->warned_events, &entry->policy_errors, &entry->jobs_done, &entry->jobs_failed})
+                                      &entry->legacy_dropped, &entry->last_tick_at, &entry->backlog, &entry->skipped_rooms, &entry->warned_events, &entry->policy_errors, &entry->jobs_done, &entry->jobs_failed})
         pg_atomic_init_u64(counter, 0);
 }
 
@@ -37,6 +39,7 @@ static void on_startup() {
         shared_memory->lock = &GetNamedLWLockTranche("pulse")->lock;
         shared_memory->launcher_pid = 0;
         shared_memory->launcher_latch = nullptr;
+        shared_memory->short_of_workers = false;
         for (DatabaseEntry &entry : shared_memory->databases)
             init_entry(&entry, InvalidOid);
     }
@@ -59,24 +62,39 @@ DatabaseEntry *find_database(Oid database) {
     return nullptr;
 }
 
+DatabaseEntry *ensure_database(Oid database) {
+    DatabaseEntry *entry = find_database(database);
+    if (entry == nullptr) {
+        entry = find_database(InvalidOid);
+        if (entry != nullptr)
+            init_entry(entry, database);
+    }
+    return entry;
+}
+
 DatabaseEntry *my_database() {
     if (my_entry != nullptr || shared_memory == nullptr || !OidIsValid(MyDatabaseId))
         return my_entry;
     LWLockAcquire(shared_memory->lock, LW_EXCLUSIVE);
-    DatabaseEntry *entry = find_database(MyDatabaseId);
-    if (entry == nullptr) {
-        entry = find_database(InvalidOid);
-        if (entry != nullptr)
-            init_entry(entry, MyDatabaseId);
-    }
+    my_entry = ensure_database(MyDatabaseId);
     LWLockRelease(shared_memory->lock);
-    my_entry = entry;
     return my_entry;
 }
 
 void wake(Latch *latch) {
     if (latch != nullptr)
         SetLatch(latch);
+}
+
+void wake_dispatcher(DatabaseEntry *database) {
+    // A dispatcher that is awake clears dispatcher_work before it takes its snapshot, and looks at it again before it
+    // sleeps. So a busy one costs its publishers no system call, and is not disturbed while a batch grows.
+    pg_memory_barrier();
+    if (pg_atomic_read_u32(&database->dispatcher_work) == 0)
+        pg_atomic_write_u32(&database->dispatcher_work, 1);
+    pg_memory_barrier();
+    if (pg_atomic_read_u32(&database->dispatcher_idle) != 0)
+        wake(database->dispatcher_latch);
 }
 
 }   // namespace pulse::pg

@@ -54,3 +54,8 @@ CREATE TABLE _pulse.quarantine (
     CONSTRAINT quarantine_pkey PRIMARY KEY (position)
 );
 COMMENT ON TABLE _pulse.quarantine IS 'poison events: they keep their position and are not delivered';
+
+-- The first P: everything from this very transaction on is to be dispatched.
+INSERT INTO pulse.ticks (first_position, last_position, slot, at, before, upto, xids, ids)
+SELECT 1, 0, 0, clock_timestamp(), now.p, now.p, '{}', '{}'
+FROM (SELECT format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot AS p) AS now;

@@ -1,0 +1,51 @@
+// How the dispatcher's ticks are announced: lines for bridges, or wake-ups at most ten a second; legacy channels.
+// Never fills the NOTIFY queue, which belongs to the whole cluster, and never waits for it.
+#pragma once
+
+#include "dispatch/tick.hpp"
+#include "pg/pg.hpp"
+
+namespace pulse::dispatch {
+
+// Sends legacy notifications, as far as the queue has room; the rest is dropped and counted (a channel promises
+// "at most once"; the event itself is safe). Inside a transaction.
+void send_legacy(const std::vector<Notification> &legacy);
+
+// For _pulse.tick(): bridges drop what is not from the dispatcher, so they are told nothing; it wakes the dispatcher, who does.
+class SqlAnnouncer final : public Announcer {
+  public:
+    bool wants_lines(std::int64_t, bool) override { return false; }
+    void announce(const Epoch &, std::int64_t, std::int64_t, bool, const std::vector<EventLine> &, std::vector<Notification> &legacy) override {
+        send_legacy(legacy);
+    }
+};
+
+class BridgeAnnouncer final : public Announcer {
+  public:
+    // Everything up to head is dispatched; bridges get a wake-up for it, which also shows them this process's pid.
+    void start(const Epoch &epoch, std::int64_t head);
+
+    bool wants_lines(std::int64_t events, bool backlog) override;
+    void announce(const Epoch &epoch, std::int64_t first, std::int64_t last, bool with_lines, const std::vector<EventLine> &lines,
+                  std::vector<Notification> &legacy) override;
+
+    // Somebody else may have ticked: positions up to head are owed to the bridges.
+    void observe(std::int64_t head);
+    // Milliseconds until an owed wake-up may be sent; nullopt when none is owed.
+    std::optional<long> wake_up_due() const;
+    void send_wake_up();   // inside a transaction
+
+  private:
+    bool queue_is_low();
+    void owe(std::int64_t last);
+
+    Epoch epoch_;
+    std::uint64_t sequence_ = 0;
+    std::int64_t told_ = 0;          // last position that bridges were told of
+    std::int64_t owed_ = 0;          // > told_: a wake-up is owed up to here
+    TimestampTz last_wake_up_ = 0;
+    TimestampTz queue_checked_ = 0;
+    bool queue_low_ = true;
+};
+
+}   // namespace pulse::dispatch

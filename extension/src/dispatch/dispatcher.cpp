@@ -1,0 +1,143 @@
+// The dispatcher process: one a database. Ticks when a commit wakes it, pauses under load so that batches grow, looks by
+// itself only at the slow safety interval. Any error ends it; the launcher starts it again. README.md draws the states.
+#include "dispatch/announcer.hpp"
+#include "dispatch/pacing.hpp"
+#include "dispatch/tick.hpp"
+#include "guc.hpp"
+#include "pg/worker.hpp"
+
+namespace pulse::dispatch {
+
+namespace {
+
+double seconds_now() { return static_cast<double>(GetCurrentTimestamp()) / 1e6; }
+
+// Plans that stay right whatever the tables' statistics say; commits that are never lost.
+void set_session() {
+    pg::call([] {
+        struct {
+            const char *name, *value;
+        } const settings[] = {{"enable_seqscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_mergejoin", "off"},
+                              {"plan_cache_mode", "force_generic_plan"}, {"jit", "off"}, {"max_parallel_workers_per_gather", "0"},
+                              {"synchronous_commit", "on"}};
+        for (const auto &setting : settings)
+            SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION);
+    });
+}
+
+class Dispatcher {
+  public:
+    explicit Dispatcher(pg::DatabaseEntry *entry) : entry_(entry) {}
+    void run();
+
+  private:
+    void open();
+    TickResult tick_once();
+    void pause(double ms);
+    void sleep();
+
+    pg::DatabaseEntry *entry_;
+    Backlog backlog_;
+    BridgeAnnouncer announcer_;
+    Pacing pacing_;
+};
+
+// The epoch, and whom the bridges listen to.
+void Dispatcher::open() {
+    bool gone = false;
+    pg::transaction([&] {
+        gone = !lock_dispatch();
+        if (gone)
+            return;
+        pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+        {
+            const pg::SpiSession spi;
+            const std::int64_t head = load_progress().last_position;
+            announcer_.start(current_epoch(head), head);
+        }
+        pg::call([] { PopActiveSnapshot(); });
+    });
+    if (gone) {
+        entry_->no_extension = true;
+        pg::end_worker();
+    }
+}
+
+TickResult Dispatcher::tick_once() {
+    // Cleared before the snapshot: a commit that this tick does not see sets it again.
+    pg_atomic_write_u32(&entry_->dispatcher_work, 0);
+    pg_memory_barrier();
+    TickResult result;
+    try {
+        pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
+    } catch (...) {
+        ++entry_->failed_ticks;
+        throw;
+    }
+    if (result.extension_gone) {
+        entry_->no_extension = true;
+        pg::end_worker();
+    }
+    announcer_.observe(static_cast<std::int64_t>(pg_atomic_read_u64(&entry_->head)));
+    if (announcer_.wake_up_due() == 0)
+        pg::transaction([&] { announcer_.send_wake_up(); });
+    pg::call([] { pgstat_report_stat(false); });
+    return result;
+}
+
+void Dispatcher::pause(double ms) {
+    const double until = seconds_now() + ms / 1000;
+    for (double left = ms; left >= 0.5; left = (until - seconds_now()) * 1000)
+        pg::wait(static_cast<long>(left + 0.5));
+}
+
+void Dispatcher::sleep() {
+    long timeout = guc::dispatch_safety_interval;
+    if (const auto due = announcer_.wake_up_due())
+        timeout = std::min(timeout, *due);
+    pg_atomic_write_u32(&entry_->dispatcher_idle, 1);
+    pg_memory_barrier();
+    // Who committed before the flag was up has set dispatcher_work; who commits after it sets the latch.
+    if (pg_atomic_read_u32(&entry_->dispatcher_work) == 0) {
+        pg::call([] {
+            pgstat_report_stat(true);
+            pgstat_report_activity(STATE_IDLE, nullptr);
+        });
+        pg::wait(timeout);
+    }
+    pg_atomic_write_u32(&entry_->dispatcher_idle, 0);
+}
+
+void Dispatcher::run() {
+    set_session();
+    open();
+    for (;;) {
+        pg::serve_interrupts();
+        pg::call([] { pgstat_report_activity(STATE_RUNNING, "dispatching"); });
+        const TickResult result = tick_once();
+        if (result.more)
+            continue;
+        pause(pacing_.after_tick(seconds_now(), static_cast<double>(result.events), guc::dispatch_max_gap));
+        sleep();
+    }
+}
+
+}   // namespace
+
+}   // namespace pulse::dispatch
+
+extern "C" PULSE_EXPORT void pulse_dispatcher_main(Datum database);
+
+void pulse_dispatcher_main(Datum database) {
+    pulse::pg::run_worker([&] {
+        pulse::dispatch::Dispatcher dispatcher(pulse::pg::begin_worker(pulse::pg::WorkerRole::kDispatcher, DatumGetObjectId(database)));
+        dispatcher.run();
+    });
+}
+
+PULSE_FN(pulse_tick) {
+    pulse::dispatch::SqlAnnouncer announcer;
+    const auto *entry = pulse::pg::my_database();
+    const auto result = pulse::dispatch::tick(announcer, nullptr, entry != nullptr && entry->failed_ticks > 0);
+    return Int64GetDatum(result.events);
+}

@@ -1,0 +1,175 @@
+// The queries of dispatching. They run with sequential scans off: the tables are small whenever they are analysed,
+// and a plan made then must still be right with a backlog of millions.
+#include "dispatch/reader.hpp"
+
+#include <algorithm>
+
+namespace pulse::dispatch {
+
+#define PULSE_EVENT_COLUMNS "e.id, e.xid, e.name, e.rooms, e.payload, e.headers, e.attachments IS NOT NULL AND cardinality(e.attachments) > 0, e.channel, cardinality(e.rooms), e.xmin"
+
+static Datum xid_array(const std::vector<std::uint64_t> &xids) {
+    return pg::call([&] {
+        auto *datums = static_cast<Datum *>(palloc(sizeof(Datum) * (xids.size() + 1)));
+        for (size_t i = 0; i < xids.size(); ++i)
+            datums[i] = UInt64GetDatum(xids[i]);
+        return PointerGetDatum(construct_array(datums, static_cast<int>(xids.size()), XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+    });
+}
+
+static pg::Plan::Param param_xids(const std::vector<std::uint64_t> &xids) { return {XID8ARRAYOID, xid_array(xids)}; }
+static pg::Plan::Param param_xid(std::uint64_t xid) { return {XID8OID, UInt64GetDatum(xid)}; }
+
+static EventRow event_row(const pg::Row &row) {
+    EventRow event;
+    event.id = row.int8(1);
+    event.xid = row.xid8(2);
+    event.name = row.datum(3);
+    event.rooms = row.datum(4);
+    event.payload = row.datum(5);
+    event.headers = row.datum(6);
+    event.has_attachments = row.boolean(7);
+    event.has_channel = !row.is_null(8);
+    event.channel = event.has_channel ? row.datum(8) : Datum(0);
+    event.room_count = row.int4(9);
+    event.xmin = DatumGetTransactionId(row.datum(10));
+    return event;
+}
+
+// A row belongs to the transaction in its xid column when that one wrote it, itself or in a subtransaction, whose id is
+// higher. A row copied from another cluster may carry an id that this cluster only reaches later: it had its turn
+// when P was started again, and must not have another.
+static bool is_own(const EventRow &event) {
+    return TransactionIdFollowsOrEquals(event.xmin, static_cast<TransactionId>(event.xid));
+}
+
+bool is_restart(const TxSnapshot &before) { return before == restart_snapshot(); }
+TxSnapshot restart_snapshot() { return {FirstNormalTransactionId, FirstNormalTransactionId, {}}; }
+
+std::optional<std::vector<EventRow>> read_ended(const TxSnapshot &before, const TxSnapshot &upto, std::int64_t limit) {
+    // $3 only repeats what the snapshot says already; it keeps the rule true under a newer one.
+    static pg::Plan range("SELECT " PULSE_EVENT_COLUMNS " FROM pulse.events e WHERE e.xid >= $1 AND e.xid < $2 AND e.xid <> ALL ($3) LIMIT $4");
+    static pg::Plan listed("SELECT " PULSE_EVENT_COLUMNS " FROM pulse.events e WHERE e.xid = ANY ($1) LIMIT $2");
+    const Ended ended = ended_between(before, upto);
+    std::vector<EventRow> events;
+    const auto keep = [&](const pg::Row &row) { events.push_back(event_row(row)); };
+    if (ended.from < ended.to)
+        range.for_each({param_xid(ended.from), param_xid(ended.to), param_xids(ended.still_running), pg::param_int8(limit + 1)}, keep, true);
+    const auto left = limit - static_cast<std::int64_t>(events.size());
+    if (!ended.listed.empty() && left >= 0)
+        listed.for_each({param_xids(ended.listed), pg::param_int8(left + 1)}, keep, true);
+    if (static_cast<std::int64_t>(events.size()) > limit)
+        return std::nullopt;
+    std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
+    std::sort(events.begin(), events.end(), [](const EventRow &a, const EventRow &b) { return a.id != b.id ? a.id < b.id : a.xid < b.xid; });
+    return events;
+}
+
+// A backlog's set as SQL text: a cursor takes no parameters, and it is planned once for all its chunks.
+static std::string refs_query(const Progress &progress) {
+    const std::string select = "SELECT e.id, e.xid FROM pulse.events e WHERE e.id > " + std::to_string(progress.done_id.value_or(kNothingDone));
+    if (is_restart(progress.before))
+        return select + " AND NOT EXISTS (SELECT FROM pulse.ticks t, unnest(t.ids, t.xids) AS done (id, xid) WHERE done.id = e.id AND done.xid = e.xid)";
+    const Ended ended = ended_between(progress.before, progress.upto);
+    const auto list = [](const std::vector<std::uint64_t> &xids) {
+        std::string text = "'{";
+        for (size_t i = 0; i < xids.size(); ++i)
+            text += (i > 0 ? "," : "") + std::to_string(xids[i]);
+        return text + "}'::xid8[]";
+    };
+    const auto xid = [](std::uint64_t value) { return "'" + std::to_string(value) + "'::xid8"; };
+    return select + " AND e.xid >= " + xid(ended.from) + " AND e.xid < " + xid(ended.to) + " AND e.xid <> ALL (" + list(ended.still_running) +
+           ") UNION ALL " + select + " AND e.xid = ANY (" + list(ended.listed) + ")";
+}
+
+std::vector<EventRef> read_refs(const Progress &progress, std::int64_t limit) {
+    const std::string sql = refs_query(progress) + " ORDER BY 1, 2";
+    std::vector<EventRef> refs;
+    pg::call([&] {
+        if (SPI_execute(sql.c_str(), true, limit) != SPI_OK_SELECT)
+            elog(ERROR, "could not read the backlog");
+    });
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        const pg::Row row = pg::result_row(i);
+        refs.push_back({row.int8(1), row.xid8(2)});
+    }
+    return refs;
+}
+
+std::vector<EventRow> read_rows(const std::vector<EventRef> &refs, bool restart) {
+    static pg::Plan plan("SELECT " PULSE_EVENT_COLUMNS " FROM unnest($1::xid8[], $2::bigint[]) AS r (xid, id) "
+                         "JOIN pulse.events e ON e.xid = r.xid AND e.id = r.id ORDER BY e.id, e.xid");
+    std::vector<std::uint64_t> xids;
+    std::vector<int64> ids;
+    for (const EventRef &ref : refs) {
+        xids.push_back(ref.xid);
+        ids.push_back(ref.id);
+    }
+    std::vector<EventRow> events;
+    events.reserve(refs.size());
+    plan.for_each({param_xids(xids), {INT8ARRAYOID, pg::int8_array_datum(ids)}}, [&](const pg::Row &row) { events.push_back(event_row(row)); }, true);
+    if (!restart)
+        std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
+    return events;
+}
+
+static constexpr const char *kCursor = "pulse_backlog";
+
+void Backlog::follow(const Progress &progress) {
+    if (open_ && at_.before == progress.before && at_.upto == progress.upto && at_.done_id == progress.done_id)
+        return;
+    close();
+    at_ = progress;
+    const std::string sql = std::string("DECLARE ") + kCursor + " NO SCROLL CURSOR WITH HOLD FOR SELECT r.id, r.xid, count(*) OVER () FROM (" +
+                            refs_query(progress) + ") AS r (id, xid) ORDER BY 1, 2";
+    pg::call([&] {
+        if (SPI_execute(sql.c_str(), false, 0) < 0)
+            elog(ERROR, "could not open the backlog");
+    });
+    left_ = -1;
+    open_ = true;
+    at_end_ = false;
+}
+
+std::vector<EventRef> Backlog::peek(std::int64_t limit) {
+    const auto wanted = limit - static_cast<std::int64_t>(buffer_.size());
+    if (wanted > 0 && !at_end_) {
+        pg::call([&] {
+            Portal portal = SPI_cursor_find(kCursor);
+            if (portal == nullptr)
+                elog(ERROR, "the backlog's cursor is gone");
+            SPI_cursor_fetch(portal, true, wanted);
+        });
+        for (uint64 i = 0; i < SPI_processed; ++i) {
+            const pg::Row row = pg::result_row(i);
+            if (left_ < 0)
+                left_ = row.int8(3);
+            buffer_.push_back({row.int8(1), row.xid8(2)});
+        }
+        at_end_ = static_cast<std::int64_t>(SPI_processed) < wanted;
+    }
+    const auto count = std::min(static_cast<std::ptrdiff_t>(limit), static_cast<std::ptrdiff_t>(buffer_.size()));
+    return {buffer_.begin(), buffer_.begin() + count};
+}
+
+void Backlog::take(std::int64_t done_id) {
+    while (!buffer_.empty() && buffer_.front().id <= done_id) {
+        buffer_.pop_front();
+        --left_;
+    }
+    at_.done_id = done_id;
+}
+
+void Backlog::close() {
+    if (open_) {
+        pg::call([] {
+            if (Portal portal = SPI_cursor_find(kCursor))
+                SPI_cursor_close(portal);
+        });
+    }
+    open_ = false;
+    buffer_.clear();
+    left_ = 0;
+}
+
+}   // namespace pulse::dispatch

@@ -1,0 +1,114 @@
+// Registration, claiming an entry, connection and waiting of the workers of a database.
+#include "pg/worker.hpp"
+
+#include <cstdio>
+
+namespace pulse::pg {
+
+static DatabaseEntry *my_place = nullptr;
+static WorkerRole my_role;
+
+static pid_t &pid_of(DatabaseEntry *database, WorkerRole role) {
+    return role == WorkerRole::kDispatcher ? database->dispatcher_pid : database->worker_pid;
+}
+
+static Latch *&latch_of(DatabaseEntry *database, WorkerRole role) {
+    return role == WorkerRole::kDispatcher ? database->dispatcher_latch : database->worker_latch;
+}
+
+bool start_worker(WorkerRole role, Oid database, const char *database_name) {
+    const bool dispatcher = role == WorkerRole::kDispatcher;
+    BackgroundWorker worker = {};
+    std::snprintf(worker.bgw_type, BGW_MAXLEN, "%s", dispatcher ? "pulse dispatcher" : "pulse worker");
+    std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s %s", worker.bgw_type, database_name);
+    std::snprintf(worker.bgw_library_name, BGW_MAXLEN, "pulse");
+    std::snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", dispatcher ? "pulse_dispatcher_main" : "pulse_worker_main");
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    worker.bgw_notify_pid = MyProcPid;
+    return call([&] {
+        BackgroundWorkerHandle *handle = nullptr;
+        const bool registered = RegisterDynamicBackgroundWorker(&worker, &handle);
+        if (handle != nullptr)
+            pfree(handle);
+        return registered;
+    });
+}
+
+void begin_signals() {
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+}
+
+// Runs after the process has left the proc array: whoever waits for the pid to vanish finds the database unused.
+static void leave_entry(int, Datum) {
+    LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
+    if (pid_of(my_place, my_role) == MyProcPid) {
+        pid_of(my_place, my_role) = 0;
+        latch_of(my_place, my_role) = nullptr;
+    }
+    Latch *launcher = shared()->launcher_latch;
+    LWLockRelease(shared()->lock);
+    wake(launcher);
+}
+
+DatabaseEntry *begin_worker(WorkerRole role, Oid database) {
+    begin_signals();
+    if (shared() == nullptr)
+        end_worker();
+    LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
+    my_place = ensure_database(database);
+    const bool mine = my_place != nullptr && my_place->held == 0 && pid_of(my_place, role) == 0;
+    if (mine) {
+        my_role = role;
+        pid_of(my_place, role) = MyProcPid;
+        latch_of(my_place, role) = MyLatch;
+    }
+    LWLockRelease(shared()->lock);
+    if (!mine)
+        end_worker();
+    on_shmem_exit(leave_entry, Datum(0));
+    call([=] {
+        BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+        // Whatever the DBA's defaults for sessions are, a worker writes, waits for its locks, and finds only what it names.
+        struct {
+            const char *name, *value;
+        } const settings[] = {{"search_path", "pg_catalog, pg_temp"}, {"default_transaction_read_only", "off"},
+                              {"default_transaction_isolation", "read committed"}, {"lock_timeout", "0"},
+                              {"idle_in_transaction_session_timeout", "0"}, {"statement_timeout", "0"}};
+        for (const auto &setting : settings)
+            SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION);
+    });
+    return my_place;
+}
+
+void serve_interrupts() {
+    call([] {
+        CHECK_FOR_INTERRUPTS();
+        if (ConfigReloadPending) {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+        }
+    });
+}
+
+bool wait(long timeout_ms) {
+    const int events = call([=] {
+        const int wake = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
+        const int happened = WaitLatch(MyLatch, wake, timeout_ms, PG_WAIT_EXTENSION);
+        if (happened & WL_LATCH_SET)
+            ResetLatch(MyLatch);
+        return happened;
+    });
+    serve_interrupts();
+    return (events & WL_LATCH_SET) != 0;
+}
+
+void end_worker() {
+    proc_exit(0);
+}
+
+}   // namespace pulse::pg

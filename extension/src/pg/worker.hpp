@@ -1,0 +1,55 @@
+// The frame of a background worker that belongs to one database: signals, its place in shared memory, the connection,
+// short transactions, and waiting. An ERROR ends the process; the launcher starts it again; all state is in tables.
+// Never polls: wait() sleeps until the latch, a deadline, or the end of the server.
+#pragma once
+
+#include "pg/guard.hpp"
+#include "pg/shmem.hpp"
+
+namespace pulse::pg {
+
+// Which of an entry's two workers this process is.
+enum class WorkerRole { kDispatcher, kJobs };
+
+// Registers a dynamic worker of a database; false when the server has no free place. From the launcher.
+bool start_worker(WorkerRole role, Oid database, const char *database_name);
+
+// First call of a worker's main: claims the entry (ends the process quietly when DDL holds the database or another
+// process has the place), connects, and sets what must not depend on the DBA's defaults.
+DatabaseEntry *begin_worker(WorkerRole role, Oid database);
+
+// Signals of a worker without a database (the launcher).
+void begin_signals();
+
+// Sleeps until the latch is set, at most timeout_ms (negative: no limit). Serves interrupts, barriers and SIGHUP.
+// True when the latch was set.
+bool wait(long timeout_ms);
+// What wait() does beside sleeping: for loops that have work to do.
+void serve_interrupts();
+
+// Ends this process without complaint, to be started again or not as the launcher decides.
+[[noreturn]] void end_worker();
+
+// Runs f in a transaction of its own. An Error leaves it to the end of the process.
+template <class F> void transaction(F &&f) {
+    call([] {
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+    });
+    f();
+    call([] { CommitTransactionCommand(); });
+}
+
+// The body of a worker's main: an exception becomes an ereport, which ends the process.
+template <class F> void run_worker(F &&body) {
+    Raised raised;
+    try {
+        body();
+        return;
+    } catch (...) {
+        raised = raised_from_current_exception();
+    }
+    raise(raised);
+}
+
+}   // namespace pulse::pg
