@@ -113,7 +113,7 @@ void Dispatcher::run() {
     open();
     for (;;) {
         pg::serve_interrupts();
-        pg::call([] { pgstat_report_activity(STATE_RUNNING, "dispatching"); });
+        pg::call([] { pgstat_report_activity(STATE_RUNNING, "pulse: dispatch"); });
         const TickResult result = tick_once();
         if (result.more)
             continue;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 
 namespace pulse::dispatch {
 
@@ -56,34 +57,34 @@ class Launcher {
 
 TimestampTz after(TimestampTz from, long ms) { return TimestampTzPlusMilliseconds(from, ms); }
 
-// The named databases that exist and let somebody in. A bad list is logged when it is read and names nobody.
+// The named databases that exist and let somebody in. A list that cannot be read names nobody.
+// By a scan of the table itself: without a database there may be no index to use yet (a cluster's first start).
 std::vector<Named> Launcher::read_named() {
     std::vector<Named> named;
     pg::transaction([&] {
         List *names = NIL;
         const bool good = pg::call([&] {
-            char *copy = pstrdup(guc::databases == nullptr ? "" : guc::databases);
-            return SplitIdentifierString(copy, ',', &names);
+            return SplitIdentifierString(pstrdup(guc::databases == nullptr ? "" : guc::databases), ',', &names);
         });
-        if (!good)
+        if (!good || names == NIL)
             return;
-        ListCell *cell;
-        foreach (cell, names) {
-            const char *name = static_cast<const char *>(lfirst(cell));
-            const Oid oid = pg::call([&]() -> Oid {
-                const Oid found = get_database_oid(name, true);
-                if (!OidIsValid(found))
-                    return InvalidOid;
-                HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(found));
-                if (!HeapTupleIsValid(tuple))
-                    return InvalidOid;
-                const bool open = ((Form_pg_database)GETSTRUCT(tuple))->datallowconn;
-                ReleaseSysCache(tuple);
-                return open ? found : InvalidOid;
-            });
-            if (OidIsValid(oid) && std::none_of(named.begin(), named.end(), [&](const Named &other) { return other.oid == oid; }))
-                named.push_back({oid, name});
-        }
+        pg::call([&] {
+            (void)GetTransactionSnapshot();
+            Relation relation = table_open(DatabaseRelationId, AccessShareLock);
+            TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
+            while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
+                auto *database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+                ListCell *cell;
+                foreach (cell, names) {
+                    if (database->datallowconn && strcmp(NameStr(database->datname), static_cast<char *>(lfirst(cell))) == 0) {
+                        named.push_back({database->oid, NameStr(database->datname)});
+                        break;
+                    }
+                }
+            }
+            table_endscan(scan);
+            table_close(relation, AccessShareLock);
+        });
     });
     return named;
 }

@@ -11,12 +11,12 @@ PULSE_FN(pulse_bridge_hello) {
                           "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1)) "
                           "FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1");
     const Oid owner = pg::function_owner(fcinfo);
-    // The pid first: a dispatcher opens its epoch before it says that it runs.
+    // The pid first, and only once the server's epoch is open: a bridge must not listen on the channel of the epoch before.
     pid_t pid = 0;
     if (const auto *entry = pg::my_database())
         pid = pg::call([=] {
             LWLockAcquire(pg::shared()->lock, LW_SHARED);
-            const pid_t running = entry->dispatcher_pid;
+            const pid_t running = entry->epoch_open ? entry->dispatcher_pid : 0;
             LWLockRelease(pg::shared()->lock);
             return running;
         });

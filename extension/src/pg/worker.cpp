@@ -19,8 +19,9 @@ static Latch *&latch_of(DatabaseEntry *database, WorkerRole role) {
 bool start_worker(WorkerRole role, Oid database, const char *database_name) {
     const bool dispatcher = role == WorkerRole::kDispatcher;
     BackgroundWorker worker = {};
-    std::snprintf(worker.bgw_type, BGW_MAXLEN, "%s", dispatcher ? "pulse dispatcher" : "pulse worker");
-    std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s %s", worker.bgw_type, database_name);
+    const char *const type = dispatcher ? "pulse dispatcher" : "pulse worker";
+    std::snprintf(worker.bgw_type, BGW_MAXLEN, "%s", type);
+    std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s %.*s", type, NAMEDATALEN, database_name);
     std::snprintf(worker.bgw_library_name, BGW_MAXLEN, "pulse");
     std::snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", dispatcher ? "pulse_dispatcher_main" : "pulse_worker_main");
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
