@@ -1,13 +1,13 @@
 // Parsing a context, and what pulse.claims() and its like return.
 #include "auth/context.hpp"
 
-#include "json/slice.hpp"
 #include "pg/text.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::auth {
 
 static const Context *current_context = nullptr;
-static Datum current_attachments = 0;   // bytea[], in the memory of the call
+static Datum current_attachments = 0;  // bytea[], in the memory of the call
 
 std::optional<Context> parse_context(std::string_view text, std::string *problem) {
     const auto members = json::members(text);
@@ -26,12 +26,15 @@ std::optional<Context> parse_context(std::string_view text, std::string *problem
     const struct {
         const char *key;
         std::optional<std::string> Context::*field;
-    } fields[] = {{"userId", &Context::user_id},     {"sessionId", &Context::session_id}, {"socketId", &Context::socket_id},
-                  {"namespace", &Context::namespace_name}, {"ip", &Context::ip},          {"correlationId", &Context::correlation_id}};
+    } fields[] = {{"userId", &Context::user_id},
+                  {"sessionId", &Context::session_id},
+                  {"socketId", &Context::socket_id},
+                  {"namespace", &Context::namespace_name},
+                  {"ip", &Context::ip},
+                  {"correlationId", &Context::correlation_id}};
     for (const auto &field : fields) {
         const auto value = json::find(*members, field.key);
-        if (!value || json::kind(*value) == json::Kind::kNull)
-            continue;
+        if (!value || json::kind(*value) == json::Kind::kNull) continue;
         context.*field.field = json::unescape(*value);
         if (!(context.*field.field)) {
             *problem = std::string("context.") + field.key + " is no string";
@@ -59,35 +62,31 @@ Scope::~Scope() {
 }
 
 static Datum text_or_null(FunctionCallInfo fcinfo, std::optional<std::string> Context::*field) {
-    if (current_context == nullptr || !(current_context->*field))
-        return pg::null_result(fcinfo);
+    if (current_context == nullptr || !(current_context->*field)) return pg::null_result(fcinfo);
     return pg::text_datum(*(current_context->*field));
 }
 
-}   // namespace pulse::auth
+}  // namespace pulse::auth
 
 namespace pg = pulse::pg;
 namespace json = pulse::json;
 using pulse::auth::Context;
 
 PULSE_FN(pulse_claims) {
-    if (pulse::auth::current() == nullptr)
-        return pg::null_result(fcinfo);
+    if (pulse::auth::current() == nullptr) return pg::null_result(fcinfo);
     return pg::text_datum(pulse::auth::current()->claims);
 }
 
 PULSE_FN(pulse_claim) {
-    if (pulse::auth::current() == nullptr || pg::arg_is_null(fcinfo, 0))
-        return pg::null_result(fcinfo);
+    if (pulse::auth::current() == nullptr || pg::arg_is_null(fcinfo, 0)) return pg::null_result(fcinfo);
     const auto members = json::members(pulse::auth::current()->claims);
     const auto value = members ? json::find(*members, pg::view(pg::arg(fcinfo, 0))) : std::nullopt;
-    if (!value || json::kind(*value) == json::Kind::kNull)
-        return pg::null_result(fcinfo);
-    if (json::kind(*value) != json::Kind::kString)
-        return pg::text_datum(*value);
+    if (!value || json::kind(*value) == json::Kind::kNull) return pg::null_result(fcinfo);
+    if (json::kind(*value) != json::Kind::kString) return pg::text_datum(*value);
     const auto text = json::unescape(*value);
     if (!text)
-        pg::fail(ERRCODE_UNTRANSLATABLE_CHARACTER, "claim \"" + pg::to_string(pg::arg(fcinfo, 0)) + "\" contains \\u0000, which no text can hold");
+        pg::fail(ERRCODE_UNTRANSLATABLE_CHARACTER,
+                 "claim \"" + pg::to_string(pg::arg(fcinfo, 0)) + "\" contains \\u0000, which no text can hold");
     return pg::text_datum(*text);
 }
 
@@ -96,7 +95,6 @@ PULSE_FN(pulse_session_id) { return pulse::auth::text_or_null(fcinfo, &Context::
 PULSE_FN(pulse_socket_id) { return pulse::auth::text_or_null(fcinfo, &Context::socket_id); }
 
 PULSE_FN(pulse_attachments) {
-    if (pulse::auth::current_attachments == 0)
-        return pg::null_result(fcinfo);
+    if (pulse::auth::current_attachments == 0) return pg::null_result(fcinfo);
     return pulse::auth::current_attachments;
 }

@@ -8,27 +8,27 @@
 namespace pulse::auth {
 
 struct Context {
-    std::string claims = "{}";   // a JSON object, as it was signed
+    std::string claims = "{}";  // a JSON object, as it was signed
     std::optional<std::string> user_id, session_id, socket_id, namespace_name, ip, correlation_id;
 };
 
 // Of the JSON text of a context. On malformed text: nullopt and *problem says why.
 std::optional<Context> parse_context(std::string_view json, std::string *problem);
 
-const Context *current();   // null outside the bridge's calls
+const Context *current();  // null outside the bridge's calls
 
 // Makes a context the current one; settings made inside the scope, request.jwt.claims among them, end with it.
 class Scope {
-  public:
+public:
     explicit Scope(const Context &context, Datum attachments = 0);
     ~Scope();
     Scope(const Scope &) = delete;
     Scope &operator=(const Scope &) = delete;
 
-  private:
+private:
     pg::SettingScope settings_;
     const Context *outer_;
     Datum outer_attachments_;
 };
 
-}   // namespace pulse::auth
+}  // namespace pulse::auth

@@ -9,21 +9,18 @@ namespace pulse::handle {
 // `{requestId}:{step}` over the members of the first argument. nullopt when one is missing or null.
 static std::optional<std::string> fill(const std::string &key_template, std::string_view args) {
     const auto elements = json::elements(args);
-    if (!elements || elements->empty())
-        return std::nullopt;
+    if (!elements || elements->empty()) return std::nullopt;
     const auto members = json::members(elements->front());
-    if (!members)
-        return std::nullopt;
+    if (!members) return std::nullopt;
     std::string key;
     for (std::size_t i = 0; i < key_template.size(); ++i) {
         if (key_template[i] != '{') {
             key += key_template[i];
             continue;
         }
-        const std::size_t end = key_template.find('}', i);   // there: pulse.on checks it
+        const std::size_t end = key_template.find('}', i);  // there: pulse.on checks it
         const auto value = json::find(*members, key_template.substr(i + 1, end - i - 1));
-        if (!value || json::kind(*value) == json::Kind::kNull)
-            return std::nullopt;
+        if (!value || json::kind(*value) == json::Kind::kNull) return std::nullopt;
         key += json::compact(*value);
         i = end;
     }
@@ -36,20 +33,18 @@ static void forget_old() {
                          "WHERE o.at < pg_catalog.clock_timestamp() - pulse.setting('pulse', 'idempotency_keep')::interval "
                          "ORDER BY o.at LIMIT 256 FOR UPDATE SKIP LOCKED))");
     static unsigned calls = 0;
-    if (++calls % 64 == 0)
-        plan.run();
+    if (++calls % 64 == 0) plan.run();
 }
 
 std::optional<Answer> Answer::claim(Oid owner, const std::string &key_template, std::string_view args, const std::string &user_id,
                                     const std::string &name, const std::string &event) {
     static pg::Plan take("INSERT INTO _pulse.answers (user_id, namespace, event, key) VALUES ($1, $2, $3, $4) "
                          "ON CONFLICT (user_id, namespace, event, key) DO NOTHING");
-    static pg::Plan read("SELECT a.ack, a.effects FROM _pulse.answers a WHERE a.user_id = $1 AND a.namespace = $2 AND a.event = $3 AND a.key = $4");
+    static pg::Plan read(
+        "SELECT a.ack, a.effects FROM _pulse.answers a WHERE a.user_id = $1 AND a.namespace = $2 AND a.event = $3 AND a.key = $4");
     auto key = fill(key_template, args);
-    if (!key)
-        return std::nullopt;
-    if (key->size() > 1024)
-        pg::fail(kBadRequest, "the idempotency key is longer than 1024 bytes");
+    if (!key) return std::nullopt;
+    if (key->size() > 1024) pg::fail(kBadRequest, "the idempotency key is longer than 1024 bytes");
     Answer answer;
     answer.user_id_ = user_id;
     answer.name_ = name;
@@ -82,8 +77,7 @@ void Answer::store(Oid owner, const std::string &ack, const std::string &effects
 void Answer::rejoin(Oid owner, Effects &effects) const {
     for (const std::string_view effect : json::elements(effects_).value_or(std::vector<std::string_view>{})) {
         const auto members = json::members(effect);
-        if (!members || members->size() != 1)
-            continue;
+        if (!members || members->size() != 1) continue;
         if (members->front().key == "leave") {
             effects.add(std::string(effect));
         } else if (members->front().key == "join") {
@@ -92,10 +86,9 @@ void Answer::rejoin(Oid owner, Effects &effects) const {
             requests[0].room = json::unescape(members->front().value).value_or("");
             requests[0].context = auth::current();
             decide_all(owner, requests);
-            if (requests[0].allowed)
-                effects.add(std::string(effect));
+            if (requests[0].allowed) effects.add(std::string(effect));
         }
     }
 }
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle

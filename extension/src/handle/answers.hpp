@@ -8,7 +8,7 @@
 namespace pulse::handle {
 
 class Answer {
-  public:
+public:
     // Takes the key of this call, waiting for a running call with the same one. nullopt when the first argument has no
     // value for a placeholder: such a call is no retry of anything.
     static std::optional<Answer> claim(Oid owner, const std::string &key_template, std::string_view args, const std::string &user_id,
@@ -19,10 +19,10 @@ class Answer {
     void rejoin(Oid owner, Effects &effects) const;
     void store(Oid owner, const std::string &ack, const std::string &effects) const;
 
-  private:
+private:
     std::string user_id_, name_, event_, key_;
     std::optional<std::string> ack_;
     std::string effects_;
 };
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle

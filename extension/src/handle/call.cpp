@@ -6,8 +6,8 @@
 
 namespace pulse::handle {
 
-static TimeoutId timeout_id = MAX_TIMEOUTS;   // not registered yet
-static int deadlines = 0;                     // nested calls share the outermost one's timer
+static TimeoutId timeout_id = MAX_TIMEOUTS;  // not registered yet
+static int deadlines = 0;                    // nested calls share the outermost one's timer
 static volatile sig_atomic_t over = false;
 
 static void on_timeout() {
@@ -20,38 +20,38 @@ static void on_timeout() {
 Deadline::Deadline() : armed_(deadlines == 0 && guc::handler_timeout > 0) {
     if (armed_)
         pg::call([] {
-            if (timeout_id == MAX_TIMEOUTS)
-                timeout_id = RegisterTimeout(USER_TIMEOUT, on_timeout);
+            if (timeout_id == MAX_TIMEOUTS) timeout_id = RegisterTimeout(USER_TIMEOUT, on_timeout);
             over = false;
             // Every: user code that catches the first cancel gets another one.
-            enable_timeout_every(timeout_id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc::handler_timeout), guc::handler_timeout);
+            enable_timeout_every(timeout_id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc::handler_timeout),
+                                 guc::handler_timeout);
         });
     ++deadlines;
 }
 
 Deadline::~Deadline() {
     --deadlines;
-    if (armed_)
-        disable_timeout(timeout_id, false);
+    if (armed_) disable_timeout(timeout_id, false);
 }
 
 void Deadline::check() const {
     pg::call([] { CHECK_FOR_INTERRUPTS(); });
+    if (armed_ && over)  // user code caught the cancel
+        pg::fail(ERRCODE_QUERY_CANCELED, "caught");
 }
 
 pg::Raised Deadline::explain(const pg::Raised &error, const std::string &what) const {
-    if (error.sqlstate != ERRCODE_QUERY_CANCELED || !armed_ || !over)
-        return error;
-    QueryCancelPending = false;   // a timer that fired once more meanwhile
-    return pg::make_raised(ERRCODE_QUERY_CANCELED, what + " ran longer than pulse.handler_timeout (" + std::to_string(guc::handler_timeout) + " ms)",
-                           error.detail, error.hint);
+    if (error.sqlstate != ERRCODE_QUERY_CANCELED || !armed_ || !over) return error;
+    QueryCancelPending = false;  // a timer that fired once more meanwhile
+    return pg::make_raised(ERRCODE_QUERY_CANCELED,
+                           what + " ran longer than pulse.handler_timeout (" + std::to_string(guc::handler_timeout) + " ms)", error.detail,
+                           error.hint);
 }
 
 static Effects *current_effects = nullptr;
 
 static void on_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId, void *) {
-    if (event == SUBXACT_EVENT_ABORT_SUB && current_effects != nullptr)
-        current_effects->forget_since(id);
+    if (event == SUBXACT_EVENT_ABORT_SUB && current_effects != nullptr) current_effects->forget_since(id);
 }
 
 Effects::Effects() : outer_(current_effects) {
@@ -74,15 +74,13 @@ void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransacti
 
 // Ids grow, and what started after `id` and is over by now was inside it.
 void Effects::forget_since(SubTransactionId id) {
-    while (!effects_.empty() && effects_.back().id >= id)
-        effects_.pop_back();
+    while (!effects_.empty() && effects_.back().id >= id) effects_.pop_back();
 }
 
 std::string Effects::json() const {
     std::string result = "[";
     for (const Effect &effect : effects_) {
-        if (result.size() > 1)
-            result += ',';
+        if (result.size() > 1) result += ',';
         result += effect.json;
     }
     return result += ']';
@@ -92,24 +90,20 @@ std::optional<std::string> cursor() {
     static pg::Plan plan("SELECT e.epoch || ':' || GREATEST(e.after_position, "
                          "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1))::text "
                          "FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1");
-    if (plan.run({}, true) == 0)
-        return std::nullopt;
+    if (plan.run({}, true) == 0) return std::nullopt;
     return std::string(pg::result_row().text(1));
 }
 
 auth::Context context_argument(FunctionCallInfo fcinfo, int n) {
-    if (pg::arg_is_null(fcinfo, n))
-        pg::fail(kBadRequest, "context is missing");
+    if (pg::arg_is_null(fcinfo, n)) pg::fail(kBadRequest, "context is missing");
     std::string problem;
     auto context = auth::parse_context(pg::view(pg::arg(fcinfo, n)), &problem);
-    if (!context)
-        pg::fail(kBadRequest, problem);
+    if (!context) pg::fail(kBadRequest, problem);
     return std::move(*context);
 }
 
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name) {
-    if (pg::arg_is_null(fcinfo, n))
-        pg::fail(kBadRequest, std::string(name) + " is missing");
+    if (pg::arg_is_null(fcinfo, n)) pg::fail(kBadRequest, std::string(name) + " is missing");
     return pg::to_string(pg::arg(fcinfo, n));
 }
 
@@ -119,4 +113,4 @@ bool namespace_exists(std::string_view name) {
     return name == "/" || plan.run({pg::param_text(name)}, true) > 0;
 }
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle

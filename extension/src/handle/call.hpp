@@ -15,32 +15,32 @@ inline bool is_client_error(int sqlstate) { return (sqlstate & 0xFFF) == (kBadRe
 
 // Limits user code to pulse.handler_timeout by a timer of its own: statement_timeout stays as it is.
 class Deadline {
-  public:
+public:
     Deadline();
     ~Deadline();
     Deadline(const Deadline &) = delete;
     Deadline &operator=(const Deadline &) = delete;
-    void check() const;                          // raises when it is over and nothing has been raised yet
+    void check() const;  // raises when it is over and nothing has been raised yet
     // What to raise for an error of user code: the timer's cancel says what ran too long.
     pg::Raised explain(const pg::Raised &error, const std::string &what) const;
 
-  private:
+private:
     bool armed_;
 };
 
 // What a handler asked the bridge to do, in order. What a rolled-back savepoint asked is forgotten.
 class Effects {
-  public:
+public:
     Effects();
     ~Effects();
     Effects(const Effects &) = delete;
     Effects &operator=(const Effects &) = delete;
-    static Effects *current();                   // null outside a handler
+    static Effects *current();  // null outside a handler
     void add(std::string json);
     void forget_since(SubTransactionId id);
     std::string json() const;
 
-  private:
+private:
     struct Effect {
         SubTransactionId id;
         std::string json;
@@ -51,26 +51,27 @@ class Effects {
 
 // While policies and connect functions run: they may not ask for effects.
 class NoEffects {
-  public:
+public:
     NoEffects();
     ~NoEffects();
     NoEffects(const NoEffects &) = delete;
     NoEffects &operator=(const NoEffects &) = delete;
 
-  private:
+private:
     Effects *outer_;
 };
 
 // The cursor of the active snapshot, `epoch:position`; nullopt before the first dispatcher. Inside OwnerScope and SpiSession.
 std::optional<std::string> cursor();
 
-auth::Context context_argument(FunctionCallInfo fcinfo, int n);       // raises PL400
+auth::Context context_argument(FunctionCallInfo fcinfo, int n);  // raises PL400
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name);
 
-bool namespace_exists(std::string_view name);   // inside OwnerScope and SpiSession
+bool namespace_exists(std::string_view name);  // inside OwnerScope and SpiSession
 
 // Runs f under the deadline. `what` names it in the error.
-template <class F> auto within_deadline(const std::string &what, F &&f) {
+template <class F>
+auto within_deadline(const std::string &what, F &&f) {
     Deadline deadline;
     std::optional<pg::Raised> error;
     try {
@@ -90,7 +91,8 @@ template <class F> auto within_deadline(const std::string &what, F &&f) {
 }
 
 // Runs user code as pulse_client under the deadline, and then the constraints that it deferred.
-template <class F> auto run_as_client(Oid client, const std::string &what, F &&f) {
+template <class F>
+auto run_as_client(Oid client, const std::string &what, F &&f) {
     return within_deadline(what, [&] {
         pg::RunAs role(client);
         auto result = f();
@@ -99,4 +101,4 @@ template <class F> auto run_as_client(Oid client, const std::string &what, F &&f
     });
 }
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle

@@ -1,9 +1,9 @@
 // pulse.handle_connect: may a client connect to a namespace, and which rooms does it get at once. All connect functions
 // of the namespace are asked; their rooms are united; one that raises refuses.
 #include "handle/call.hpp"
-#include "json/slice.hpp"
 #include "rooms/function.hpp"
 #include "rooms/pattern.hpp"
+#include "json/slice.hpp"
 
 #include <algorithm>
 
@@ -13,11 +13,10 @@ namespace {
 
 struct Welcome {
     std::vector<std::string> rooms;
-    std::vector<std::pair<std::string, std::string>> data;   // key, raw JSON; a later function's key wins
+    std::vector<std::pair<std::string, std::string>> data;  // key, raw JSON; a later function's key wins
 
     void join(std::string room) {
-        if (std::find(rooms.begin(), rooms.end(), room) == rooms.end())
-            rooms.push_back(std::move(room));
+        if (std::find(rooms.begin(), rooms.end(), room) == rooms.end()) rooms.push_back(std::move(room));
     }
     void set(const std::string &key, std::string_view value) {
         for (auto &[name, text] : data)
@@ -29,11 +28,9 @@ struct Welcome {
     }
     std::string json(const std::optional<std::string> &position) const {
         std::string text = "{\"rooms\":[";
-        for (const std::string &room : rooms)
-            text += (&room == &rooms.front() ? "" : ",") + json::quoted(room);
+        for (const std::string &room : rooms) text += (&room == &rooms.front() ? "" : ",") + json::quoted(room);
         text += "],\"data\":{";
-        for (const auto &entry : data)
-            text += (&entry == &data.front() ? "" : ",") + json::quoted(entry.first) + ":" + entry.second;
+        for (const auto &entry : data) text += (&entry == &data.front() ? "" : ",") + json::quoted(entry.first) + ":" + entry.second;
         return text + "},\"position\":" + (position ? json::quoted(*position) : "null") + "}";
     }
 };
@@ -44,41 +41,33 @@ struct Welcome {
 }
 
 void unite(Welcome &welcome, const std::string &function, std::string_view result) {
-    if (json::kind(result) == json::Kind::kNull)
-        return;
+    if (json::kind(result) == json::Kind::kNull) return;
     const auto members = json::members(result);
-    if (!members)
-        bad_result(function, "the result is no JSON object");
+    if (!members) bad_result(function, "the result is no JSON object");
     for (const json::Member &member : *members) {
-        if (json::kind(member.value) == json::Kind::kNull)
-            continue;
+        if (json::kind(member.value) == json::Kind::kNull) continue;
         if (member.key == "rooms") {
             const auto elements = json::elements(member.value);
-            if (!elements)
-                bad_result(function, "rooms is no JSON array");
+            if (!elements) bad_result(function, "rooms is no JSON array");
             for (const std::string_view element : *elements) {
                 auto room = json::unescape(element);
-                if (!room)
-                    bad_result(function, "a room is no string");
-                if (const auto problem = rooms::room_problem(*room); !problem.empty())
-                    bad_result(function, std::string(problem));
+                if (!room) bad_result(function, "a room is no string");
+                if (const auto problem = rooms::room_problem(*room); !problem.empty()) bad_result(function, std::string(problem));
                 welcome.join(std::move(*room));
             }
         } else if (member.key == "data") {
             const auto data = json::members(member.value);
-            if (!data)
-                bad_result(function, "data is no JSON object");
-            for (const json::Member &entry : *data)
-                welcome.set(entry.key, entry.value);
+            if (!data) bad_result(function, "data is no JSON object");
+            for (const json::Member &entry : *data) welcome.set(entry.key, entry.value);
         } else {
             bad_result(function, "unknown key \"" + member.key + "\"");
         }
     }
 }
 
-}   // namespace
+}  // namespace
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle
 
 using namespace pulse;
 
@@ -98,9 +87,9 @@ PULSE_FN(pulse_handle_connect) {
         pg::OwnerScope scope(owner);
         {
             pg::SpiSession spi;
-            functions.for_each({pg::param_text(name)}, [&](const pg::Row &row) { names.emplace_back(row.text(1)); }, true);
-            if (names.empty() && name != "/")
-                pg::fail(handle::kNotFound, "Invalid namespace");
+            functions.for_each(
+                {pg::param_text(name)}, [&](const pg::Row &row) { names.emplace_back(row.text(1)); }, true);
+            if (names.empty() && name != "/") pg::fail(handle::kNotFound, "Invalid namespace");
             position = handle::cursor();
         }
         for (const std::string &function : names)
@@ -109,8 +98,7 @@ PULSE_FN(pulse_handle_connect) {
     handle::Welcome welcome;
     if (context.user_id) {
         const std::string room = "user:" + rooms::encode_value(*context.user_id);
-        if (!rooms::room_problem(room).empty())
-            pg::fail(handle::kBadRequest, "the user id is too long");
+        if (!rooms::room_problem(room).empty()) pg::fail(handle::kBadRequest, "the user id is too long");
         welcome.join(room);
     }
     handle::NoEffects no_effects;
@@ -118,8 +106,7 @@ PULSE_FN(pulse_handle_connect) {
     for (std::size_t n = 0; n < names.size(); ++n) {
         const auto result = handle::run_as_client(rooms::client_role(), "connect function " + names[n],
                                                   [&] { return (*callables[n])({pg::text_datum(context.claims)}); });
-        if (result)
-            handle::unite(welcome, names[n], pg::view(*result));
+        if (result) handle::unite(welcome, names[n], pg::view(*result));
     }
     return pg::text_datum(welcome.json(position));
 }

@@ -1,14 +1,14 @@
 // pulse.decide and what pulse.join shares with it.
 #include "handle/decide.hpp"
 
-#include "json/slice.hpp"
 #include "pg/shmem.hpp"
 #include "rooms/policy.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::handle {
 
 struct Work {
-    rooms::Rule *rule = nullptr;   // null: decided already
+    rooms::Rule *rule = nullptr;  // null: decided already
     std::string params;
 };
 
@@ -18,8 +18,7 @@ static void deny(Request &request, std::string reason) {
 }
 
 static void count_error() {
-    if (const auto *entry = pg::my_database())
-        pg_atomic_fetch_add_u64(const_cast<pg_atomic_uint64 *>(&entry->policy_errors), 1);
+    if (const auto *entry = pg::my_database()) pg_atomic_fetch_add_u64(const_cast<pg_atomic_uint64 *>(&entry->policy_errors), 1);
 }
 
 static void log_error(const Request &request, const std::string &function, const char *message) {
@@ -33,8 +32,7 @@ static void log_error(const Request &request, const std::string &function, const
 // Finds the rule and resolves its function; what needs no policy is decided here.
 static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory) {
     Work work;
-    if (request.context == nullptr)
-        return work;
+    if (request.context == nullptr) return work;
     if (!rooms::is_operation(request.operation)) {
         deny(request, "unknown operation \"" + request.operation + "\"; known: " + rooms::kOperationList);
         return work;
@@ -51,8 +49,7 @@ static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory)
     }
     if (!rule->callable && !rule->broken) {
         const auto error = pg::subtransaction([&] { rule->callable.emplace(rule->function, rooms::kPolicyShape, memory); });
-        if (error)
-            rule->broken = std::string(error->message) + (error->hint[0] != '\0' ? std::string("; ") + error->hint : "");
+        if (error) rule->broken = std::string(error->message) + (error->hint[0] != '\0' ? std::string("; ") + error->hint : "");
     }
     if (rule->broken) {
         count_error();
@@ -63,8 +60,7 @@ static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory)
     work.rule = rule;
     work.params = "{";
     for (const auto &[name, value] : params) {
-        if (work.params.size() > 1)
-            work.params += ',';
+        if (work.params.size() > 1) work.params += ',';
         json::append_quoted(work.params, name);
         work.params += ':';
         json::append_quoted(work.params, value);
@@ -92,33 +88,31 @@ void decide_all(Oid owner, std::vector<Request> &requests) {
             pg::SpiSession spi;
             rules = rooms::Rules::load();
         }
-        for (Request &request : requests)
-            works.push_back(prepare(rules, request, caller));
+        for (Request &request : requests) works.push_back(prepare(rules, request, caller));
     }
     NoEffects guard;
     const Oid client = rooms::client_role();
-    const MemoryContext scratch = pg::call([] { return AllocSetContextCreate(CurrentMemoryContext, "pulse policy", ALLOCSET_SMALL_SIZES); });
+    const MemoryContext scratch =
+        pg::call([] { return AllocSetContextCreate(CurrentMemoryContext, "pulse policy", ALLOCSET_SMALL_SIZES); });
     std::size_t n = 0;
     while (n < requests.size()) {
         const auto error = pg::subtransaction([&] {
-            XactReadOnly = true;   // the subtransaction's end takes it back
+            XactReadOnly = true;  // the subtransaction's end takes it back
             pg::RunAs role(client);
             for (; n < requests.size(); ++n) {
-                if (works[n].rule == nullptr)
-                    continue;
+                if (works[n].rule == nullptr) continue;
                 MemoryContextSwitchTo(scratch);
                 ask(requests[n], works[n]);
                 MemoryContextReset(scratch);
             }
         });
         MemoryContextSwitchTo(caller);
-        if (!error)
-            break;
+        if (!error) break;
         rooms::Rule &rule = *works[n].rule;
         rule.callable->renew();
         MemoryContextReset(scratch);
         if (is_client_error(error->sqlstate)) {
-            deny(requests[n], error->message);   // pulse.fail: the policy says why
+            deny(requests[n], error->message);  // pulse.fail: the policy says why
         } else {
             count_error();
             log_error(requests[n], rule.function, error->message);
@@ -129,17 +123,15 @@ void decide_all(Oid owner, std::vector<Request> &requests) {
     MemoryContextDelete(scratch);
 }
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle
 
 using namespace pulse;
 
 PULSE_FN(pulse_decide) {
     const Oid owner = pg::function_owner(fcinfo);
-    if (pg::arg_is_null(fcinfo, 0))
-        pg::fail(handle::kBadRequest, "requests is missing");
+    if (pg::arg_is_null(fcinfo, 0)) pg::fail(handle::kBadRequest, "requests is missing");
     const auto elements = json::elements(pg::view(pg::arg(fcinfo, 0)));
-    if (!elements)
-        pg::fail(handle::kBadRequest, "requests is no JSON array");
+    if (!elements) pg::fail(handle::kBadRequest, "requests is no JSON array");
     std::vector<handle::Request> requests(elements->size());
     std::vector<auth::Context> contexts(elements->size());
     for (std::size_t n = 0; n < elements->size(); ++n) {
@@ -158,8 +150,7 @@ PULSE_FN(pulse_decide) {
         request.operation = *operation;
         request.room = *room;
         auto context = auth::parse_context(json::find(*members, "context").value_or(""), &request.reason);
-        if (!context)
-            continue;
+        if (!context) continue;
         contexts[n] = std::move(*context);
         request.context = &contexts[n];
     }
@@ -175,7 +166,8 @@ PULSE_FN(pulse_decide) {
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     const Datum cursor = position ? pg::text_datum(*position) : Datum(0);
     for (std::size_t n = 0; n < requests.size(); ++n) {
-        Datum values[4] = {Int32GetDatum(static_cast<int32>(n)), BoolGetDatum(requests[n].allowed), pg::text_datum(requests[n].reason), cursor};
+        Datum values[4] = {Int32GetDatum(static_cast<int32>(n)), BoolGetDatum(requests[n].allowed), pg::text_datum(requests[n].reason),
+                           cursor};
         bool nulls[4] = {false, false, false, !position};
         pg::call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
     }

@@ -9,7 +9,7 @@ namespace pulse::handle {
 
 struct Request {
     std::string operation, room;
-    const auth::Context *context = nullptr;   // null: malformed, denied already
+    const auth::Context *context = nullptr;  // null: malformed, denied already
     bool allowed = false;
     std::string reason;
 };
@@ -17,4 +17,4 @@ struct Request {
 // Fills allowed and reason. Inside a Deadline of the caller's own, if it wants one.
 void decide_all(Oid owner, std::vector<Request> &requests);
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle

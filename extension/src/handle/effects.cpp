@@ -1,7 +1,7 @@
 // What handlers ask of the bridge: pulse.join, leave, reply, disconnect; and pulse.fail.
 #include "handle/decide.hpp"
-#include "json/slice.hpp"
 #include "rooms/pattern.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::handle {
 
@@ -13,11 +13,9 @@ static Effects &effects_for(const char *function) {
 }
 
 static std::string room_argument(FunctionCallInfo fcinfo) {
-    if (pg::arg_is_null(fcinfo, 0))
-        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
+    if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
     std::string room = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = rooms::room_problem(room); !problem.empty())
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem);
+    if (const auto problem = rooms::room_problem(room); !problem.empty()) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem);
     return room;
 }
 
@@ -26,14 +24,14 @@ struct Code {
     int sqlstate;
 };
 static constexpr Code kCodes[] = {
-    {"bad_request", MAKE_SQLSTATE('P', 'L', '4', '0', '0')},       {"unauthenticated", MAKE_SQLSTATE('P', 'L', '4', '0', '1')},
-    {"forbidden", MAKE_SQLSTATE('P', 'L', '4', '0', '3')},         {"not_found", MAKE_SQLSTATE('P', 'L', '4', '0', '4')},
-    {"conflict", MAKE_SQLSTATE('P', 'L', '4', '0', '9')},          {"payload_too_large", MAKE_SQLSTATE('P', 'L', '4', '1', '3')},
-    {"invalid", MAKE_SQLSTATE('P', 'L', '4', '2', '2')},           {"rate_limited", MAKE_SQLSTATE('P', 'L', '4', '2', '9')},
+    {"bad_request", MAKE_SQLSTATE('P', 'L', '4', '0', '0')}, {"unauthenticated", MAKE_SQLSTATE('P', 'L', '4', '0', '1')},
+    {"forbidden", MAKE_SQLSTATE('P', 'L', '4', '0', '3')},   {"not_found", MAKE_SQLSTATE('P', 'L', '4', '0', '4')},
+    {"conflict", MAKE_SQLSTATE('P', 'L', '4', '0', '9')},    {"payload_too_large", MAKE_SQLSTATE('P', 'L', '4', '1', '3')},
+    {"invalid", MAKE_SQLSTATE('P', 'L', '4', '2', '2')},     {"rate_limited", MAKE_SQLSTATE('P', 'L', '4', '2', '9')},
     {"unavailable", MAKE_SQLSTATE('P', 'L', '5', '0', '3')},
 };
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle
 
 using namespace pulse;
 
@@ -44,8 +42,7 @@ PULSE_FN(pulse_join) {
     requests[0].room = handle::room_argument(fcinfo);
     requests[0].context = auth::current();
     handle::decide_all(pg::function_owner(fcinfo), requests);
-    if (!requests[0].allowed)
-        pg::fail(handle::kForbidden, requests[0].reason);
+    if (!requests[0].allowed) pg::fail(handle::kForbidden, requests[0].reason);
     effects.add("{\"join\":" + json::quoted(requests[0].room) + "}");
     return Datum(0);
 }
@@ -58,11 +55,9 @@ PULSE_FN(pulse_leave) {
 
 PULSE_FN(pulse_reply) {
     handle::Effects &effects = handle::effects_for("pulse.reply");
-    if (pg::arg_is_null(fcinfo, 0))
-        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "event is null");
+    if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "event is null");
     const std::string event = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = rooms::event_problem(event); !problem.empty())
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem);
+    if (const auto problem = rooms::event_problem(event); !problem.empty()) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem);
     const std::string payload = pg::arg_is_null(fcinfo, 1) ? "null" : json::compact(pg::view(pg::arg(fcinfo, 1)));
     effects.add("{\"reply\":[" + json::quoted(event) + "," + payload + "]}");
     return Datum(0);
@@ -78,9 +73,9 @@ PULSE_FN(pulse_fail) {
     const auto code = pg::optional_text(fcinfo, 0), message = pg::optional_text(fcinfo, 1), hint = pg::optional_text(fcinfo, 2);
     std::string known;
     for (const auto &entry : handle::kCodes) {
-        if (code == entry.name)
-            pg::fail(entry.sqlstate, message.value_or(*code), {}, hint.value_or(""));
+        if (code == entry.name) pg::fail(entry.sqlstate, message.value_or(*code), {}, hint.value_or(""));
         known += (known.empty() ? "" : ", ") + std::string(entry.name);
     }
-    pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, code ? "unknown error code \"" + *code + "\"" : "the error code is null", {}, "Known codes: " + known + ".");
+    pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, code ? "unknown error code \"" + *code + "\"" : "the error code is null", {},
+             "Known codes: " + known + ".");
 }

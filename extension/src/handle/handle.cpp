@@ -1,14 +1,14 @@
 // pulse.handle: runs the handler of a client's event as pulse_client, in the transaction of this one statement.
 #include "handle/answers.hpp"
 #include "handle/call.hpp"
-#include "json/slice.hpp"
 #include "rooms/function.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::handle {
 
 struct Handler {
     std::string function;
-    std::optional<std::string> key;   // template of the idempotency key
+    std::optional<std::string> key;  // template of the idempotency key
 };
 
 // The application's handler wins over a pack's. Inside an OwnerScope and an SpiSession.
@@ -19,36 +19,33 @@ static Handler find_handler(const std::string &name, const std::string &event) {
     if (plan.run({pg::param_text(name), pg::param_text(event)}, true) > 0) {
         const pg::Row row = pg::result_row();
         Handler handler{std::string(row.text(1)), std::nullopt};
-        if (const auto key = row.optional_text(2))
-            handler.key = std::string(*key);
+        if (const auto key = row.optional_text(2)) handler.key = std::string(*key);
         return handler;
     }
-    if (!namespace_exists(name))
-        pg::fail(kNotFound, "Invalid namespace");
+    if (!namespace_exists(name)) pg::fail(kNotFound, "Invalid namespace");
     pg::fail(kNotFound, "no handler for event \"" + event + "\" in namespace \"" + name + "\"", {},
              "Handlers are registered with pulse.on(event, function, namespace).");
 }
 
 // An array is the ack's arguments, NULL is none, anything else is the one argument.
 static std::string ack_of(const std::optional<Datum> &result) {
-    if (!result)
-        return "[]";
+    if (!result) return "[]";
     std::string text = json::compact(pg::view(*result));
     return json::kind(text) == json::Kind::kArray ? text : "[" + text + "]";
 }
 
-static Datum row_of(FunctionCallInfo fcinfo, const std::string &ack, const std::string &effects, const std::optional<std::string> &position) {
+static Datum row_of(FunctionCallInfo fcinfo, const std::string &ack, const std::string &effects,
+                    const std::optional<std::string> &position) {
     Datum values[3] = {pg::text_datum(ack), pg::text_datum(effects), position ? pg::text_datum(*position) : Datum(0)};
     bool nulls[3] = {false, false, !position};
     return pg::call([&] {
         TupleDesc desc;
-        if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
-            elog(ERROR, "pulse.handle returns a row");
+        if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "pulse.handle returns a row");
         return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
     });
 }
 
-}   // namespace pulse::handle
+}  // namespace pulse::handle
 
 using namespace pulse;
 
@@ -56,11 +53,9 @@ PULSE_FN(pulse_handle) {
     const Oid owner = pg::function_owner(fcinfo);
     const std::string name = handle::text_argument(fcinfo, 0, "namespace");
     const std::string event = handle::text_argument(fcinfo, 1, "event");
-    if (pg::arg_is_null(fcinfo, 2))
-        pg::fail(handle::kBadRequest, "args is missing");
+    if (pg::arg_is_null(fcinfo, 2)) pg::fail(handle::kBadRequest, "args is missing");
     const Datum args = pg::arg(fcinfo, 2);
-    if (json::kind(pg::view(args)) != json::Kind::kArray)
-        pg::fail(handle::kBadRequest, "args is no JSON array");
+    if (json::kind(pg::view(args)) != json::Kind::kArray) pg::fail(handle::kBadRequest, "args is no JSON array");
     auth::Context context = handle::context_argument(fcinfo, 3);
     context.namespace_name = name;
     const Datum attachments = pg::arg_is_null(fcinfo, 4) ? Datum(0) : pg::arg(fcinfo, 4);
@@ -79,8 +74,7 @@ PULSE_FN(pulse_handle) {
         function.emplace(handler.function, rooms::kHandlerShape, memory);
     }
     std::optional<handle::Answer> answer;
-    if (handler.key && context.user_id)
-        answer = handle::Answer::claim(owner, *handler.key, pg::view(args), *context.user_id, name, event);
+    if (handler.key && context.user_id) answer = handle::Answer::claim(owner, *handler.key, pg::view(args), *context.user_id, name, event);
 
     handle::Effects effects;
     auth::Scope scope(context, attachments);
@@ -91,7 +85,6 @@ PULSE_FN(pulse_handle) {
     const std::string ack =
         handle::run_as_client(rooms::client_role(), "handler " + handler.function, [&] { return handle::ack_of((*function)({args})); });
     const std::string asked = effects.json();
-    if (answer)
-        answer->store(owner, ack, asked);
+    if (answer) answer->store(owner, ack, asked);
     return handle::row_of(fcinfo, ack, asked, position);
 }

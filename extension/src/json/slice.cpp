@@ -10,8 +10,7 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 std::size_t skip_space(std::string_view text, std::size_t at) {
-    while (at < text.size() && is_space(text[at]))
-        ++at;
+    while (at < text.size() && is_space(text[at])) ++at;
     return at;
 }
 
@@ -28,10 +27,8 @@ std::size_t skip_string(std::string_view text, std::size_t at) {
 
 // Position after the value that starts at `at`, or npos. Not recursive: depth is only counted.
 std::size_t skip_value(std::string_view text, std::size_t at) {
-    if (at >= text.size())
-        return std::string_view::npos;
-    if (text[at] == '"')
-        return skip_string(text, at);
+    if (at >= text.size()) return std::string_view::npos;
+    if (text[at] == '"') return skip_string(text, at);
     if (text[at] != '{' && text[at] != '[') {
         const std::size_t start = at;
         while (at < text.size() && !is_space(text[at]) && text[at] != ',' && text[at] != ']' && text[at] != '}' && text[at] != ':' &&
@@ -44,8 +41,7 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
         const char c = text[at];
         if (c == '"') {
             at = skip_string(text, at);
-            if (at == std::string_view::npos)
-                return at;
+            if (at == std::string_view::npos) return at;
             continue;
         }
         if (c == '{' || c == '[')
@@ -58,24 +54,19 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
 }
 
 int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
 }
 
 // The four hex digits at `at`, or -1.
 int hex4(std::string_view text, std::size_t at) {
-    if (at + 4 > text.size())
-        return -1;
+    if (at + 4 > text.size()) return -1;
     int value = 0;
     for (std::size_t i = at; i < at + 4; ++i) {
         const int digit = hex_digit(text[i]);
-        if (digit < 0)
-            return -1;
+        if (digit < 0) return -1;
         value = value * 16 + digit;
     }
     return value;
@@ -100,55 +91,42 @@ void append_utf8(std::string &to, std::uint32_t code) {
 }
 
 // Calls each(position of an item) for the items between the brackets; each returns the position after it or npos.
-template <class Each> bool walk(std::string_view text, char open, char close, Each &&each) {
-    if (text.size() < 2 || text.front() != open || text.back() != close)
-        return false;
+template <class Each>
+bool walk(std::string_view text, char open, char close, Each &&each) {
+    if (text.size() < 2 || text.front() != open || text.back() != close) return false;
     std::size_t at = skip_space(text, 1);
-    if (at < text.size() && text[at] == close)
-        return at + 1 == text.size();
+    if (at < text.size() && text[at] == close) return at + 1 == text.size();
     for (;;) {
         at = each(at);
-        if (at == std::string_view::npos)
-            return false;
+        if (at == std::string_view::npos) return false;
         at = skip_space(text, at);
-        if (at >= text.size())
-            return false;
-        if (text[at] == close)
-            return at + 1 == text.size();
-        if (text[at] != ',')
-            return false;
+        if (at >= text.size()) return false;
+        if (text[at] == close) return at + 1 == text.size();
+        if (text[at] != ',') return false;
         at = skip_space(text, at + 1);
     }
 }
 
-}   // namespace
+}  // namespace
 
 std::string_view trim(std::string_view text) {
     std::size_t start = skip_space(text, 0);
     std::size_t end = text.size();
-    while (end > start && is_space(text[end - 1]))
-        --end;
+    while (end > start && is_space(text[end - 1])) --end;
     return text.substr(start, end - start);
 }
 
 Kind kind(std::string_view text) {
     text = trim(text);
-    if (text.empty())
-        return Kind::kInvalid;
+    if (text.empty()) return Kind::kInvalid;
     switch (text.front()) {
-    case '{':
-        return Kind::kObject;
-    case '[':
-        return Kind::kArray;
-    case '"':
-        return Kind::kString;
-    case 't':
-    case 'f':
-        return Kind::kBoolean;
-    case 'n':
-        return Kind::kNull;
-    default:
-        return text.front() == '-' || (text.front() >= '0' && text.front() <= '9') ? Kind::kNumber : Kind::kInvalid;
+        case '{': return Kind::kObject;
+        case '[': return Kind::kArray;
+        case '"': return Kind::kString;
+        case 't':
+        case 'f': return Kind::kBoolean;
+        case 'n': return Kind::kNull;
+        default: return text.front() == '-' || (text.front() >= '0' && text.front() <= '9') ? Kind::kNumber : Kind::kInvalid;
     }
 }
 
@@ -156,23 +134,18 @@ std::optional<std::vector<Member>> members(std::string_view object) {
     object = trim(object);
     std::vector<Member> result;
     const bool ok = walk(object, '{', '}', [&](std::size_t at) -> std::size_t {
-        if (object[at] != '"')
-            return std::string_view::npos;
+        if (object[at] != '"') return std::string_view::npos;
         const std::size_t key_end = skip_string(object, at);
-        if (key_end == std::string_view::npos)
-            return key_end;
+        if (key_end == std::string_view::npos) return key_end;
         std::optional<std::string> key = unescape(object.substr(at, key_end - at));
         std::size_t value = skip_space(object, key_end);
-        if (value >= object.size() || object[value] != ':')
-            return std::string_view::npos;
+        if (value >= object.size() || object[value] != ':') return std::string_view::npos;
         value = skip_space(object, value + 1);
         const std::size_t end = skip_value(object, value);
-        if (end != std::string_view::npos && key)
-            result.push_back({std::move(*key), object.substr(value, end - value)});
+        if (end != std::string_view::npos && key) result.push_back({std::move(*key), object.substr(value, end - value)});
         return end;
     });
-    if (!ok)
-        return std::nullopt;
+    if (!ok) return std::nullopt;
     return result;
 }
 
@@ -181,72 +154,51 @@ std::optional<std::vector<std::string_view>> elements(std::string_view array) {
     std::vector<std::string_view> result;
     const bool ok = walk(array, '[', ']', [&](std::size_t at) {
         const std::size_t end = skip_value(array, at);
-        if (end != std::string_view::npos)
-            result.push_back(array.substr(at, end - at));
+        if (end != std::string_view::npos) result.push_back(array.substr(at, end - at));
         return end;
     });
-    if (!ok)
-        return std::nullopt;
+    if (!ok) return std::nullopt;
     return result;
 }
 
 std::optional<std::string> unescape(std::string_view string) {
     string = trim(string);
-    if (string.size() < 2 || string.front() != '"' || string.back() != '"')
-        return std::nullopt;
+    if (string.size() < 2 || string.front() != '"' || string.back() != '"') return std::nullopt;
     string = string.substr(1, string.size() - 2);
     std::string result;
     result.reserve(string.size());
     for (std::size_t i = 0; i < string.size(); ++i) {
         const char c = string[i];
-        if (c == '"' || c == '\0')
-            return std::nullopt;
+        if (c == '"' || c == '\0') return std::nullopt;
         if (c != '\\') {
             result += c;
             continue;
         }
-        if (++i >= string.size())
-            return std::nullopt;
+        if (++i >= string.size()) return std::nullopt;
         switch (string[i]) {
-        case '"':
-        case '\\':
-        case '/':
-            result += string[i];
-            break;
-        case 'b':
-            result += '\b';
-            break;
-        case 'f':
-            result += '\f';
-            break;
-        case 'n':
-            result += '\n';
-            break;
-        case 'r':
-            result += '\r';
-            break;
-        case 't':
-            result += '\t';
-            break;
-        case 'u': {
-            int code = hex4(string, i + 1);
-            if (code <= 0)
-                return std::nullopt;
-            i += 4;
-            if (code >= 0xDC00 && code <= 0xDFFF)
-                return std::nullopt;   // low surrogate alone
-            if (code >= 0xD800 && code <= 0xDBFF) {
-                const int low = i + 2 < string.size() && string[i + 1] == '\\' && string[i + 2] == 'u' ? hex4(string, i + 3) : -1;
-                if (low < 0xDC00 || low > 0xDFFF)
-                    return std::nullopt;
-                i += 6;
-                code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+            case '"':
+            case '\\':
+            case '/': result += string[i]; break;
+            case 'b': result += '\b'; break;
+            case 'f': result += '\f'; break;
+            case 'n': result += '\n'; break;
+            case 'r': result += '\r'; break;
+            case 't': result += '\t'; break;
+            case 'u': {
+                int code = hex4(string, i + 1);
+                if (code <= 0) return std::nullopt;
+                i += 4;
+                if (code >= 0xDC00 && code <= 0xDFFF) return std::nullopt;  // low surrogate alone
+                if (code >= 0xD800 && code <= 0xDBFF) {
+                    const int low = i + 2 < string.size() && string[i + 1] == '\\' && string[i + 2] == 'u' ? hex4(string, i + 3) : -1;
+                    if (low < 0xDC00 || low > 0xDFFF) return std::nullopt;
+                    i += 6;
+                    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+                }
+                append_utf8(result, static_cast<std::uint32_t>(code));
+                break;
             }
-            append_utf8(result, static_cast<std::uint32_t>(code));
-            break;
-        }
-        default:
-            return std::nullopt;
+            default: return std::nullopt;
         }
     }
     return result;
@@ -257,35 +209,21 @@ void append_quoted(std::string &to, std::string_view text) {
     to += '"';
     for (const char c : text) {
         switch (c) {
-        case '"':
-            to += "\\\"";
-            break;
-        case '\\':
-            to += "\\\\";
-            break;
-        case '\b':
-            to += "\\b";
-            break;
-        case '\f':
-            to += "\\f";
-            break;
-        case '\n':
-            to += "\\n";
-            break;
-        case '\r':
-            to += "\\r";
-            break;
-        case '\t':
-            to += "\\t";
-            break;
-        default:
-            if (static_cast<unsigned char>(c) < 0x20) {
-                to += "\\u00";
-                to += kHex[static_cast<unsigned char>(c) >> 4];
-                to += kHex[static_cast<unsigned char>(c) & 0xF];
-            } else {
-                to += c;
-            }
+            case '"': to += "\\\""; break;
+            case '\\': to += "\\\\"; break;
+            case '\b': to += "\\b"; break;
+            case '\f': to += "\\f"; break;
+            case '\n': to += "\\n"; break;
+            case '\r': to += "\\r"; break;
+            case '\t': to += "\\t"; break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    to += "\\u00";
+                    to += kHex[static_cast<unsigned char>(c) >> 4];
+                    to += kHex[static_cast<unsigned char>(c) & 0xF];
+                } else {
+                    to += c;
+                }
         }
     }
     to += '"';
@@ -304,8 +242,7 @@ std::string compact(std::string_view text) {
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        if (!in_string && is_space(c))
-            continue;
+        if (!in_string && is_space(c)) continue;
         result += c;
         if (c == '"')
             in_string = !in_string;
@@ -317,9 +254,8 @@ std::string compact(std::string_view text) {
 
 std::optional<std::string_view> find(const std::vector<Member> &members, std::string_view key) {
     for (auto it = members.rbegin(); it != members.rend(); ++it)
-        if (it->key == key)
-            return it->value;
+        if (it->key == key) return it->value;
     return std::nullopt;
 }
 
-}   // namespace pulse::json
+}  // namespace pulse::json

@@ -14,14 +14,14 @@
 namespace pulse::json {
 
 struct Member {
-    std::string key;          // unescaped
-    std::string_view value;   // raw JSON text
+    std::string key;         // unescaped
+    std::string_view value;  // raw JSON text
 };
 
 enum class Kind : std::uint8_t { kObject, kArray, kString, kNumber, kBoolean, kNull, kInvalid };
 
-std::string_view trim(std::string_view text);   // without white space around it
-Kind kind(std::string_view text);               // by its first character
+std::string_view trim(std::string_view text);  // without white space around it
+Kind kind(std::string_view text);              // by its first character
 
 // A member whose key no text value can hold (\u0000) is left out: nobody can ask for it.
 std::optional<std::vector<Member>> members(std::string_view object);
@@ -30,11 +30,11 @@ std::optional<std::vector<std::string_view>> elements(std::string_view array);
 // The value of a JSON string with its quotes. nullopt for what is no string and for \u0000, which no text value can hold.
 std::optional<std::string> unescape(std::string_view string);
 
-void append_quoted(std::string &to, std::string_view text);   // as a JSON string
+void append_quoted(std::string &to, std::string_view text);  // as a JSON string
 std::string quoted(std::string_view text);
-std::string compact(std::string_view text);                   // without white space outside strings
+std::string compact(std::string_view text);  // without white space outside strings
 
 // The last member of that name, as jsonb would keep it; nullopt when there is none.
 std::optional<std::string_view> find(const std::vector<Member> &members, std::string_view key);
 
-}   // namespace pulse::json
+}  // namespace pulse::json

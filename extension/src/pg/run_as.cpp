@@ -3,8 +3,8 @@
 
 namespace pulse::pg {
 
-static int depth = 0;            // RunAs scopes open
-static bool forcing = false;     // inside force_deferred()
+static int depth = 0;         // RunAs scopes open
+static bool forcing = false;  // inside force_deferred()
 static ProcessUtility_hook_type previous_utility = nullptr;
 
 RunAs::RunAs(Oid role) : depth_(depth) {
@@ -33,15 +33,13 @@ void force_deferred() {
         error = e.raised();
     }
     forcing = before;
-    if (error)
-        throw Error(*error);
+    if (error) throw Error(*error);
 }
 
 Oid function_owner(FunctionCallInfo fcinfo) {
     return call([=] {
         HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
-        if (!HeapTupleIsValid(tuple))
-            elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+        if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
         const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
         ReleaseSysCache(tuple);
         return owner;
@@ -49,8 +47,7 @@ Oid function_owner(FunctionCallInfo fcinfo) {
 }
 
 SettingScope::~SettingScope() {
-    if (std::uncaught_exceptions() == exceptions_)
-        AtEOXact_GUC(true, level_);
+    if (std::uncaught_exceptions() == exceptions_) AtEOXact_GUC(true, level_);
 }
 
 void SettingScope::set(const char *name, const char *value) {
@@ -65,7 +62,8 @@ static void on_utility(PlannedStmt *statement, const char *query, bool read_only
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cursors WITH HOLD are refused in handlers, policies and jobs"),
                             errhint("Their query would run at commit, as another role.")));
         if (forcing && IsA(node, ConstraintsSetStmt) && reinterpret_cast<const ConstraintsSetStmt *>(node)->deferred)
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("constraints cannot be deferred again at the end of a handler or job")));
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("constraints cannot be deferred again at the end of a handler or job")));
     }
     if (previous_utility != nullptr)
         previous_utility(statement, query, read_only_tree, context, params, environment, receiver, completion);
@@ -79,4 +77,4 @@ void init_run_as() {
     ProcessUtility_hook = on_utility;
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

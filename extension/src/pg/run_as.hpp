@@ -10,13 +10,13 @@
 namespace pulse::pg {
 
 class RunAs {
-  public:
+public:
     explicit RunAs(Oid role);
     ~RunAs();
     RunAs(const RunAs &) = delete;
     RunAs &operator=(const RunAs &) = delete;
 
-  private:
+private:
     Oid user_;
     int security_;
     int depth_;
@@ -30,28 +30,28 @@ Oid function_owner(FunctionCallInfo fcinfo);
 
 // Settings made inside go back at the end. After an Error the end of the (sub)transaction does it.
 class SettingScope {
-  public:
+public:
     SettingScope() : level_(NewGUCNestLevel()), exceptions_(std::uncaught_exceptions()) {}
     ~SettingScope();
     SettingScope(const SettingScope &) = delete;
     SettingScope &operator=(const SettingScope &) = delete;
     void set(const char *name, const char *value);
 
-  private:
+private:
     int level_;
     int exceptions_;
 };
 
 // Our own SQL: as owner, and with a search_path in which nobody else's objects are.
 class OwnerScope {
-  public:
+public:
     explicit OwnerScope(Oid owner) : role_(owner) { settings_.set("search_path", "pg_catalog, pg_temp"); }
 
-  private:
+private:
     RunAs role_;
     SettingScope settings_;
 };
 
-void init_run_as();   // once a process, from _PG_init
+void init_run_as();  // once a process, from _PG_init
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -17,18 +17,16 @@ struct Found {
     char kind = '\0';
     bool returns_set = false;
     Oid result = InvalidOid;
-    const char *name = nullptr, *schema_name = nullptr;   // palloc'd
+    const char *name = nullptr, *schema_name = nullptr;  // palloc'd
     bool same_arguments = false;
 };
 
 static Found describe(Oid oid, const Shape &shape) {
     return pg::call([&]() -> Found {
         Found found;
-        if (!OidIsValid(oid))
-            return found;
+        if (!OidIsValid(oid)) return found;
         HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-        if (!HeapTupleIsValid(tuple))
-            return found;
+        if (!HeapTupleIsValid(tuple)) return found;
         auto form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
         found.oid = oid;
         found.schema = form->pronamespace;
@@ -45,8 +43,27 @@ static Found describe(Oid oid, const Shape &shape) {
     });
 }
 
+// schema.name(types), quoted, as GRANT takes it; palloc'd. May ereport: inside call() only.
+static char *write_signature(Oid oid) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", oid);
+    auto form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    StringInfoData text;
+    initStringInfo(&text);
+    appendStringInfo(&text, "%s(", quote_qualified_identifier(get_namespace_name(form->pronamespace), NameStr(form->proname)));
+    for (int i = 0; i < form->pronargs; ++i)
+        appendStringInfo(&text, "%s%s", i == 0 ? "" : ", ", format_type_be(form->proargtypes.values[i]));
+    appendStringInfoChar(&text, ')');
+    ReleaseSysCache(tuple);
+    return text.data;
+}
+static std::string signature(Oid oid) {
+    return pg::call([=] { return write_signature(oid); });
+}
+
 static bool fits(const Found &found, const Shape &shape) {
-    return OidIsValid(found.oid) && found.same_arguments && found.kind == PROKIND_FUNCTION && !found.returns_set && found.result == shape.result;
+    return OidIsValid(found.oid) && found.same_arguments && found.kind == PROKIND_FUNCTION && !found.returns_set &&
+           found.result == shape.result;
 }
 
 // The function of that name with the shape's arguments, or InvalidOid.
@@ -66,12 +83,9 @@ static bool may_execute(const Found &found, Oid role) {
 static std::string grant_needed(const Found &found, Oid role) {
     std::string grant;
     const auto quote = [](const char *name) { return std::string(pg::call([=] { return quote_identifier(name); })); };
-    if (!may_use_schema(found, role))
-        grant += "GRANT USAGE ON SCHEMA " + quote(found.schema_name) + " TO pulse_client; ";
-    if (!may_execute(found, role))
-        grant += "GRANT EXECUTE ON FUNCTION " + std::string(pg::call([&] { return format_procedure_qualified(found.oid); })) + " TO pulse_client; ";
-    if (!grant.empty())
-        grant.pop_back();
+    if (!may_use_schema(found, role)) grant += "GRANT USAGE ON SCHEMA " + quote(found.schema_name) + " TO pulse_client; ";
+    if (!may_execute(found, role)) grant += "GRANT EXECUTE ON FUNCTION " + signature(found.oid) + " TO pulse_client; ";
+    if (!grant.empty()) grant.pop_back();
     return grant;
 }
 
@@ -82,11 +96,11 @@ static std::string others(const std::string &name) {
         initStringInfo(&text);
         List *parts = stringToQualifiedNameList(name.c_str());
         int shown = 0;
-        for (FuncCandidateList it = FuncnameGetCandidates(parts, -1, NIL, false, false, false, true); it != nullptr && shown < 5; it = it->next, ++shown)
-            appendStringInfo(&text, "%s%s returns %s", shown == 0 ? " There is " : ", ", format_procedure_qualified(it->oid),
+        for (FuncCandidateList it = FuncnameGetCandidates(parts, -1, NIL, false, false, false, true); it != nullptr && shown < 5;
+             it = it->next, ++shown)
+            appendStringInfo(&text, "%s%s returns %s", shown == 0 ? " There is " : ", ", write_signature(it->oid),
                              format_type_be(get_func_rettype(it->oid)));
-        if (shown > 0)
-            appendStringInfoChar(&text, '.');
+        if (shown > 0) appendStringInfoChar(&text, '.');
         return text.data;
     });
 }
@@ -94,8 +108,7 @@ static std::string others(const std::string &name) {
 std::string check_function(std::string_view given, const Shape &shape) {
     const std::string name(given);
     const std::string needed = std::string(shape.registered_by) + " needs a function " + shape.text + ".";
-    if (name.find_first_not_of(" \t\n") == std::string::npos)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "no function is given", {}, needed);
+    if (name.find_first_not_of(" \t\n") == std::string::npos) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "no function is given", {}, needed);
     Oid oid = InvalidOid;
     if (name.back() == ')') {
         oid = pg::call([&]() -> Oid {
@@ -105,19 +118,18 @@ std::string check_function(std::string_view given, const Shape &shape) {
             const Datum result = to_regprocedure(fcinfo);
             return fcinfo->isnull ? InvalidOid : DatumGetObjectId(result);
         });
-        if (!OidIsValid(oid))
-            pg::fail(ERRCODE_UNDEFINED_FUNCTION, "function " + name + " does not exist", {}, needed);
+        if (!OidIsValid(oid)) pg::fail(ERRCODE_UNDEFINED_FUNCTION, "function " + name + " does not exist", {}, needed);
     } else {
         oid = look_up(name, shape);
         if (!OidIsValid(oid))
-            pg::fail(ERRCODE_UNDEFINED_FUNCTION, "no function \"" + name + "\" with the arguments that " + shape.registered_by + " needs", {},
-                     needed + others(name));
+            pg::fail(ERRCODE_UNDEFINED_FUNCTION, "no function \"" + name + "\" with the arguments that " + shape.registered_by + " needs",
+                     {}, needed + others(name));
     }
     const Found found = describe(oid, shape);
     if (!fits(found, shape))
-        pg::fail(ERRCODE_INVALID_FUNCTION_DEFINITION,
-                 "function " + std::string(pg::call([&] { return format_procedure_qualified(oid); })) + " has the wrong signature", {},
-                 needed + " This one returns " + (found.returns_set ? "a set of " : "") + pg::call([&] { return format_type_be(found.result); }) + ".");
+        pg::fail(ERRCODE_INVALID_FUNCTION_DEFINITION, "function " + signature(oid) + " has the wrong signature", {},
+                 needed + " This one returns " + (found.returns_set ? "a set of " : "") +
+                     pg::call([&] { return format_type_be(found.result); }) + ".");
     if (pg::call([&] { return isAnyTempNamespace(found.schema); }))
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a temporary function cannot be registered");
     const std::string qualified = pg::call([&] { return quote_qualified_identifier(found.schema_name, found.name); });
@@ -132,8 +144,7 @@ std::string check_function(std::string_view given, const Shape &shape) {
 
 std::string qualified_or_as_given(std::string_view given, const Shape &shape) {
     const Found found = describe(look_up(std::string(given), shape), shape);
-    if (!OidIsValid(found.oid))
-        return std::string(given);
+    if (!OidIsValid(found.oid)) return std::string(given);
     return pg::call([&] { return quote_qualified_identifier(found.schema_name, found.name); });
 }
 
@@ -158,17 +169,15 @@ std::optional<Datum> Callable::operator()(std::initializer_list<Datum> arguments
         LOCAL_FCINFO(fcinfo, 3);
         InitFunctionCallInfoData(*fcinfo, &info_, static_cast<short>(arguments.size()), DEFAULT_COLLATION_OID, nullptr, nullptr);
         int n = 0;
-        for (const Datum argument : arguments)
-            fcinfo->args[n++] = {argument, false};
+        for (const Datum argument : arguments) fcinfo->args[n++] = {argument, false};
         PgStat_FunctionCallUsage usage;
         pgstat_init_function_usage(fcinfo, &usage);
         result = FunctionCallInvoke(fcinfo);
         pgstat_end_function_usage(&usage, true);
         return fcinfo->isnull;
     });
-    if (null)
-        return std::nullopt;
+    if (null) return std::nullopt;
     return result;
 }
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms

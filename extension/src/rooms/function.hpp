@@ -8,15 +8,15 @@ namespace pulse::rooms {
 
 // What a registration asks of a function.
 struct Shape {
-    const char *registered_by;   // "pulse.policy"
-    const char *text;            // "f(claims json, room text, params json) returns boolean"
+    const char *registered_by;  // "pulse.policy"
+    const char *text;           // "f(claims json, room text, params json) returns boolean"
     int count;
     Oid arguments[3];
     Oid result;
 };
 extern const Shape kPolicyShape, kHandlerShape, kConnectShape;
 
-Oid client_role();   // pulse_client
+Oid client_role();  // pulse_client
 
 // Resolves a name or a signature as the current user does and checks its shape; returns the qualified name. Raises
 // with a hint of what is needed. Warns with the exact GRANT when pulse_client could not execute it.
@@ -27,16 +27,16 @@ std::string qualified_or_as_given(std::string_view given, const Shape &shape);
 
 // A registered function, ready to be called many times. Call as pulse_client.
 class Callable {
-  public:
+public:
     // Raises undefined_function or insufficient_privilege with a hint.
     Callable(const std::string &name, const Shape &shape, MemoryContext context);
     // nullopt: NULL. The result lives in the caller's memory context.
     std::optional<Datum> operator()(std::initializer_list<Datum> arguments);
-    void renew();   // after an error: forgets what the function had prepared
+    void renew();  // after an error: forgets what the function had prepared
 
-  private:
+private:
     FmgrInfo info_;
     MemoryContext context_;
 };
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms

@@ -14,22 +14,17 @@ bool continues_name(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
 }
 
-}   // namespace
+}  // namespace
 
 Pattern::Parsed Pattern::parse(std::string_view text) {
-    if (text.empty())
-        return {std::nullopt, "a pattern is not empty"};
-    if (text.size() > kMaxRoomBytes)
-        return {std::nullopt, "a pattern has at most 255 bytes"};
+    if (text.empty()) return {std::nullopt, "a pattern is not empty"};
+    if (text.size() > kMaxRoomBytes) return {std::nullopt, "a pattern has at most 255 bytes"};
     Pattern pattern;
     pattern.text_ = text;
     std::vector<std::string> names;
@@ -50,8 +45,7 @@ Pattern::Parsed Pattern::parse(std::string_view text) {
             return {std::nullopt, "a '}' without its '{'; write '}}' for the character itself"};
         } else if (c == '{') {
             const std::size_t end = text.find('}', i);
-            if (end == std::string_view::npos)
-                return {std::nullopt, "a '{' without its '}'; write '{{' for the character itself"};
+            if (end == std::string_view::npos) return {std::nullopt, "a '{' without its '}'; write '{{' for the character itself"};
             const std::string_view name = text.substr(i + 1, end - i - 1);
             if (name.empty() || !starts_name(name.front()) || !std::all_of(name.begin(), name.end(), continues_name))
                 return {std::nullopt, "the name of a placeholder has letters, digits and '_' and starts with no digit"};
@@ -78,13 +72,11 @@ std::optional<Pattern::Params> Pattern::match(std::string_view room) const {
     for (std::size_t n = 0; n < segments_.size(); ++n) {
         const std::size_t colon = room.find(':', start);
         const bool last = n + 1 == segments_.size();
-        if (last != (colon == std::string_view::npos))
-            return std::nullopt;
+        if (last != (colon == std::string_view::npos)) return std::nullopt;
         std::string_view part = room.substr(start, last ? std::string_view::npos : colon - start);
         const Segment &segment = segments_[n];
         if (!segment.placeholder) {
-            if (part != segment.prefix)
-                return std::nullopt;
+            if (part != segment.prefix) return std::nullopt;
         } else {
             if (part.size() <= segment.prefix.size() + segment.suffix.size() || !part.starts_with(segment.prefix) ||
                 !part.ends_with(segment.suffix))
@@ -92,8 +84,7 @@ std::optional<Pattern::Params> Pattern::match(std::string_view room) const {
             part.remove_prefix(segment.prefix.size());
             part.remove_suffix(segment.suffix.size());
             std::optional<std::string> value = decode_value(part);
-            if (!value)
-                return std::nullopt;
+            if (!value) return std::nullopt;
             params.emplace_back(segment.name, std::move(*value));
         }
         start = colon + 1;
@@ -102,10 +93,8 @@ std::optional<Pattern::Params> Pattern::match(std::string_view room) const {
 }
 
 int Pattern::compare_specificity(const Pattern &other) const {
-    if (literal_bytes_ != other.literal_bytes_)
-        return literal_bytes_ > other.literal_bytes_ ? -1 : 1;
-    if (placeholders_ != other.placeholders_)
-        return placeholders_ < other.placeholders_ ? -1 : 1;
+    if (literal_bytes_ != other.literal_bytes_) return literal_bytes_ > other.literal_bytes_ ? -1 : 1;
+    if (placeholders_ != other.placeholders_) return placeholders_ < other.placeholders_ ? -1 : 1;
     return 0;
 }
 
@@ -133,16 +122,13 @@ std::optional<std::string> decode_value(std::string_view value) {
             result += value[i];
             continue;
         }
-        if (i + 2 >= value.size())
-            return std::nullopt;
+        if (i + 2 >= value.size()) return std::nullopt;
         const int high = hex_digit(value[i + 1]), low = hex_digit(value[i + 2]);
-        if (high < 0 || low < 0 || (high == 0 && low == 0))
-            return std::nullopt;
+        if (high < 0 || low < 0 || (high == 0 && low == 0)) return std::nullopt;
         result += static_cast<char>(high * 16 + low);
         i += 2;
     }
-    if (!is_utf8(result))
-        return std::nullopt;
+    if (!is_utf8(result)) return std::nullopt;
     return result;
 }
 
@@ -156,12 +142,10 @@ bool is_utf8(std::string_view bytes) {
         } else if (first >= 0xC2 && first <= 0xDF && tail(1)) {
             i += 2;
         } else if (first >= 0xE0 && first <= 0xEF && tail(1) && tail(2)) {
-            if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F))
-                return false;
+            if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return false;
             i += 3;
         } else if (first >= 0xF0 && first <= 0xF4 && tail(1) && tail(2) && tail(3)) {
-            if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F))
-                return false;
+            if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return false;
             i += 4;
         } else {
             return false;
@@ -171,19 +155,15 @@ bool is_utf8(std::string_view bytes) {
 }
 
 std::string_view room_problem(std::string_view room) {
-    if (room.empty())
-        return "a room's name is not empty";
-    if (room.size() > kMaxRoomBytes)
-        return "a room's name has at most 255 bytes";
+    if (room.empty()) return "a room's name is not empty";
+    if (room.size() > kMaxRoomBytes) return "a room's name has at most 255 bytes";
     return {};
 }
 
 // Socket.IO's own names: a client would take such an event for a change of its connection.
 std::string_view event_problem(std::string_view event) {
-    if (event.empty())
-        return "an event's name is not empty";
-    if (event.size() > 255)
-        return "an event's name has at most 255 bytes";
+    if (event.empty()) return "an event's name is not empty";
+    if (event.size() > 255) return "an event's name has at most 255 bytes";
     for (const std::string_view reserved : {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
         if (event == reserved)
             return "this name is reserved (connect, connect_error, disconnect, disconnecting, newListener, removeListener)";
@@ -196,4 +176,4 @@ bool answered_by_bridge(std::string_view event) {
     return event == "room:join" || event == "room:leave" || event == "ping" || event == "heartbeat";
 }
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms

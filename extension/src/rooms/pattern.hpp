@@ -17,8 +17,8 @@ namespace pulse::rooms {
 constexpr std::size_t kMaxRoomBytes = 255;
 
 class Pattern {
-  public:
-    using Params = std::vector<std::pair<std::string, std::string>>;   // in the order of the pattern
+public:
+    using Params = std::vector<std::pair<std::string, std::string>>;  // in the order of the pattern
 
     struct Parsed;
     static Parsed parse(std::string_view text);
@@ -32,10 +32,10 @@ class Pattern {
     // Whether this pattern decides when both match: more literal bytes, then fewer placeholders. Equal ones are ordered
     // by the caller and at last by their text.
     bool operator==(const Pattern &other) const { return text_ == other.text_; }
-    int compare_specificity(const Pattern &other) const;   // < 0: this one is more specific
+    int compare_specificity(const Pattern &other) const;  // < 0: this one is more specific
 
-  private:
-    struct Segment {   // what stands between two ':'
+private:
+    struct Segment {  // what stands between two ':'
         std::string prefix, name, suffix;
         bool placeholder = false;
     };
@@ -47,7 +47,7 @@ class Pattern {
 
 struct Pattern::Parsed {
     std::optional<Pattern> pattern;
-    std::string error;   // why not
+    std::string error;  // why not
 };
 
 // Percent-encoding of a value inside a room name: ':', '%' and control characters.
@@ -64,4 +64,4 @@ std::string_view event_problem(std::string_view event);
 bool answered_by_bridge(std::string_view event);
 extern const char *const kBridgeEventList;
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms

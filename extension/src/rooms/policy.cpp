@@ -17,15 +17,14 @@ Rules Rules::load() {
         {},
         [&](const pg::Row &row) {
             Pattern::Parsed parsed = Pattern::parse(row.text(1));
-            if (parsed.pattern)   // registration checks it; rows written otherwise are ignored, which denies
-                result.rules_.push_back({std::move(*parsed.pattern), std::string(row.text(2)), std::string(row.text(3)), row.boolean(4), {}, {}});
+            if (parsed.pattern)  // registration checks it; rows written otherwise are ignored, which denies
+                result.rules_.push_back(
+                    {std::move(*parsed.pattern), std::string(row.text(2)), std::string(row.text(3)), row.boolean(4), {}, {}});
         },
         true);
     std::sort(result.rules_.begin(), result.rules_.end(), [](const Rule &a, const Rule &b) {
-        if (const int order = a.pattern.compare_specificity(b.pattern); order != 0)
-            return order < 0;
-        if (a.application != b.application)
-            return a.application;
+        if (const int order = a.pattern.compare_specificity(b.pattern); order != 0) return order < 0;
+        if (a.application != b.application) return a.application;
         return a.pattern.text() < b.pattern.text();
     });
     return result;
@@ -33,8 +32,7 @@ Rules Rules::load() {
 
 Rule *Rules::find(std::string_view operation, std::string_view room, Pattern::Params *params) {
     for (Rule &rule : rules_) {
-        if (rule.operation != operation)
-            continue;
+        if (rule.operation != operation) continue;
         if (auto matched = rule.pattern.match(room)) {
             *params = std::move(*matched);
             return &rule;
@@ -43,4 +41,4 @@ Rule *Rules::find(std::string_view operation, std::string_view room, Pattern::Pa
     return nullptr;
 }
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms

@@ -10,13 +10,13 @@ namespace pulse::rooms {
 struct Rule {
     Pattern pattern;
     std::string operation, function;
-    bool application;                    // registered by the application, not by a pack
-    std::optional<Callable> callable;    // resolved when first needed
-    std::optional<std::string> broken;   // why it cannot be called
+    bool application;                   // registered by the application, not by a pack
+    std::optional<Callable> callable;   // resolved when first needed
+    std::optional<std::string> broken;  // why it cannot be called
 };
 
 class Rules {
-  public:
+public:
     // Inside an OwnerScope and an SpiSession.
     static Rules load();
 
@@ -24,11 +24,11 @@ class Rules {
     // win, then fewer placeholders, then the application's rule over a pack's, then the pattern's text.
     Rule *find(std::string_view operation, std::string_view room, Pattern::Params *params);
 
-  private:
-    std::vector<Rule> rules_;   // most specific first
+private:
+    std::vector<Rule> rules_;  // most specific first
 };
 
 bool is_operation(std::string_view name);
-extern const char *const kOperationList;   // for messages
+extern const char *const kOperationList;  // for messages
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms

@@ -1,7 +1,7 @@
 // pulse.policy, pulse.on, pulse.namespace and their drop twins. Names are resolved as the caller; the rows are written as
 // the extension's owner. Inside CREATE EXTENSION the row carries the pack's name; the application's rows stand beside.
-#include "rooms/policy.hpp"
 #include "pg/run_as.hpp"
+#include "rooms/policy.hpp"
 
 #include <algorithm>
 
@@ -9,8 +9,7 @@ namespace pulse::rooms {
 
 // The extension whose script is running: its registrations are its own. nullopt: the application's.
 static std::optional<std::string> extension() {
-    if (!creating_extension)
-        return std::nullopt;
+    if (!creating_extension) return std::nullopt;
     return pg::call([]() -> const char * {
         const char *name = get_extension_name(CurrentExtensionObject);
         return name != nullptr ? name : "";
@@ -18,8 +17,7 @@ static std::optional<std::string> extension() {
 }
 
 static std::string argument(FunctionCallInfo fcinfo, int n, const char *name) {
-    if (pg::arg_is_null(fcinfo, n))
-        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null");
+    if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null");
     return pg::to_string(pg::arg(fcinfo, n));
 }
 
@@ -34,9 +32,9 @@ static std::string namespace_argument(FunctionCallInfo fcinfo, int n) {
     std::string name = argument(fcinfo, n, "namespace");
     if (name.empty() || name.front() != '/')
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "namespace \"" + name + "\" does not start with '/'");
-    if (name.size() > 255)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a namespace has at most 255 bytes");
-    if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == ',' || c == '?'; }))
+    if (name.size() > 255) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a namespace has at most 255 bytes");
+    if (std::any_of(name.begin(), name.end(),
+                    [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == ',' || c == '?'; }))
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a namespace has no spaces, control characters, ',' or '?'");
     return name;
 }
@@ -45,10 +43,8 @@ static std::string namespace_argument(FunctionCallInfo fcinfo, int n) {
 static void check_key(const std::string &key) {
     bool any = false;
     for (std::size_t i = 0; i < key.size(); ++i) {
-        if (key[i] == '}')
-            pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "key \"" + key + "\" has a '}' without its '{'");
-        if (key[i] != '{')
-            continue;
+        if (key[i] == '}') pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "key \"" + key + "\" has a '}' without its '{'");
+        if (key[i] != '{') continue;
         const std::size_t end = key.find('}', i);
         if (end == std::string::npos || end == i + 1 || key.find('{', i + 1) < end)
             pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "key \"" + key + "\" has a '{' without a name and '}'");
@@ -56,10 +52,11 @@ static void check_key(const std::string &key) {
         i = end;
     }
     if (!any)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "key \"" + key + "\" names no member of the first argument", {}, "Write it like '{requestId}'.");
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "key \"" + key + "\" names no member of the first argument", {},
+                 "Write it like '{requestId}'.");
 }
 
-}   // namespace pulse::rooms
+}  // namespace pulse::rooms
 
 using namespace pulse;
 using rooms::argument;
@@ -109,8 +106,7 @@ PULSE_FN(pulse_on) {
     const std::string function = rooms::check_function(argument(fcinfo, 1, "function"), rooms::kHandlerShape);
     const std::string name = rooms::namespace_argument(fcinfo, 2);
     const auto key = pg::optional_text(fcinfo, 3);
-    if (key)
-        rooms::check_key(*key);
+    if (key) rooms::check_key(*key);
     const auto extension = rooms::extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
@@ -144,11 +140,11 @@ PULSE_FN(pulse_namespace) {
 
 // Without a function: all connect functions of the application (or the running pack) in that namespace.
 PULSE_FN(pulse_drop_namespace) {
-    static pg::Plan plan("DELETE FROM _pulse.namespaces WHERE name = $1 AND (connect = $2 OR $2 IS NULL) AND extension IS NOT DISTINCT FROM $3");
+    static pg::Plan plan(
+        "DELETE FROM _pulse.namespaces WHERE name = $1 AND (connect = $2 OR $2 IS NULL) AND extension IS NOT DISTINCT FROM $3");
     const std::string name = argument(fcinfo, 0, "name");
     auto connect = pg::optional_text(fcinfo, 1);
-    if (connect)
-        connect = rooms::qualified_or_as_given(*connect, rooms::kConnectShape);
+    if (connect) connect = rooms::qualified_or_as_given(*connect, rooms::kConnectShape);
     const auto extension = rooms::extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
