@@ -120,7 +120,8 @@ BEGIN
     END IF;
     SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = _donors.to_uuid(require_emergency.id);
     IF NOT FOUND THEN
-        PERFORM pulse.fail('not_found', format('there is no emergency %s', _donors.to_uuid(require_emergency.id)));
+        PERFORM pulse.fail('not_found', format('there is no emergency %s', _donors.to_uuid(require_emergency.id)),
+            'It may have been deleted; its id is emergencyId in emergency:created.');
     END IF;
     RETURN v_request;
 END

@@ -1,18 +1,11 @@
 -- Who may be in which room. user:{userId} is the engine's own. A policy answers from the verified claims and the tables;
 -- what no policy allows is denied.
 
-CREATE OR REPLACE FUNCTION _donors.user_of(claims json) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT coalesce(user_of.claims ->> 'userId', user_of.claims ->> 'sub');
-END;
-COMMENT ON FUNCTION _donors.user_of(json) IS 'the user of verified claims; null for anonymous';
-
 CREATE OR REPLACE FUNCTION _donors.country_of(claims json) RETURNS text
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(substring(country_of.claims ->> 'countryCode' FROM '^[A-Z]{2}$'),
-                    (SELECT d.country_code FROM donors.donors d WHERE d.user_id = _donors.user_of(country_of.claims)));
+                    (SELECT d.country_code FROM donors.donors d WHERE d.user_id = pulse.user_id()));
 END;
 COMMENT ON FUNCTION _donors.country_of(json) IS 'the country of a user: the claim, else the donor''s row';
 
@@ -49,7 +42,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_emergency(claims json, room text, par
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT _donors.user_of(may_join_emergency.claims) IS NOT NULL
+    SELECT pulse.user_id() IS NOT NULL
        AND EXISTS (SELECT FROM donors.blood_requests r WHERE r.id = _donors.to_uuid(may_join_emergency.params ->> 'id'))
 $$;
 COMMENT ON FUNCTION donors.may_join_emergency(json, text, json) IS 'policy: emergency:{id} for every known user, when it exists';
@@ -62,7 +55,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_requester(claims json, room text, par
 AS $$
     SELECT EXISTS (SELECT FROM donors.blood_requests r
                     WHERE r.id = _donors.to_uuid(may_join_requester.params ->> 'id')
-                      AND r.requester_id = _donors.user_of(may_join_requester.claims))
+                      AND r.requester_id = pulse.user_id())
 $$;
 COMMENT ON FUNCTION donors.may_join_requester(json, text, json) IS 'policy: emergency:{id}:requester for the requester alone';
 REVOKE EXECUTE ON FUNCTION donors.may_join_requester(json, text, json) FROM PUBLIC;
@@ -72,7 +65,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_available(claims json, room text, par
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(_donors.is_available(_donors.user_of(may_join_available.claims)), false)
+    SELECT coalesce(_donors.is_available(pulse.user_id()), false)
 $$;
 COMMENT ON FUNCTION donors.may_join_available(json, text, json) IS 'policy: donors:available for donors who are';
 REVOKE EXECUTE ON FUNCTION donors.may_join_available(json, text, json) FROM PUBLIC;
@@ -82,7 +75,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_hospital(claims json, room text, para
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT _donors.user_of(may_join_hospital.claims) IS NOT NULL
+    SELECT pulse.user_id() IS NOT NULL
        AND EXISTS (SELECT FROM donors.hospitals h WHERE h.id = _donors.to_uuid(may_join_hospital.params ->> 'id'))
 $$;
 COMMENT ON FUNCTION donors.may_join_hospital(json, text, json) IS 'policy: hospital:{id} for every known user, when it exists';

@@ -181,7 +181,7 @@ BEGIN ATOMIC
                         _donors.search_boxes(nearby.latitude, nearby.longitude, reach.metres), s.groups, s.negative, s.since) w
              WHERE NOT reach.complete) a
      ORDER BY a.metres, a.user_id
-     LIMIT nearby.max_results;
+     LIMIT abs(nearby.max_results);   -- below 0 is refused above, with a better message than LIMIT's own
 END;
 COMMENT ON FUNCTION donors.nearby(double precision, double precision, double precision, text, integer) IS
     'available donors within radius_km who can give to blood_group, nearest first, with the exact geodesic distance; max_results null finds all';

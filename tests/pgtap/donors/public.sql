@@ -1,0 +1,33 @@
+-- What holds for the pack as a whole: everything public is explained, nothing private is open, the sample loads twice.
+BEGIN;
+SELECT plan(11);
+
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p
+                   WHERE p.pronamespace IN ('donors'::regnamespace, '_donors'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL$$,
+    'every function has a comment');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c
+                   WHERE c.relnamespace = 'donors'::regnamespace AND c.relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL$$,
+    'every public table has a comment');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p
+                   WHERE p.pronamespace IN ('donors'::regnamespace, '_donors'::regnamespace) AND (p.prosecdef OR p.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'sql'))
+                     AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%')$$,
+    'every SECURITY DEFINER or plpgsql function pins its search_path');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                   WHERE p.pronamespace = 'donors'::regnamespace AND p.prosecdef AND a.grantee = 0$$, 'nobody executes a SECURITY DEFINER function without a grant');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c CROSS JOIN aclexplode(c.relacl) a
+                   WHERE c.relnamespace IN ('donors'::regnamespace, '_donors'::regnamespace) AND a.grantee = 0$$, 'no table is open to everybody');
+SELECT ok(NOT has_schema_privilege('pulse_client', '_donors', 'USAGE'), '_donors is private');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c
+                   WHERE c.relnamespace IN ('donors'::regnamespace, '_donors'::regnamespace) AND c.relkind = 'r'
+                     AND NOT c.oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'pulse_donors')$$, 'pg_dump carries the rows of every table');
+
+SELECT is(donors.load_sample()::jsonb, '{"hospitals":3,"donors":123}', 'load_sample: hospitals and donors');
+UPDATE donors.presence SET updated_at = now() - interval '1 hour';
+SELECT is(donors.load_sample()::jsonb, '{"hospitals":3,"donors":123}', 'load_sample: again');
+SELECT is((SELECT (SELECT count(*) FROM donors.donors) || ' ' || (SELECT count(*) FROM donors.blood_inventory)), '123 24', 'load_sample: nothing twice');
+SELECT ok((SELECT count(*) > 50 FROM donors.nearby(19.0760, 72.8777, 25, 'AB+', NULL)) AND
+          (SELECT array_agg(user_id ORDER BY user_id) FROM donors.nearby(19.0760, 72.8777, 200, 'O-', NULL) WHERE user_id !~ '^sample') = '{asha,chitra}'::text[],
+    'load_sample: all are available again, asha, bilal and chitra too');
+
+SELECT * FROM finish();
+ROLLBACK;
