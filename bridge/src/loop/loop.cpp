@@ -1,0 +1,226 @@
+// libuv behind the typed face of loop.hpp. Each handle is a heap block of its own, because libuv keeps it until
+// its close callback, which comes a turn after its owner was destroyed.
+#include "loop/loop.hpp"
+
+#include <uv.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace bridge::loop {
+
+namespace {
+
+void must(int status, const char *what) {
+    if (status < 0) throw std::runtime_error(std::string(what) + ": " + uv_strerror(status));
+}
+
+template <class Handle>
+void close_handle(Handle *handle) {
+    uv_close(reinterpret_cast<uv_handle_t *>(&handle->uv),
+             [](uv_handle_t *closed) { delete static_cast<Handle *>(closed->data); });
+}
+
+}  // namespace
+
+// ---- Watch
+
+struct Watch::Handle {
+    uv_poll_t uv{};
+    Callback callback;
+    bool owned = true;  // false once the Watch is gone: a callback may destroy its own Watch
+    bool running = false;
+};
+
+Watch::Watch(uv_loop_s *loop, int fd, Callback callback) : handle_(new Handle), fd_(fd) {
+    handle_->callback = std::move(callback);
+    if (const int status = uv_poll_init(loop, &handle_->uv, fd); status < 0) {
+        delete handle_;
+        must(status, "uv_poll_init");
+    }
+    handle_->uv.data = handle_;
+}
+
+Watch::~Watch() {
+    uv_poll_stop(&handle_->uv);
+    handle_->owned = false;
+    close_handle(handle_);
+}
+
+void Watch::want(unsigned events) {
+    if (events == wanted_) return;
+    wanted_ = events;
+    if (events == kNone) {
+        uv_poll_stop(&handle_->uv);
+        return;
+    }
+    const int mask = ((events & kReadable) ? UV_READABLE : 0) | ((events & kWritable) ? UV_WRITABLE : 0);
+    uv_poll_start(&handle_->uv, mask, [](uv_poll_t *poll, int status, int fired) {
+        auto *handle = static_cast<Handle *>(poll->data);
+        if (!handle->owned) return;
+        unsigned happened = kNone;
+        if (status < 0) happened |= kFailed;
+        if (fired & UV_READABLE) happened |= kReadable;
+        if (fired & UV_WRITABLE) happened |= kWritable;
+        handle->callback(happened);
+    });
+}
+
+// ---- Timer
+
+struct Timer::Handle {
+    uv_timer_t uv{};
+    Callback callback;
+};
+
+Timer::Timer(uv_loop_s *loop) : handle_(new Handle) {
+    uv_timer_init(loop, &handle_->uv);
+    handle_->uv.data = handle_;
+}
+
+Timer::~Timer() {
+    uv_timer_stop(&handle_->uv);
+    close_handle(handle_);
+}
+
+namespace {
+void fire_timer(uv_timer_t *timer, std::function<void()> &callback, bool repeating) {
+    (void)timer;
+    if (repeating) {
+        const std::function<void()> keep = callback;  // the callback may replace or destroy its own timer
+        keep();
+    } else {
+        const std::function<void()> taken = std::exchange(callback, nullptr);
+        if (taken) taken();
+    }
+}
+}  // namespace
+
+void Timer::once(std::chrono::milliseconds after, Callback callback) {
+    handle_->callback = std::move(callback);
+    // uv's clock is that of the turn's beginning; without this a long turn would shorten the wait
+    uv_update_time(handle_->uv.loop);
+    uv_timer_start(
+        &handle_->uv,
+        [](uv_timer_t *timer) { fire_timer(timer, static_cast<Handle *>(timer->data)->callback, false); },
+        static_cast<std::uint64_t>(after.count() < 0 ? 0 : after.count()), 0);
+}
+
+void Timer::every(std::chrono::milliseconds period, Callback callback) {
+    handle_->callback = std::move(callback);
+    const auto ms = static_cast<std::uint64_t>(period.count());
+    uv_timer_start(
+        &handle_->uv,
+        [](uv_timer_t *timer) { fire_timer(timer, static_cast<Handle *>(timer->data)->callback, true); }, ms, ms);
+}
+
+void Timer::stop() { uv_timer_stop(&handle_->uv); }
+bool Timer::active() const { return uv_is_active(reinterpret_cast<const uv_handle_t *>(&handle_->uv)) != 0; }
+
+// ---- Signal
+
+struct Signal::Handle {
+    uv_signal_t uv{};
+    std::function<void(int)> callback;
+};
+
+Signal::Signal(uv_loop_s *loop, int number, std::function<void(int)> callback) : handle_(new Handle) {
+    handle_->callback = std::move(callback);
+    uv_signal_init(loop, &handle_->uv);
+    handle_->uv.data = handle_;
+    uv_signal_start(
+        &handle_->uv,
+        [](uv_signal_t *signal, int caught) { static_cast<Handle *>(signal->data)->callback(caught); }, number);
+}
+
+Signal::~Signal() {
+    uv_signal_stop(&handle_->uv);
+    close_handle(handle_);
+}
+
+// ---- Loop
+
+struct Loop::Own {
+    uv_async_t async{};
+    uv_prepare_t prepare{};
+};
+
+void Loop::Closer::operator()(uv_loop_s *loop) const {
+    for (int turn = 0; turn < 100 && uv_loop_close(loop) == UV_EBUSY; ++turn) uv_run(loop, UV_RUN_NOWAIT);
+    delete loop;
+}
+
+Loop::Loop() : loop_(new uv_loop_s), own_(new Own) {
+    must(uv_loop_init(loop_.get()), "uv_loop_init");
+    must(uv_async_init(loop_.get(), &own_->async,
+                       [](uv_async_t *async) { static_cast<Loop *>(async->data)->run_posted(); }),
+         "uv_async_init");
+    own_->async.data = this;
+    uv_prepare_init(loop_.get(), &own_->prepare);
+    own_->prepare.data = this;
+    uv_prepare_start(&own_->prepare,
+                     [](uv_prepare_t *prepare) { static_cast<Loop *>(prepare->data)->run_hooks(); });
+}
+
+Loop::~Loop() {
+    uv_prepare_stop(&own_->prepare);
+    uv_close(reinterpret_cast<uv_handle_t *>(&own_->prepare), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t *>(&own_->async), nullptr);
+    for (int turn = 0; turn < 100 && uv_run(loop_.get(), UV_RUN_NOWAIT) != 0; ++turn) {}
+    loop_.reset();
+    delete own_;
+}
+
+std::unique_ptr<Watch> Loop::watch(int fd, Watch::Callback callback) {
+    return std::make_unique<Watch>(loop_.get(), fd, std::move(callback));
+}
+std::unique_ptr<Timer> Loop::timer() { return std::make_unique<Timer>(loop_.get()); }
+std::unique_ptr<Signal> Loop::signal(int number, std::function<void(int)> callback) {
+    return std::make_unique<Signal>(loop_.get(), number, std::move(callback));
+}
+
+void Loop::post(std::function<void()> task) {
+    {
+        const std::lock_guard<std::mutex> guard(posted_lock_);
+        posted_.push_back(std::move(task));
+    }
+    uv_async_send(&own_->async);
+}
+
+void Loop::run_posted() {
+    std::vector<std::function<void()>> tasks;
+    {
+        const std::lock_guard<std::mutex> guard(posted_lock_);
+        tasks.swap(posted_);
+    }
+    for (auto &task : tasks) task();
+}
+
+void Loop::at_turn_end(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }
+void Loop::wake() { uv_async_send(&own_->async); }
+
+void Loop::run_hooks() {
+    for (auto &hook : hooks_) hook();
+}
+
+void Loop::run() { uv_run(loop_.get(), UV_RUN_DEFAULT); }
+void Loop::stop() { uv_stop(loop_.get()); }
+void Loop::run_once() { uv_run(loop_.get(), UV_RUN_NOWAIT); }
+
+bool Loop::drain(std::chrono::milliseconds limit) {
+    const std::uint64_t end = uv_hrtime() / 1000000 + static_cast<std::uint64_t>(limit.count());
+    const auto others = [this] {
+        int count = 0;
+        uv_walk(
+            loop_.get(), [](uv_handle_t *, void *counter) { ++*static_cast<int *>(counter); }, &count);
+        return count > 2;  // async and prepare are our own
+    };
+    while (others()) {
+        if (uv_hrtime() / 1000000 >= end) return false;
+        uv_run(loop_.get(), UV_RUN_NOWAIT);
+    }
+    return true;
+}
+
+}  // namespace bridge::loop
