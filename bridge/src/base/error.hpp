@@ -76,8 +76,9 @@ constexpr Errc errc_from_code(std::string_view code) {
 // `detail` is a sentence for the client; it never holds what only the log may know.
 struct Error {
     Errc code = Errc::internal;
-    std::string detail;
-    std::string hint;  // empty: none
+    std::string detail{};
+    std::string hint{};            // empty: none
+    std::int64_t retry_after = 0;  // seconds; 0: not said
 };
 
 }  // namespace bridge

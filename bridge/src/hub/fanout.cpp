@@ -102,7 +102,7 @@ void Hub::State::count_sent(Encoding &encoding, std::string_view name, std::uint
 
 // ---------------------------------------------------------------------------------------------------------------- join
 
-Join Hub::join(SessionId id, std::span<const std::string_view> names, Position since) {
+Join Hub::join(SessionId id, std::span<const std::string_view> names, Position since, FramePtr first) {
     State &s = *state_;
     Session *session = s.find(id);
     if (!session) return Join::gone;
@@ -111,7 +111,10 @@ Join Hub::join(SessionId id, std::span<const std::string_view> names, Position s
     for (const std::string_view name : names) {
         if (!in_room(id, name) && std::find(fresh.begin(), fresh.end(), name) == fresh.end()) fresh.push_back(name);
     }
-    if (fresh.empty()) return Join::already;
+    if (fresh.empty()) {
+        if (first) send(id, std::move(first));
+        return Join::already;
+    }
     if (session->rooms.size() + fresh.size() > s.options.max_rooms_per_session) return Join::too_many;
 
     // What went by since the decision, for these rooms, unless another room brought it.
@@ -138,6 +141,7 @@ Join Hub::join(SessionId id, std::span<const std::string_view> names, Position s
         }
     }
 
+    if (first) send(id, std::move(first));
     Encoding &encoding = s.encodings[s.hot[id.index].encoding];
     for (const auto &[entry, room] : missed) {
         const Event event = entry->event();

@@ -77,8 +77,11 @@ public:
     // --- rooms. Joins take effect at `since`, the position of the snapshot in which they were allowed. ---
     // Replays to the session, in order and once, the events of these rooms in (since, head] that it did not get through another
     // room (send the Socket.IO `40` before, the ack after); events up to `since` that arrive later are not delivered through them.
-    Join join(SessionId id, std::span<const std::string_view> rooms, Position since);
-    Join join(SessionId id, std::string_view room, Position since) { return join(id, {&room, 1}, since); }
+    // `first`, the answer that says "you are in", goes out before what is replayed, and only when it is true.
+    Join join(SessionId id, std::span<const std::string_view> rooms, Position since, FramePtr first = nullptr);
+    Join join(SessionId id, std::string_view room, Position since, FramePtr first = nullptr) {
+        return join(id, {&room, 1}, since, std::move(first));
+    }
     bool leave(SessionId id, std::string_view room);  // false: was not in it
     bool in_room(SessionId id, std::string_view room) const;
     std::size_t members(std::string_view room) const;
