@@ -1,0 +1,103 @@
+// What handlers may ask of PostgreSQL, as plain calls: Queries is the door (tests fake it), Database the real one on two pools.
+// Handlers run alone on their connection; connects, join decisions and the status are short and share pipelined ones; decisions
+// that wait at the same time travel as one statement. Every answer comes later, never inside the call, and exactly once.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "base/rng.hpp"
+#include "db/query_pool.hpp"
+#include "loop/loop.hpp"
+
+namespace bridge::db {
+
+struct ConnectAnswer {
+    std::vector<std::string> rooms;
+    Cursor position;
+};
+
+struct HandleAnswer {
+    std::string ack;      // raw JSON array
+    std::string effects;  // raw JSON array
+    Cursor position;
+};
+
+struct Decision {
+    bool allowed = false;
+    std::string reason;
+    Cursor position;
+};
+
+struct HandleRequest {
+    std::string nsp;
+    std::string event;
+    std::string args;     // raw JSON array
+    std::string context;  // JSON object
+    std::vector<std::string> attachments;
+    std::string correlation_id;  // for the log
+};
+
+class Queries {
+public:
+    template <class T>
+    using Then = std::function<void(Result<T>)>;
+
+    virtual ~Queries() = default;
+    virtual void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) = 0;
+    virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
+    // May this context join the room? `context` as in bridge.md.
+    virtual void decide(std::string room, std::string context, Then<Decision> then) = 0;
+    virtual void status(Then<std::string> then) = 0;  // pulse.status(), raw JSON
+};
+
+class Database final : public Queries {
+public:
+    struct Options {
+        std::string conninfo;
+        int pool_size = 4;
+        std::size_t decisions_a_batch = 200;
+        std::chrono::milliseconds patience_connect{5'000};  // while PostgreSQL is away
+        std::chrono::milliseconds patience_handle{1'000};
+    };
+
+    Database(loop::Loop &loop, Rng &rng, Metrics &metrics, Options options);
+    ~Database() override;
+
+    void start();
+    void stop();
+    bool up() const { return handlers_.up() > 0 && questions_.up() > 0; }
+    std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + decisions_.size(); }
+
+    void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
+    void handle(HandleRequest request, Then<HandleAnswer> then) override;
+    void decide(std::string room, std::string context, Then<Decision> then) override;
+    void status(Then<std::string> then) override;
+
+private:
+    struct Waiting {
+        std::string room;
+        std::string context;
+        Then<Decision> then;
+    };
+    void send_decisions();
+
+    loop::Loop &loop_;
+    Metrics &metrics_;
+    Options options_;
+    QueryPool handlers_;
+    QueryPool questions_;
+    std::vector<Waiting> decisions_;
+    int batches_under_way_ = 0;
+    bool flush_posted_ = false;
+};
+
+}  // namespace bridge::db

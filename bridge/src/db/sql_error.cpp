@@ -1,0 +1,48 @@
+#include "db/sql_error.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace bridge::db {
+
+namespace {
+
+struct Row {
+    std::string_view sqlstate;
+    Errc errc;
+};
+constexpr std::array<Row, 9> kClientErrors{{
+    {"PL400", Errc::bad_request},
+    {"PL401", Errc::unauthenticated},
+    {"PL403", Errc::forbidden},
+    {"PL404", Errc::not_found},
+    {"PL409", Errc::conflict},
+    {"PL413", Errc::payload_too_large},
+    {"PL422", Errc::invalid},
+    {"PL429", Errc::rate_limited},
+    {"PL503", Errc::unavailable},
+}};
+
+std::int64_t seconds(std::string_view detail) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(detail.data(), detail.data() + detail.size(), value);
+    return error == std::errc() && end == detail.data() + detail.size() && value > 0 ? value : 0;
+}
+
+}  // namespace
+
+Error to_error(const SqlError &error) {
+    if (error.lost()) return Error{Errc::unavailable, "the database is not available, try again", "", 0};
+    for (const Row &row : kClientErrors) {
+        if (row.sqlstate != error.sqlstate) continue;
+        return Error{row.errc, error.message, error.hint, row.errc == Errc::rate_limited ? seconds(error.detail) : 0};
+    }
+    // The handler ran out of time, or the server is going down or coming up, or has no connection to spare.
+    if (error.sqlstate == "57014") return Error{Errc::unavailable, "the operation took too long", "", 0};
+    if (error.sqlstate.starts_with("57P") || error.sqlstate.starts_with("53") || error.sqlstate.starts_with("08")) {
+        return Error{Errc::unavailable, "the database is not available, try again", "", 0};
+    }
+    return Error{Errc::internal, "internal error", "", 0};
+}
+
+}  // namespace bridge::db
