@@ -1,0 +1,175 @@
+// The frame around the things a client can do: which namespace a packet belongs to, and whose turn it is.
+#include "handlers/client.hpp"
+
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "codec/outbound.hpp"
+
+namespace bridge::handlers {
+
+using codec::Inbound;
+
+namespace {
+std::size_t weight(const Inbound &packet) {
+    std::size_t bytes = packet.args.size() + packet.event.size() + packet.payload.size();
+    for (const std::string &attachment : packet.attachments) bytes += attachment.size();
+    return bytes;
+}
+}  // namespace
+
+Client::Alarm::Alarm(Client &client)
+    : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.fire_deadline(); }), owner(client) {}
+
+Client::Client(Services &services, Protocol protocol, Peer peer)
+    : services_(services), protocol_(protocol), peer_(std::move(peer)), alarm_(*this) {}
+
+Client::~Client() { services_.clients.remove(id_); }
+
+void Client::opened(ConnectionId id) {
+    id_ = id;
+    services_.clients.add(id, *this);
+    connect_by_ = services_.deadlines.now() + services_.options.connect_timeout.count();
+    arm_deadline();
+    if (socketio() || peer_.token.empty()) return;
+    Inbound packet;
+    packet.kind = Inbound::Kind::connect;
+    connect(std::move(packet));
+}
+
+void Client::closed(std::string_view reason) {
+    ending_ = true;
+    services_.deadlines.cancel(alarm_);
+    services_.clients.remove(id_);
+    for (auto &nsp : namespaces_) {
+        if (nsp->state == State::connected) forget_session(*nsp, reason);
+    }
+    namespaces_.clear();
+}
+
+void Client::receive(Inbound packet) {
+    if (ending_) return;
+    if (packet.kind == Inbound::Kind::connect) return connect(std::move(packet));
+    Namespace *nsp = find(packet.nsp);
+    if (nsp == nullptr && socketio()) return end_connection(Errc::protocol_error);  // anything before CONNECT
+    if (nsp == nullptr) {
+        packet.problem = Error{Errc::unauthenticated, "send {\"type\":\"connect\"} first", ""};
+    }
+    if (packet.problem) return refuse(packet, *packet.problem);
+    if (nsp->state == State::ended) return;  // it crossed our own DISCONNECT or refusal on the wire
+    if (packet.kind == Inbound::Kind::disconnect) return disconnect(packet);
+    if (packet.kind == Inbound::Kind::ack) return;  // the bridge asks nothing, so no id can be pending
+    if (nsp->state == State::connected && answer_at_once(*nsp, packet)) return;
+    dispatch(*nsp, std::move(packet));
+}
+
+void Client::dispatch(Namespace &nsp, Inbound packet) {
+    if (!nsp.waiting) nsp.waiting = std::make_unique<Waiting>();
+    Waiting &waiting = *nsp.waiting;
+    if (nsp.state == State::connected && !waiting.busy) return run(nsp, std::move(packet));
+    const std::size_t bytes = weight(packet);
+    if (waiting.packets.size() >= services_.options.max_waiting ||
+        (!waiting.packets.empty() && waiting.bytes + bytes > services_.options.max_waiting_bytes)) {
+        services_.metrics.queue_refusals().Increment();
+        if (nsp.state != State::connected) return end_connection(Errc::protocol_error);
+        return refuse(packet, Error{Errc::rate_limited, "too many events are waiting for their turn", "", 1});
+    }
+    waiting.bytes += bytes;
+    waiting.packets.push_back(std::move(packet));
+}
+
+void Client::run(Namespace &nsp, Inbound packet) {
+    nsp.waiting->busy = true;
+    switch (packet.kind) {
+        case Inbound::Kind::join: return join(nsp, std::move(packet));
+        case Inbound::Kind::leave: return leave(nsp, packet);
+        case Inbound::Kind::event:
+            if (packet.event == "room:join") return join(nsp, std::move(packet));
+            if (packet.event == "room:leave") return leave(nsp, packet);
+            return event(nsp, std::move(packet));
+        case Inbound::Kind::ping:  // those that waited for the CONNECT to be answered
+            answer_at_once(nsp, packet);
+            return done(nsp.serial);
+        case Inbound::Kind::connect:
+        case Inbound::Kind::disconnect:
+        case Inbound::Kind::ack: return done(nsp.serial);
+    }
+}
+
+void Client::done(std::uint32_t serial) {
+    Namespace *nsp = find(serial);
+    if (nsp == nullptr || nsp->state != State::connected || !nsp->waiting) return;
+    nsp->waiting->busy = false;
+    if (nsp->waiting->packets.empty()) {
+        nsp->waiting.reset();
+        return;
+    }
+    Inbound next = std::move(nsp->waiting->packets.front());
+    nsp->waiting->packets.pop_front();
+    nsp->waiting->bytes -= std::min(nsp->waiting->bytes, weight(next));
+    if (answer_at_once(*nsp, next)) return done(serial);
+    run(*nsp, std::move(next));  // recursion is bounded by max_waiting: only packets that are answered at once recurse
+}
+
+Client::Namespace *Client::find(std::string_view name) {
+    for (auto &nsp : namespaces_) {
+        if (nsp->name == name) return nsp.get();
+    }
+    return nullptr;
+}
+
+Client::Namespace *Client::find(std::uint32_t serial) {
+    for (auto &nsp : namespaces_) {
+        if (nsp->serial == serial) return nsp.get();
+    }
+    return nullptr;
+}
+
+void Client::answer(Namespace &nsp, const Inbound &packet, std::string_view args) {
+    if (!packet.id) return;
+    services_.hub.send(nsp.session, hub::make_frame(codec::ack_frame(protocol_, nsp.name, *packet.id, args)));
+}
+
+void Client::refuse(const Inbound &packet, const Error &error, std::string_view correlation_id) {
+    codec::ErrorDetails details;
+    details.event = packet.id ? std::string_view{} : std::string_view(packet.event);
+    details.correlation_id = correlation_id;
+    if (error.retry_after > 0) details.retry_after = error.retry_after;
+    services_.hub.send(id_, hub::make_frame(codec::error_frame(protocol_, packet.nsp, packet.id.value_or(""), error, details)));
+}
+
+void Client::end_connection(Errc why) {
+    if (ending_) return;
+    ending_ = true;
+    services_.hub.close(id_, why);
+}
+
+std::string Client::context(const Claims &claims, const PublicId &key, const PublicId &socket_id, std::string_view nsp,
+                            std::string_view correlation_id) const {
+    std::string out = R"({"claims":)" + claims.json + R"(,"userId":)";
+    out += claims.user_id.empty() ? std::string("null") : json::quote(claims.user_id);
+    const auto add = [&out](std::string_view name, std::string_view value) {
+        if (value.empty()) return;
+        out += ",\"";
+        out += name;
+        out += "\":";
+        json::append_quoted(out, value);
+    };
+    add("sessionId", key.view());
+    add("socketId", socket_id.view());
+    add("namespace", nsp);
+    add("ip", peer_.ip);
+    add("transport", "websocket");
+    add("correlationId", correlation_id);
+    add("traceparent", peer_.traceparent);
+    return out + "}";
+}
+
+std::string Client::context(const Namespace &nsp, std::string_view correlation_id) const {
+    const hub::Session *session = services_.hub.find(nsp.session);
+    if (session == nullptr) return "{}";
+    return context(*session->claims, session->key, session->socket_id, nsp.name, correlation_id);
+}
+
+}  // namespace bridge::handlers

@@ -1,0 +1,85 @@
+// The ends of a session: the client leaves a namespace, a handler or an expired token ends it, nobody connected in time.
+// On Socket.IO a `41` means "do not come back by yourself"; a closed socket means "come back". Native clients read the close code.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/log.hpp"
+#include "codec/outbound.hpp"
+#include "codec/socketio.hpp"
+#include "handlers/client.hpp"
+
+namespace bridge::handlers {
+
+void Client::disconnect(const codec::Inbound &packet) {
+    Namespace *nsp = find(packet.nsp);
+    if (nsp->state == State::connected) {
+        forget_session(*nsp, "client_disconnect");
+    } else {
+        nsp->state = State::ended;  // the answer that is under way finds nobody
+        nsp->serial = ++last_serial_;
+        nsp->waiting.reset();
+    }
+    if (!socketio()) end_connection(Errc::shutting_down);
+}
+
+void Client::end_session(Namespace &nsp, Errc why) {
+    if (socketio()) {
+        if (nsp.state == State::connected) {
+            services_.hub.send(nsp.session, hub::make_frame(codec::socketio::disconnected(nsp.name)));
+        }
+        forget_session(nsp, info(why).reason);
+        return;
+    }
+    forget_session(nsp, info(why).reason);
+    end_connection(why);
+}
+
+void Client::forget_session(Namespace &nsp, std::string_view reason) {
+    if (nsp.state == State::connected) {
+        services_.metrics.connections_closed(nsp.name, "websocket", reason).Increment();
+        services_.hub.remove_session(nsp.session);
+    }
+    nsp.state = State::ended;
+    nsp.session = SessionId{};
+    nsp.serial = ++last_serial_;
+    nsp.expires_at = 0;
+    nsp.waiting.reset();
+}
+
+void Client::kick(Errc why) {
+    if (ending_) return;
+    for (auto &nsp : namespaces_) {
+        if (nsp->state == State::connected) end_session(*nsp, why);
+    }
+    end_connection(why);
+}
+
+void Client::arm_deadline() {
+    std::int64_t next = std::numeric_limits<std::int64_t>::max();
+    if (!ever_connected_) next = connect_by_;
+    for (const auto &nsp : namespaces_) {
+        if (nsp->state == State::connected && nsp->expires_at != 0) next = std::min(next, nsp->expires_at);
+    }
+    if (next == std::numeric_limits<std::int64_t>::max()) {
+        services_.deadlines.cancel(alarm_);
+    } else {
+        services_.deadlines.arm(alarm_, next);
+    }
+}
+
+void Client::fire_deadline() {
+    if (ending_) return;
+    const std::int64_t now = services_.deadlines.now();
+    if (!ever_connected_ && now >= connect_by_) return end_connection(Errc::connect_timeout);
+    for (auto &nsp : namespaces_) {
+        if (nsp->state != State::connected || nsp->expires_at == 0 || now < nsp->expires_at) continue;
+        const Error expired{Errc::token_expired, "the token has expired"};
+        services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
+        services_.hub.send(nsp->session, hub::make_frame(codec::error_frame(protocol_, nsp->name, {}, expired, {})));
+        end_session(*nsp, Errc::token_expired);
+    }
+    arm_deadline();
+}
+
+}  // namespace bridge::handlers

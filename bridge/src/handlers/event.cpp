@@ -1,0 +1,111 @@
+// An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle's. The handler's effects
+// are applied in their order, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "codec/native.hpp"
+#include "codec/outbound.hpp"
+#include "handlers/client.hpp"
+
+namespace bridge::handlers {
+
+using codec::Inbound;
+
+bool Client::answer_at_once(Namespace &nsp, const Inbound &packet) {
+    if (packet.kind == Inbound::Kind::ping) {
+        services_.hub.send(nsp.session, hub::make_frame(codec::native::pong()));
+        return true;
+    }
+    if (packet.kind != Inbound::Kind::event) return false;
+    const bool ping = packet.event == "ping";
+    if (!ping && packet.event != "heartbeat") return false;
+    services_.metrics.messages_received(nsp.name, packet.event).Increment();
+    const std::string body = R"({"timestamp":")" + iso8601(services_.clock.wall()) + R"("})";
+    codec::OutEvent event;
+    event.nsp = nsp.name;
+    event.name = ping ? R"("pong")" : R"("heartbeat:ack")";
+    event.args = body;
+    services_.hub.send(nsp.session, hub::make_frame(codec::event_frame(protocol_, event)));
+    answer(nsp, packet, "[" + body + "]");
+    return true;
+}
+
+void Client::event(Namespace &nsp, Inbound packet) {
+    services_.metrics.messages_received(nsp.name, packet.event).Increment();
+    std::string correlation_id = new_correlation_id();
+    db::HandleRequest request;
+    request.nsp = nsp.name;
+    request.event = packet.event;
+    request.args = std::move(packet.args);
+    request.context = context(nsp, correlation_id);
+    request.attachments = std::move(packet.attachments);
+    request.correlation_id = correlation_id;
+    services_.queries.handle(std::move(request),
+                             [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
+                              correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
+                                 if (Client *client = services.clients.find(id)) {
+                                     client->event_answered(serial, packet, correlation_id, std::move(result));
+                                 }
+                             });
+}
+
+void Client::event_answered(std::uint32_t serial, const Inbound &packet, const std::string &correlation_id,
+                            Result<db::HandleAnswer> result) {
+    Namespace *nsp = find(serial);
+    if (ending_ || nsp == nullptr || nsp->state != State::connected) return;
+    if (!result) {
+        if (result.error().code != Errc::not_found) services_.metrics.know_event(packet.event);
+        refuse(packet, result.error(), correlation_id);
+        done(serial);
+        return;
+    }
+    services_.metrics.know_event(packet.event);
+    std::optional<std::string> disconnect_reason;
+    apply_effects(*nsp, *result, disconnect_reason);
+    answer(*nsp, packet, result->ack);
+    if (disconnect_reason) {
+        log::info("a handler disconnected its session", {{"namespace", nsp->name}, {"correlationId", correlation_id}});
+        return end_session(*nsp, Errc::evicted);
+    }
+    done(serial);
+}
+
+void Client::apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::optional<std::string> &disconnect_reason) {
+    const json::Limits limits{.max_bytes = answer.effects.size() + 1};
+    const auto effects = json::elements(answer.effects, limits);
+    if (!effects) return;
+    for (const std::string_view effect : *effects) {
+        const auto members = json::members(effect, limits);
+        if (!members || members->empty()) continue;
+        const auto &[name, value] = members->front();
+        if (name == "join" || name == "leave") {
+            const auto room = json::unquote(value);
+            if (!room) continue;
+            if (name == "leave") {
+                services_.hub.leave(nsp.session, *room);
+                continue;
+            }
+            const hub::Join joined = services_.hub.join(nsp.session, *room, answer.position.position);
+            if (joined == hub::Join::too_old) {  // the answer was long under way: go on from here, and say so
+                log::warn("a handler's join came too late to be replayed", {{"namespace", nsp.name}});
+                (void)services_.hub.join(nsp.session, *room, services_.hub.head());
+            } else if (joined == hub::Join::too_many) {
+                log::warn("a handler's join was refused: too many rooms", {{"namespace", nsp.name}});
+            }
+        } else if (name == "reply") {
+            const auto parts = json::elements(value, limits);
+            if (!parts || parts->size() != 2) continue;
+            hub::Event event;
+            event.rooms = "[]";
+            event.name = (*parts)[0];
+            event.headers = "{}";
+            event.payload = (*parts)[1];
+            services_.hub.send_event(nsp.session, event);
+        } else if (name == "disconnect") {
+            disconnect_reason = std::string(value);
+        }
+    }
+}
+
+}  // namespace bridge::handlers

@@ -1,0 +1,67 @@
+// What every handler works with, wired once by the app. Handlers own nothing but what one connection is waiting for.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "auth/jwt.hpp"
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/metrics.hpp"
+#include "base/rng.hpp"
+#include "codec/native.hpp"
+#include "codec/socketio.hpp"
+#include "db/database.hpp"
+#include "hub/hub.hpp"
+#include "loop/wheel.hpp"
+
+namespace bridge::handlers {
+
+class Client;
+
+// From a connection's id to its client: answers of the database come back with the id only.
+class Clients {
+public:
+    void add(ConnectionId id, Client &client) {
+        if (slots_.size() <= id.index) slots_.resize(id.index + 1);
+        slots_[id.index] = Slot{id.generation, &client};
+    }
+    void remove(ConnectionId id) {
+        if (find(id) != nullptr) slots_[id.index] = Slot{};
+    }
+    Client *find(ConnectionId id) const {
+        if (id.index >= slots_.size() || slots_[id.index].generation != id.generation) return nullptr;
+        return slots_[id.index].client;
+    }
+
+private:
+    struct Slot {
+        std::uint32_t generation = 0;
+        Client *client = nullptr;
+    };
+    std::vector<Slot> slots_;
+};
+
+struct HandlerOptions {
+    bool allow_anonymous = false;
+    std::chrono::milliseconds connect_timeout{45'000};
+    std::size_t max_waiting = 100;           // inbound events of one session behind the one that runs
+    std::size_t max_waiting_bytes = 2'000'000;
+    std::size_t max_namespaces = 32;         // on one connection
+};
+
+struct Services {
+    hub::Hub &hub;
+    db::Queries &queries;
+    const auth::Verifier &verifier;
+    loop::Deadlines &deadlines;
+    const Clock &clock;
+    Rng &rng;
+    Metrics &metrics;
+    HandlerOptions options;
+    Clients clients;
+};
+
+}  // namespace bridge::handlers
