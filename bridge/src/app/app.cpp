@@ -1,0 +1,213 @@
+// Members of Parts are in order of dependence: made from top to bottom, destroyed from bottom to top.
+#include "app/app.hpp"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <stdexcept>
+#include <string>
+
+#include "app/encoder.hpp"
+#include "app/health.hpp"
+#include "auth/jwt.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/rng.hpp"
+#include "db/database.hpp"
+#include "db/listener.hpp"
+#include "handlers/client.hpp"
+#include "handlers/services.hpp"
+#include "hub/hub.hpp"
+#include "loop/loop.hpp"
+#include "loop/wheel.hpp"
+#include "transport/server.hpp"
+
+namespace bridge::app {
+
+namespace {
+
+constexpr auto kStatusEvery = std::chrono::seconds(2);
+constexpr auto kDrainLook = std::chrono::milliseconds(20);
+
+void raise_descriptor_limit(std::size_t connections) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t wanted = connections + 256;
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? wanted : std::min<rlim_t>(wanted, limit.rlim_max);
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        log::warn("the descriptor limit is below max-connections", {{"limit", static_cast<std::int64_t>(limit.rlim_cur)}});
+    }
+}
+
+auth::Verifier make_verifier(const config::Config &config, const Clock &clock) {
+    auth::Verifier verifier({.audience = config.jwt_audience,
+                             .issuer = config.jwt_issuer,
+                             .leeway = std::chrono::duration_cast<std::chrono::seconds>(config.jwt_leeway)},
+                            clock);
+    const auto must = [](const Result<void> &result) {
+        if (!result) throw std::runtime_error(result.error().detail);
+    };
+    if (!config.jwt_secret.empty()) must(verifier.add_secret(config.jwt_secret));
+    for (const std::string &pem : config.jwt_public_keys) must(verifier.add_public_key(pem));
+    if (!verifier.has_keys() && !config.allow_anonymous) {
+        throw std::runtime_error("no key to verify tokens with: set PULSE_JWT_SECRET or a public key, or allow anonymous clients");
+    }
+    return verifier;
+}
+
+hub::HubOptions hub_options(const config::Config &config) {
+    hub::HubOptions options;
+    options.max_queue_bytes = config.max_queue_bytes;
+    options.replay_buffer_bytes = config.replay_buffer_bytes;
+    return options;
+}
+
+handlers::HandlerOptions handler_options(const config::Config &config) {
+    handlers::HandlerOptions options;
+    options.allow_anonymous = config.allow_anonymous;
+    options.connect_timeout = config.connect_timeout;
+    options.max_waiting = config.handler_queue;
+    options.max_waiting_bytes = 2 * config.max_payload;
+    return options;
+}
+
+db::ListenerOptions listener_options(const config::Config &config) {
+    db::ListenerOptions options;
+    options.conninfo = config.database_url;
+    options.bridge_name = config.listen.text() + "/" + std::to_string(getpid());
+    return options;
+}
+
+transport::ServerOptions server_options(const config::Config &config) {
+    transport::ServerOptions options;
+    options.host = config.listen.host;
+    options.port = config.listen.port;
+    options.internal_host = config.internal_listen.host;
+    options.internal_port = config.internal_listen.port;
+    options.max_connections = config.max_connections;
+    options.max_body = config.max_payload;
+    options.internal_token = config.internal_token;
+    options.cors.origins = config.cors_origins;
+    options.socket = {config.ping_interval.count(), config.ping_timeout.count(), config.max_payload};
+    return options;
+}
+
+}  // namespace
+
+struct App::Parts {
+    Parts(const config::Config &c, const char *version, const char *commit)
+        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)),
+          hub(hub_options(c), encoder, clock, metrics),
+          database(loop, rng, metrics, {.conninfo = c.database_url, .pool_size = c.pool_size}),
+          listener(loop, rng, metrics, hub, listener_options(c)),
+          services{hub, database, verifier, deadlines, clock, rng, metrics, handler_options(c), {}},
+          server(loop, services, server_options(c),
+                 {[this] { return health(facts()); }, [this] { return ready(facts()); }, [this] { return metrics_page(); }}),
+          status_timer(loop.timer()), drain_timer(loop.timer()) {}
+
+    Facts facts() const {
+        Facts facts;
+        facts.listener = listener.health();
+        facts.pools_up = database.up();
+        facts.waiting_statements = database.waiting();
+        facts.websockets = hub.connections();
+        facts.draining = draining;
+        facts.status = status;
+        return facts;
+    }
+    transport::Reply metrics_page() {
+        transport::Reply reply;
+        reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        reply.body = metrics.render();
+        return reply;
+    }
+    void ask_status();
+    void drain(int signal);
+
+    const config::Config config;
+    SystemClock clock;
+    SystemRng rng;
+    Metrics metrics;
+    loop::Loop loop;
+    loop::WheelTimer deadlines;
+    auth::Verifier verifier;
+    FrameEncoder encoder;
+    hub::Hub hub;
+    db::Database database;
+    db::Listener listener;
+    handlers::Services services;
+    transport::Server server;
+    std::unique_ptr<loop::Timer> status_timer, drain_timer;
+    std::unique_ptr<loop::Signal> sigterm, sigint;
+    std::optional<std::string> status;
+    bool status_under_way = false;
+    bool draining = false;
+    std::chrono::steady_clock::time_point drain_until{};
+};
+
+App::App(const config::Config &config, const char *version, const char *commit) {
+    log::set_level(config.log_level);
+    raise_descriptor_limit(config.max_connections);
+    mallopt(M_ARENA_MAX, 1);  // one thread allocates
+    std::signal(SIGPIPE, SIG_IGN);
+    parts_ = std::make_unique<Parts>(config, version, commit);
+}
+
+App::~App() = default;
+
+int App::run() {
+    Parts &p = *parts_;
+    p.sigterm = p.loop.signal(SIGTERM, [&p](int number) { p.drain(number); });
+    p.sigint = p.loop.signal(SIGINT, [&p](int number) { p.drain(number); });
+    p.loop.at_turn_end([&p] { p.hub.flush(); });
+    p.database.start();
+    p.listener.start();
+    p.status_timer->every(kStatusEvery, [&p] { p.ask_status(); });
+    p.server.start();
+    log::info("serving", {{"listen", p.config.listen.host + ":" + std::to_string(p.server.port())},
+                          {"internal", p.config.internal_listen.host + ":" + std::to_string(p.server.internal_port())}});
+    p.loop.run();
+
+    p.status_timer->stop();
+    p.listener.stop();
+    p.database.stop();
+    log::info("stopped", {{"connectionsLeft", p.hub.connections()}});
+    return 0;
+}
+
+void App::Parts::ask_status() {
+    if (status_under_way) return;
+    if (!database.up()) {
+        status.reset();
+        return;
+    }
+    status_under_way = true;
+    database.status([this](Result<std::string> answer) {
+        status_under_way = false;
+        if (answer) {
+            status = std::move(*answer);
+        } else {
+            status.reset();
+        }
+    });
+}
+
+// Nobody new, everybody else is told to come back elsewhere; the loop ends when they are gone or the time is over.
+void App::Parts::drain(int number) {
+    if (draining) {
+        loop.stop();  // a second signal: at once
+        return;
+    }
+    draining = true;
+    drain_until = std::chrono::steady_clock::now() + config.drain_timeout;
+    log::info("draining", {{"signal", number}, {"connections", hub.connections()}});
+    server.drain();
+    drain_timer->every(kDrainLook, [this] {
+        if (hub.connections() == 0 || std::chrono::steady_clock::now() >= drain_until) loop.stop();
+    });
+}
+
+}  // namespace bridge::app

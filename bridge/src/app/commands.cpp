@@ -1,0 +1,80 @@
+// See commands.hpp.
+#include "app/commands.hpp"
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "app/encoder.hpp"
+#include "auth/jwt.hpp"
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/metrics.hpp"
+#include "base/rng.hpp"
+#include "db/database.hpp"
+#include "db/listener.hpp"
+#include "hub/hub.hpp"
+#include "loop/loop.hpp"
+
+namespace bridge::app {
+
+int mint_token(const config::Config &config, const config::TokenRequest &request, std::ostream &out, std::ostream &error) {
+    if (config.jwt_secret.empty()) {
+        error << "pulse-bridge: PULSE_JWT_SECRET is not set\n";
+        return 2;
+    }
+    json::Value claims = json::Value::object();
+    for (const auto &[name, text] : request.claims) {
+        const auto value = json::parse(text);
+        claims[name] = value ? *value : json::Value(text);
+    }
+    if (!request.user.empty()) {
+        claims["sub"] = request.user;
+        claims["userId"] = request.user;
+    }
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(SystemClock().wall().time_since_epoch()).count();
+    claims["iat"] = now;
+    claims["exp"] = now + request.expires.count();
+    const auto token = auth::mint_hs256(claims.dump(), config.jwt_secret);
+    if (!token) {
+        error << "pulse-bridge: " << token.error().detail << "\n";
+        return 2;
+    }
+    out << *token << "\n";
+    return 0;
+}
+
+int check(const config::Config &config, std::ostream &out, std::ostream &error) {
+    constexpr auto kPatience = std::chrono::seconds(10);
+    SystemClock clock;
+    SystemRng rng;
+    Metrics metrics("check", "");
+    loop::Loop loop;
+    FrameEncoder encoder;
+    hub::Hub hub({}, encoder, clock, metrics);
+    db::Database database(loop, rng, metrics, {.conninfo = config.database_url, .pool_size = 1});
+    db::Listener listener(loop, rng, metrics, hub, {.conninfo = config.database_url, .bridge_name = "check"});
+    database.start();
+    listener.start();
+    auto look = loop.timer();
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    look->every(std::chrono::milliseconds(50), [&] {
+        const bool good = listener.health().reason.empty() && database.up();
+        if (good || std::chrono::steady_clock::now() >= until) loop.stop();
+    });
+    loop.run();
+    const db::Listener::Health health = listener.health();
+    const bool up = database.up();
+    listener.stop();
+    database.stop();
+    if (health.reason.empty() && up) {
+        out << "ok: connected, listening, a dispatcher is alive\n";
+        return 0;
+    }
+    error << "pulse-bridge: " << (health.reason.empty() ? "the functions of the extension cannot be prepared" : health.reason)
+          << "\n";
+    return 1;
+}
+
+}  // namespace bridge::app

@@ -1,0 +1,73 @@
+// See health.hpp. "down": no connection to PostgreSQL; "degraded": no dispatcher, catching up, or draining.
+#include "app/health.hpp"
+
+#include <array>
+
+#include "base/json.hpp"
+
+namespace bridge::app {
+
+namespace {
+
+// `keys` of the object at `from`, where they are numbers; an absent object gives none.
+json::Value numbers(const json::Value &status, const char *from, std::initializer_list<const char *> keys) {
+    json::Value out = json::Value::object();
+    const auto found = status.find(from);
+    if (found == status.end() || !found->is_object()) return out;
+    for (const char *key : keys) {
+        if (const auto value = found->find(key); value != found->end() && value->is_number()) out[key] = *value;
+    }
+    return out;
+}
+
+}  // namespace
+
+transport::Reply health(const Facts &facts) {
+    json::Value status = json::Value::object();
+    if (facts.status) {
+        if (auto parsed = json::parse(*facts.status); parsed && parsed->is_object()) status = std::move(*parsed);
+    }
+    const bool down = !facts.listener.connected || !facts.pools_up;
+    const bool degraded = down || !facts.listener.reason.empty() || facts.draining;
+
+    json::Value dispatcher = numbers(status, "dispatcher", {"lagEvents"});
+    dispatcher["alive"] = facts.listener.dispatcher;
+    if (!dispatcher.contains("lagEvents") && facts.listener.listening) dispatcher["lagEvents"] = facts.listener.lag_events;
+
+    json::Value checks = json::Value::object();
+    checks["postgres"] = {{"listener", facts.listener.connected},
+                          {"pools", facts.pools_up},
+                          {"waitingStatements", facts.waiting_statements}};
+    checks["dispatcher"] = std::move(dispatcher);
+    checks["presence"] = numbers(status, "presence", {"count"});
+    checks["queue"] = numbers(status, "queue", {"available", "executing", "retryable", "dead"});
+    checks["connections"] = {{"websocket", facts.websockets}, {"polling", 0}, {"sse", 0}, {"poll", 0}};
+
+    json::Value body = json::Value::object();
+    body["status"] = down ? "down" : degraded ? "degraded" : "ok";
+    body["checks"] = std::move(checks);
+    transport::Reply reply;
+    reply.status = down ? 503 : 200;
+    reply.body = body.dump();
+    return reply;
+}
+
+transport::Reply ready(const Facts &facts) {
+    std::string reason = facts.listener.reason;
+    if (facts.draining) {
+        reason = "shutting down";
+    } else if (reason.empty() && !facts.pools_up) {
+        reason = "no connection to PostgreSQL for statements";
+    }
+    transport::Reply reply;
+    json::Value body = json::Value::object();
+    body["ready"] = reason.empty();
+    if (!reason.empty()) {
+        reply.status = 503;
+        body["reason"] = reason;
+    }
+    reply.body = body.dump();
+    return reply;
+}
+
+}  // namespace bridge::app

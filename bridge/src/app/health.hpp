@@ -1,0 +1,25 @@
+// The bodies of /health and /ready. Reports what is known and leaves out what is not: the database's own numbers come from
+// pulse.status(), asked every few seconds. Pure; the app collects the facts.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "db/listener.hpp"
+#include "transport/router.hpp"
+
+namespace bridge::app {
+
+struct Facts {
+    db::Listener::Health listener;
+    bool pools_up = false;
+    std::size_t waiting_statements = 0;
+    std::size_t websockets = 0;
+    bool draining = false;
+    std::optional<std::string> status;  // pulse.status(), when it answered lately
+};
+
+transport::Reply health(const Facts &facts);
+transport::Reply ready(const Facts &facts);
+
+}  // namespace bridge::app

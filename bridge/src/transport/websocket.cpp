@@ -1,0 +1,200 @@
+// libwebsockets 4.1.6 as it behaves: RECEIVE brings pieces, LWS_WRITE_RAW of a whole frame is one send, a dead socket is ended with
+// KILL_ASYNC, and a close code leaves by returning -1 from WRITEABLE.
+#include "transport/websocket.hpp"
+
+#include <libwebsockets.h>
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "codec/engineio.hpp"
+#include "codec/native.hpp"
+
+namespace bridge::transport {
+
+namespace {
+
+constexpr int kCloseWaitSeconds = 2;
+
+const hub::FramePtr &ping_frame(Protocol protocol) {
+    static const hub::FramePtr engineio = hub::make_frame(std::string(codec::engineio::ping_frame()));
+    static const hub::FramePtr websocket = hub::make_frame(std::string("\x89\x00", 2));  // FIN, ping, no payload
+    return protocol == Protocol::native ? websocket : engineio;
+}
+
+}  // namespace
+
+Socket::Heart::Heart(Socket &socket)
+    : Entry([](Entry &entry) { static_cast<Heart &>(entry).owner.beat(); }), owner(socket) {}
+
+Socket::Socket(handlers::Services &services, const SocketOptions &options, Protocol protocol, handlers::Peer peer)
+    : services_(services), options_(options), protocol_(protocol), client_(services, protocol, std::move(peer)),
+      heart_(*this) {}
+
+Socket::~Socket() = default;
+
+void Socket::established(lws *wsi) {
+    wsi_ = wsi;
+    id_ = services_.hub.open(*this);
+    if (protocol_ != Protocol::native) {
+        const PublicId sid = services_.rng.id();
+        services_.hub.send(id_, hub::make_frame(codec::engineio::open_frame(
+                                    {.sid = sid.view(),
+                                     .ping_interval = std::chrono::milliseconds(options_.ping_interval),
+                                     .ping_timeout = std::chrono::milliseconds(options_.ping_timeout),
+                                     .max_payload = options_.max_payload})));
+    }
+    deadline_ = services_.deadlines.now() + options_.ping_interval;
+    services_.deadlines.arm(heart_, deadline_);
+    client_.opened(id_);
+}
+
+void Socket::closed() {
+    if (wsi_ == nullptr) return;
+    client_.closed(end_reason_);
+    services_.deadlines.cancel(heart_);
+    services_.hub.closed(id_);
+    wsi_ = nullptr;
+}
+
+// ---- bytes in
+
+int Socket::receive(const char *bytes, std::size_t size) {
+    if (closing_) return 0;
+    if (too_late()) {
+        fail(Errc::ping_timeout);
+        return 0;
+    }
+    const std::size_t remaining = lws_remaining_packet_payload(wsi_);
+    if (partial_.size() + size + remaining > options_.max_payload) {
+        end_reason_ = info(Errc::payload_too_large).reason;
+        closing_ = true;
+        lws_close_reason(wsi_, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, nullptr, 0);
+        return -1;
+    }
+    const bool complete = remaining == 0 && lws_is_final_fragment(wsi_) != 0;
+    if (!complete) {
+        if (partial_.empty()) partial_.reserve(size + remaining);
+        partial_.append(bytes, size);
+        return 0;
+    }
+    const bool binary = lws_frame_is_binary(wsi_) != 0;
+    if (partial_.empty()) {
+        message(std::string_view(bytes, size), binary);
+    } else {
+        std::string whole = std::exchange(partial_, {});  // its memory goes: idle connections stay small
+        whole.append(bytes, size);
+        message(whole, binary);
+    }
+    return 0;
+}
+
+void Socket::message(std::string_view text, bool binary) {
+    if (protocol_ == Protocol::native) {
+        native(text, binary);
+    } else {
+        engineio(text, binary);
+    }
+}
+
+void Socket::engineio(std::string_view text, bool binary) {
+    using codec::engineio::Type;
+    const auto packet = codec::engineio::decode(text, binary);
+    if (!packet) return fail(Errc::protocol_error);
+    switch (packet->type) {
+        case Type::pong: return pong();
+        case Type::noop: return;
+        case Type::close: return fail(Errc::shutting_down);
+        case Type::open:
+        case Type::ping:     // the server asks, the client answers
+        case Type::upgrade: return fail(Errc::protocol_error);
+        case Type::message:
+        case Type::binary: break;
+    }
+    const codec::socketio::Limits limits{.max_payload = options_.max_payload};
+    auto inbound = packet->type == Type::message ? decoder_.text(packet->payload, limits)
+                                                 : decoder_.binary(packet->bytes(), limits);
+    if (!inbound) return fail(inbound.error().code);
+    if (*inbound) client_.receive(std::move(**inbound));
+}
+
+void Socket::native(std::string_view text, bool binary) {
+    if (binary) return fail(Errc::protocol_error);
+    auto inbound = codec::native::decode(text, {.max_payload = options_.max_payload});
+    if (!inbound) return fail(inbound.error().code);
+    client_.receive(std::move(*inbound));
+}
+
+// ---- heartbeat
+
+void Socket::pong() {
+    if (!awaiting_pong_) return;  // a stray one
+    awaiting_pong_ = false;
+    deadline_ = services_.deadlines.now() + options_.ping_interval;
+    services_.deadlines.arm(heart_, deadline_);
+}
+
+bool Socket::too_late() const { return awaiting_pong_ && services_.deadlines.now() >= deadline_; }
+
+void Socket::beat() {
+    if (closing_) return;
+    if (awaiting_pong_) return fail(Errc::ping_timeout);
+    services_.hub.send(id_, ping_frame(protocol_));
+    awaiting_pong_ = true;
+    deadline_ += options_.ping_timeout;  // from when the ping was due, not from when the loop came round to it
+    services_.deadlines.arm(heart_, deadline_);
+}
+
+// ---- bytes out
+
+hub::Sink::Write Socket::write(std::string_view bytes) {
+    if (broken_ || closing_) return Write::failed;
+    if (lws_partial_buffered(wsi_) != 0) return Write::choked;
+    // RAW passes the bytes through unchanged (no masking on a server), so the shared frame is not written to.
+    auto *data = reinterpret_cast<unsigned char *>(const_cast<char *>(bytes.data()));
+    if (lws_write(wsi_, data, bytes.size(), LWS_WRITE_RAW) < 0) {
+        broken_ = true;
+        end_reason_ = "transport_error";
+        lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+        return Write::failed;
+    }
+    return Write::taken;
+}
+
+void Socket::request_writable() { lws_callback_on_writable(wsi_); }
+
+int Socket::writable() {
+    if (broken_) return -1;
+    if (!closing_) {
+        services_.hub.writable(id_);
+        return 0;
+    }
+    // What was sent before is with the kernel now: libwebsockets sends the close frame and waits for the peer's.
+    const ErrorInfo &row = info(closing_with_);
+    std::string reason(row.reason);
+    lws_close_reason(wsi_, static_cast<lws_close_status>(row.close_code), reinterpret_cast<unsigned char *>(reason.data()),
+                     reason.size());
+    return -1;
+}
+
+void Socket::close(Errc why) {
+    if (closing_ || broken_ || wsi_ == nullptr) return;
+    closing_ = true;
+    closing_with_ = why;
+    end_reason_ = info(why).reason;
+    if (why == Errc::ping_timeout || why == Errc::slow_client) {
+        lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);  // nobody there who would read it
+        return;
+    }
+    lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, kCloseWaitSeconds);  // should it never become writable
+    lws_callback_on_writable(wsi_);
+}
+
+// The peer's own close frame; libwebsockets echoes it and ends the connection. Nothing may be written behind that.
+int Socket::peer_closing() {
+    closing_ = true;
+    broken_ = true;
+    return 0;
+}
+
+}  // namespace bridge::transport
