@@ -7,20 +7,16 @@ static OwnTables tables;
 static bool valid = false;
 
 static void on_relcache(Datum, Oid relation) {
-    if (!valid)
-        return;
+    if (!valid) return;
     bool ours = !OidIsValid(relation) || relation == tables.event_id;
-    for (Oid events : tables.events)
-        ours = ours || relation == events;
-    if (ours)
-        valid = false;
+    for (Oid events : tables.events) ours = ours || relation == events;
+    if (ours) valid = false;
 }
 
 void init_catalog() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
 
 const OwnTables &own_tables() {
-    if (valid)
-        return tables;
+    if (valid) return tables;
     call([] {
         OwnTables found{};
         const Oid schema = get_namespace_oid("_pulse", true);
@@ -31,10 +27,10 @@ const OwnTables &own_tables() {
             found.events[slot] = get_relname_relid(name, schema);
             all = OidIsValid(found.events[slot]);
         }
-        if (all)
-            found.event_id = get_relname_relid("event_id", schema);
+        if (all) found.event_id = get_relname_relid("event_id", schema);
         if (!all || !OidIsValid(found.event_id))
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension pulse is not installed in database \"%s\"", get_database_name(MyDatabaseId)),
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                            errmsg("extension pulse is not installed in database \"%s\"", get_database_name(MyDatabaseId)),
                             errhint("Run CREATE EXTENSION pulse.")));
         tables = found;
         valid = true;
@@ -47,8 +43,7 @@ Relation open_events(int slot) {
     for (;;) {
         const Oid wanted = own_tables().events[slot];
         Relation relation = call([&] { return try_table_open(wanted, RowExclusiveLock); });
-        if (relation != nullptr && valid && tables.events[slot] == wanted)
-            return relation;
+        if (relation != nullptr && valid && tables.events[slot] == wanted) return relation;
         if (relation != nullptr)
             call([&] { table_close(relation, RowExclusiveLock); });
         else
@@ -56,4 +51,4 @@ Relation open_events(int slot) {
     }
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -9,14 +9,14 @@ constexpr int kSlots = 3;
 
 struct OwnTables {
     Oid events[kSlots];
-    Oid event_id;       // the sequence
+    Oid event_id;  // the sequence
 };
 
 // Raises when the extension is not in this database. Take the lock on a table before relying on it: table_open, then same() again.
 const OwnTables &own_tables();
-void init_catalog();   // once a process, from _PG_init
+void init_catalog();  // once a process, from _PG_init
 
 // Opens the partition of a slot for insert; the lock stays until the transaction ends.
 Relation open_events(int slot);
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

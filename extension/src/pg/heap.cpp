@@ -8,13 +8,12 @@ void insert_row(Relation relation, Datum *values, bool *nulls, int count) {
         const TupleDesc desc = RelationGetDescr(relation);
         Datum *all_values = values;
         bool *all_nulls = nulls;
-        if (desc->natts > count) {   // a later version's column
+        if (desc->natts > count) {  // a later version's column
             all_values = static_cast<Datum *>(palloc0(sizeof(Datum) * static_cast<size_t>(desc->natts)));
             all_nulls = static_cast<bool *>(palloc(sizeof(bool) * static_cast<size_t>(desc->natts)));
             for (int i = 0; i < desc->natts; ++i) {
                 all_nulls[i] = i >= count || nulls[i];
-                if (i < count)
-                    all_values[i] = values[i];
+                if (i < count) all_values[i] = values[i];
             }
         }
         HeapTuple tuple = heap_form_tuple(desc, all_values, all_nulls);
@@ -37,4 +36,4 @@ void insert_row(Relation relation, Datum *values, bool *nulls, int count) {
     });
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -9,4 +9,4 @@ namespace pulse::pg {
 // `values` and `nulls` have `count` elements; further columns of the table become null. May raise.
 void insert_row(Relation relation, Datum *values, bool *nulls, int count);
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

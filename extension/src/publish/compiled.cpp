@@ -13,10 +13,10 @@ struct CacheEntry {
     Oid relation;
     std::shared_ptr<Compiled> compiled;
 };
-using Cache = std::unordered_map<Oid, CacheEntry>;   // by trigger
+using Cache = std::unordered_map<Oid, CacheEntry>;  // by trigger
 
 Cache &cache() {
-    static auto *instance = new Cache;   // never destroyed: hooks may run until the process ends
+    static auto *instance = new Cache;  // never destroyed: hooks may run until the process ends
     return *instance;
 }
 
@@ -30,23 +30,22 @@ void on_relcache(Datum, Oid relation) {
 }
 
 void require(const std::optional<Problem> &problem) {
-    if (problem)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
+    if (problem) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
 }
 
 // What is wrong whatever the row holds is found at once.
-template <class Check> void check_literals(const TextTemplate &text, Check &&check) {
+template <class Check>
+void check_literals(const TextTemplate &text, Check &&check) {
     std::string literals;
     bool values = false;
     for (const Part &part : text) {
         literals += part.literal;
         values = values || part.ref >= 0;
     }
-    if (!literals.empty() || !values)
-        require(check(literals));
+    if (!literals.empty() || !values) require(check(literals));
 }
 
-}   // namespace
+}  // namespace
 
 void init_compiled() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
 
@@ -61,10 +60,8 @@ std::string columns_hint(Relation relation) {
     const TupleDesc desc = RelationGetDescr(relation);
     bool first = true;
     for (int i = 0; i < desc->natts; ++i) {
-        if (TupleDescAttr(desc, i)->attisdropped)
-            continue;
-        if (!first)
-            hint += ", ";
+        if (TupleDescAttr(desc, i)->attisdropped) continue;
+        if (!first) hint += ", ";
         first = false;
         hint += NameStr(TupleDescAttr(desc, i)->attname);
     }
@@ -76,7 +73,8 @@ AttrNumber Compiled::column(Relation relation, std::string_view name, const std:
     for (int i = 0; i < desc->natts; ++i)
         if (!TupleDescAttr(desc, i)->attisdropped && name == NameStr(TupleDescAttr(desc, i)->attname))
             return static_cast<AttrNumber>(i + 1);
-    pg::fail(ERRCODE_UNDEFINED_COLUMN, what + ": table " + relation_name(relation) + " has no column \"" + excerpt(name) + "\"", {}, columns_hint(relation));
+    pg::fail(ERRCODE_UNDEFINED_COLUMN, what + ": table " + relation_name(relation) + " has no column \"" + excerpt(name) + "\"", {},
+             columns_hint(relation));
 }
 
 // Every column by its camelCase name; two that would get the same one keep their own names.
@@ -84,13 +82,11 @@ JsonNode Compiled::whole_row(Relation relation, Placeholders &placeholders) cons
     const TupleDesc desc = RelationGetDescr(relation);
     std::unordered_map<std::string, int> uses;
     for (int i = 0; i < desc->natts; ++i)
-        if (!TupleDescAttr(desc, i)->attisdropped)
-            ++uses[camel_case(NameStr(TupleDescAttr(desc, i)->attname))];
+        if (!TupleDescAttr(desc, i)->attisdropped) ++uses[camel_case(NameStr(TupleDescAttr(desc, i)->attname))];
     JsonNode row;
     row.kind = JsonNode::Kind::kObject;
     for (int i = 0; i < desc->natts; ++i) {
-        if (TupleDescAttr(desc, i)->attisdropped)
-            continue;
+        if (TupleDescAttr(desc, i)->attisdropped) continue;
         const std::string name = NameStr(TupleDescAttr(desc, i)->attname);
         const std::string key = camel_case(name);
         Member member;
@@ -102,10 +98,10 @@ JsonNode Compiled::whole_row(Relation relation, Placeholders &placeholders) cons
     return row;
 }
 
-Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations) : event(spec.event), channel(spec.channel), memory_(nullptr) {
+Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations)
+    : event(spec.event), channel(spec.channel), memory_(nullptr) {
     require(check_event_name(event));
-    if (channel)
-        require(check_channel(*channel));
+    if (channel) require(check_channel(*channel));
     Placeholders placeholders;
     for (const auto &room : spec.rooms) {
         rooms.emplace_back();
@@ -123,8 +119,7 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
         payload = whole_row(relation, placeholders);
 
     // From here on a failure must give the memory back: the destructor of a half-made object does not run.
-    const MemoryContext memory =
-        pg::call([] { return AllocSetContextCreate(CacheMemoryContext, "pulse watch", ALLOCSET_SMALL_SIZES); });
+    const MemoryContext memory = pg::call([] { return AllocSetContextCreate(CacheMemoryContext, "pulse watch", ALLOCSET_SMALL_SIZES); });
     std::unique_ptr<MemoryContextData, void (*)(MemoryContext)> guard(memory, [](MemoryContext context) { MemoryContextDelete(context); });
     std::unordered_map<Oid, size_t> writer_of;
     for (const Placeholder &placeholder : placeholders.all()) {
@@ -136,8 +131,7 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
         const AttrNumber attribute = column(relation, placeholder.column, what);
         const Oid type = TupleDescAttr(RelationGetDescr(relation), attribute - 1)->atttypid;
         const auto [found, added] = writer_of.emplace(type, writers.size());
-        if (added)
-            writers.emplace_back(type, memory);
+        if (added) writers.emplace_back(type, memory);
         sources.push_back({placeholder.row, attribute, found->second});
     }
     for (const auto &name : spec.columns) {
@@ -149,8 +143,7 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
         item.length = attribute->attlen;
         pg::call([&] {
             const TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR_FINFO);
-            if (OidIsValid(type->eq_opr_finfo.fn_oid))
-                fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &item.equal, memory);
+            if (OidIsValid(type->eq_opr_finfo.fn_oid)) fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &item.equal, memory);
         });
         compared.push_back(item);
     }
@@ -159,14 +152,12 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
 }
 
 Compiled::~Compiled() {
-    if (memory_ != nullptr)
-        MemoryContextDelete(memory_);
+    if (memory_ != nullptr) MemoryContextDelete(memory_);
 }
 
 std::shared_ptr<Compiled> find_compiled(const TriggerData *trigger) {
     const auto found = cache().find(trigger->tg_trigger->tgoid);
-    if (found == cache().end() || found->second.relation != RelationGetRelid(trigger->tg_relation))
-        return nullptr;
+    if (found == cache().end() || found->second.relation != RelationGetRelid(trigger->tg_relation)) return nullptr;
     return found->second.compiled;
 }
 
@@ -176,4 +167,4 @@ std::shared_ptr<Compiled> compiled(const TriggerData *trigger, const WatchSpec &
     return made;
 }
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

@@ -8,22 +8,22 @@
 
 namespace pulse::publish {
 
-struct Source {                 // of one placeholder
+struct Source {  // of one placeholder
     RowOf row;
     AttrNumber attribute;
     size_t writer;
 };
 
-struct Compared {               // a column whose change matters
+struct Compared {  // a column whose change matters
     AttrNumber attribute;
-    FmgrInfo equal{};           // without a function: compared as bytes
+    FmgrInfo equal{};  // without a function: compared as bytes
     Oid collation;
     bool by_value;
     int16 length;
 };
 
 class Compiled {
-  public:
+public:
     // Raises, naming the column or placeholder and the accepted ones.
     Compiled(const WatchSpec &spec, Relation relation, unsigned operations);
     ~Compiled();
@@ -39,7 +39,7 @@ class Compiled {
     std::vector<TypeWriter> writers;
     std::vector<Compared> compared;
 
-  private:
+private:
     AttrNumber column(Relation relation, std::string_view name, const std::string &what) const;
     JsonNode whole_row(Relation relation, Placeholders &placeholders) const;
     MemoryContext memory_;
@@ -49,9 +49,9 @@ class Compiled {
 std::shared_ptr<Compiled> compiled(const TriggerData *trigger, const WatchSpec &spec);
 // The one in the cache, or null.
 std::shared_ptr<Compiled> find_compiled(const TriggerData *trigger);
-void init_compiled();   // once a process, from _PG_init
+void init_compiled();  // once a process, from _PG_init
 
 std::string columns_hint(Relation relation);   // "Columns of public.t: id, name."
 std::string relation_name(Relation relation);  // quoted where needed
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

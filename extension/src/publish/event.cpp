@@ -16,15 +16,12 @@ namespace pulse::publish {
 namespace {
 
 void require(const std::optional<Problem> &problem) {
-    if (problem)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
+    if (problem) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
 }
 
 void check_rooms(std::vector<std::string_view> &rooms) {
-    if (rooms.empty())
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "event has no room", {}, "Name at least one room.");
-    for (auto room : rooms)
-        require(check_room(room));
+    if (rooms.empty()) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "event has no room", {}, "Name at least one room.");
+    for (auto room : rooms) require(check_room(room));
     if (rooms.size() <= 16) {
         for (size_t i = 1; i < rooms.size();) {
             const auto position = rooms.begin() + static_cast<std::ptrdiff_t>(i);
@@ -52,21 +49,22 @@ void check_may_write() {
         pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot publish in a read-only transaction", {},
                  "Publish in a READ WRITE transaction; a function that publishes must be VOLATILE.");
     if (IsInParallelMode())
-        pg::fail(ERRCODE_INVALID_TRANSACTION_STATE, "cannot publish in a parallel operation", {}, "Mark the calling function PARALLEL UNSAFE.");
+        pg::fail(ERRCODE_INVALID_TRANSACTION_STATE, "cannot publish in a parallel operation", {},
+                 "Mark the calling function PARALLEL UNSAFE.");
 }
 
 // Without shared memory there is no dispatcher: the event waits in the log until the server was restarted with pulse.
 void warn_not_preloaded() {
     static bool warned = false;
-    if (warned || !guc::warn_not_preloaded)
-        return;
+    if (warned || !guc::warn_not_preloaded) return;
     warned = true;
     pg::call([] {
         const char *libraries = GetConfigOption("shared_preload_libraries", true, false);
         const bool others = libraries != nullptr && libraries[0] != '\0';
-        ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("pulse is not preloaded: events are stored and not delivered"),
-                          errhint("Set shared_preload_libraries = '%s%spulse' and pulse.databases = '%s' in postgresql.conf and restart the server.",
-                                  others ? libraries : "", others ? "," : "", get_database_name(MyDatabaseId))));
+        ereport(WARNING,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("pulse is not preloaded: events are stored and not delivered"),
+                 errhint("Set shared_preload_libraries = '%s%spulse' and pulse.databases = '%s' in postgresql.conf and restart the server.",
+                         others ? libraries : "", others ? "," : "", get_database_name(MyDatabaseId))));
     });
 }
 
@@ -75,16 +73,16 @@ void insert(const Event &event, int64 id, Relation events, int16 slot) {
     pg::call([&] {
         Datum values[kColumns] = {};
         bool nulls[kColumns] = {};
-        const auto text = [](std::string_view bytes) { return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size()))); };
+        const auto text = [](std::string_view bytes) {
+            return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
+        };
         const auto optional = [&](int column, const std::optional<std::string_view> &bytes) {
             nulls[column] = !bytes;
-            if (bytes)
-                values[column] = text(*bytes);
+            if (bytes) values[column] = text(*bytes);
         };
         const int count = static_cast<int>(event.rooms.size());
         Datum *rooms = static_cast<Datum *>(palloc(sizeof(Datum) * event.rooms.size()));
-        for (int i = 0; i < count; ++i)
-            rooms[i] = text(event.rooms[static_cast<size_t>(i)]);
+        for (int i = 0; i < count; ++i) rooms[i] = text(event.rooms[static_cast<size_t>(i)]);
         values[kId] = Int64GetDatum(id);
         values[kXid] = FullTransactionIdGetDatum(GetTopFullTransactionId());
         values[kSlot] = Int16GetDatum(slot);
@@ -94,8 +92,7 @@ void insert(const Event &event, int64 id, Relation events, int16 slot) {
         values[kPayload] = text(event.payload);
         values[kHeaders] = text(event.headers);
         nulls[kAttachments] = !event.attachments;
-        if (event.attachments)
-            values[kAttachments] = *event.attachments;
+        if (event.attachments) values[kAttachments] = *event.attachments;
         optional(kPartitionKey, event.partition_key);
         optional(kChannel, event.channel);
         pg::insert_row(events, values, nulls, kColumns);
@@ -105,7 +102,7 @@ void insert(const Event &event, int64 id, Relation events, int16 slot) {
 // The private table belongs to the extension's owner: its plan runs as that role. SECURITY_LOCAL_USERID_CHANGE
 // keeps the change from leaking; an error restores the caller as well.
 class AsOwner {
-  public:
+public:
     explicit AsOwner(Relation relation) {
         GetUserIdAndSecContext(&user_, &context_);
         SetUserIdAndSecContext(relation->rd_rel->relowner, context_ | SECURITY_LOCAL_USERID_CHANGE);
@@ -114,66 +111,59 @@ class AsOwner {
     AsOwner(const AsOwner &) = delete;
     AsOwner &operator=(const AsOwner &) = delete;
 
-  private:
+private:
     Oid user_;
     int context_;
 };
 
 // Takes the key for this event, or returns the id of the event that has it. Publishers of the same key wait for each other here.
 std::optional<int64> claim_key(std::string_view key, int64 id, Relation events) {
-    static pg::Plan take("INSERT INTO _pulse.idempotency_keys (key, event_id, at) VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING");
+    static pg::Plan take(
+        "INSERT INTO _pulse.idempotency_keys (key, event_id, at) VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING");
     static pg::Plan find("SELECT event_id FROM _pulse.idempotency_keys WHERE key OPERATOR(pg_catalog.=) $1");
     const AsOwner owner(events);
     pg::SpiSession session;
     const auto param = pg::param_text(key);
     for (;;) {
-        if (take.run({param, pg::param_int8(id)}) == 1)
-            return std::nullopt;
+        if (take.run({param, pg::param_int8(id)}) == 1) return std::nullopt;
         // Gone again between the two statements when it was old enough to be forgotten: then it is ours.
-        if (find.run({param}) == 1)
-            return pg::result_row().int8(1);
+        if (find.run({param}) == 1) return pg::result_row().int8(1);
     }
 }
 
-}   // namespace
+}  // namespace
 
 void check(Event &event) {
     require(check_event_name(event.name));
     check_rooms(event.rooms);
     if (event.payload.size() > static_cast<size_t>(guc::max_payload))
         pg::fail(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                 "payload of event \"" + std::string(event.name) + "\" has " + std::to_string(event.payload.size()) + " bytes, more than pulse.max_payload",
+                 "payload of event \"" + std::string(event.name) + "\" has " + std::to_string(event.payload.size()) +
+                     " bytes, more than pulse.max_payload",
                  "pulse.max_payload is " + std::to_string(guc::max_payload) + " bytes.",
                  "Publish an id and let clients fetch the rest, or raise pulse.max_payload.");
     if (event.headers.size() > kMaxHeaders)
         pg::fail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "headers have " + std::to_string(event.headers.size()) + " bytes", {},
                  "Headers have at most " + std::to_string(kMaxHeaders) + " bytes; data belongs in the payload.");
-    if (event.partition_key)
-        require(check_name("partition_key", *event.partition_key));
-    if (event.idempotency_key)
-        require(check_name("idempotency_key", *event.idempotency_key));
-    if (event.channel)
-        require(check_channel(*event.channel));
+    if (event.partition_key) require(check_name("partition_key", *event.partition_key));
+    if (event.idempotency_key) require(check_name("idempotency_key", *event.idempotency_key));
+    if (event.channel) require(check_channel(*event.channel));
 }
 
 int64 store(const Event &event) {
     check_may_write();
     const pg::DatabaseEntry *database = pg::my_database();
-    if (database == nullptr)
-        warn_not_preloaded();
+    if (database == nullptr) warn_not_preloaded();
     const auto slot = static_cast<int16>(database == nullptr ? 0 : pg_atomic_read_u32(const_cast<pg_atomic_uint32 *>(&database->slot)));
     Relation events = pg::open_events(slot);
     const int64 id = pg::call([] { return nextval_internal(pg::own_tables().event_id, false); });
     std::optional<int64> first;
-    if (event.idempotency_key)
-        first = claim_key(*event.idempotency_key, id, events);
-    if (!first)
-        insert(event, id, events, slot);
-    pg::call([&] { table_close(events, NoLock); });   // the lock ends with the transaction
-    if (first)
-        return *first;
+    if (event.idempotency_key) first = claim_key(*event.idempotency_key, id, events);
+    if (!first) insert(event, id, events, slot);
+    pg::call([&] { table_close(events, NoLock); });  // the lock ends with the transaction
+    if (first) return *first;
     pg::wake_at_commit(pg::Wake::kDispatcher);
     return id;
 }
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

@@ -12,9 +12,9 @@ struct Event {
     std::vector<std::string_view> rooms;
     std::string_view payload;
     std::string_view headers = "{}";
-    std::optional<Datum> attachments;                // bytea[], checked by the caller
+    std::optional<Datum> attachments;  // bytea[], checked by the caller
     std::optional<std::string_view> partition_key;
-    std::optional<std::string_view> channel;         // legacy
+    std::optional<std::string_view> channel;  // legacy
     std::optional<std::string_view> idempotency_key;
 };
 
@@ -23,4 +23,4 @@ void check(Event &event);
 // Writes a checked event; returns its id, or of a known idempotency key the id of the first event.
 int64 store(const Event &event);
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

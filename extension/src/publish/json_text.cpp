@@ -14,30 +14,25 @@ bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int hex_value(char c) {
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
+    if (is_digit(c)) return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
 }
 
 class Checker {
-  public:
+public:
     Checker(std::string_view text, std::string &out) : text_(text), out_(out) {}
 
     std::optional<JsonError> run() {
         out_.reserve(out_.size() + text_.size());
-        if (!value())
-            return error_;
+        if (!value()) return error_;
         skip_space();
-        if (at_ < text_.size())
-            return JsonError{at_, "text after the end of the JSON value"};
+        if (at_ < text_.size()) return JsonError{at_, "text after the end of the JSON value"};
         return std::nullopt;
     }
 
-  private:
+private:
     bool fail(const char *message) {
         error_ = JsonError{at_, message};
         return false;
@@ -45,31 +40,26 @@ class Checker {
     bool end() const { return at_ >= text_.size(); }
     char peek() const { return text_[at_]; }
     void skip_space() {
-        while (!end() && is_space(peek()))
-            ++at_;
+        while (!end() && is_space(peek())) ++at_;
     }
 
     // A value with all that is nested in it.
     bool value() {
         for (;;) {
             skip_space();
-            if (end())
-                return fail(text_.empty() || out_.empty() ? "empty text is no JSON" : "unexpected end of JSON");
+            if (end()) return fail(text_.empty() || out_.empty() ? "empty text is no JSON" : "unexpected end of JSON");
             const char c = peek();
             if (c == '{' || c == '[') {
-                if (objects_.size() >= kMaxJsonDepth)
-                    return fail("JSON is nested too deeply");
+                if (objects_.size() >= kMaxJsonDepth) return fail("JSON is nested too deeply");
                 const bool object = c == '{';
                 objects_.push_back(object);
                 out_ += c;
                 ++at_;
                 skip_space();
                 if (!end() && peek() == (object ? '}' : ']')) {
-                    if (!close())
-                        return false;
+                    if (!close()) return false;
                 } else {
-                    if (object && !key())
-                        return false;
+                    if (object && !key()) return false;
                     continue;
                 }
             } else if (!scalar(c)) {
@@ -77,26 +67,21 @@ class Checker {
             }
             // A value has ended: close what ends with it, or go to the next one.
             for (;;) {
-                if (objects_.empty())
-                    return true;
+                if (objects_.empty()) return true;
                 skip_space();
-                if (end())
-                    return fail("unexpected end of JSON");
+                if (end()) return fail("unexpected end of JSON");
                 const bool object = objects_.back();
                 if (peek() == ',') {
                     out_ += ',';
                     ++at_;
                     if (object) {
                         skip_space();
-                        if (!key())
-                            return false;
+                        if (!key()) return false;
                     }
                     break;
                 }
-                if (peek() != (object ? '}' : ']'))
-                    return fail(object ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
-                if (!close())
-                    return false;
+                if (peek() != (object ? '}' : ']')) return fail(object ? "expected \",\" or \"}\"" : "expected \",\" or \"]\"");
+                if (!close()) return false;
             }
         }
     }
@@ -109,13 +94,10 @@ class Checker {
     }
 
     bool key() {
-        if (end() || peek() != '"')
-            return fail("expected a key in double quotes");
-        if (!string())
-            return false;
+        if (end() || peek() != '"') return fail("expected a key in double quotes");
+        if (!string()) return false;
         skip_space();
-        if (end() || peek() != ':')
-            return fail("expected \":\" after a key");
+        if (end() || peek() != ':') return fail("expected \":\" after a key");
         out_ += ':';
         ++at_;
         return true;
@@ -123,58 +105,45 @@ class Checker {
 
     bool scalar(char c) {
         switch (c) {
-        case '"':
-            return string();
-        case 't':
-            return word("true");
-        case 'f':
-            return word("false");
-        case 'n':
-            return word("null");
-        default:
-            if (c == '-' || is_digit(c))
-                return number();
-            return fail("unexpected character in JSON");
+            case '"': return string();
+            case 't': return word("true");
+            case 'f': return word("false");
+            case 'n': return word("null");
+            default:
+                if (c == '-' || is_digit(c)) return number();
+                return fail("unexpected character in JSON");
         }
     }
 
     bool word(std::string_view expected) {
-        if (text_.substr(at_, expected.size()) != expected)
-            return fail("unexpected word in JSON");
+        if (text_.substr(at_, expected.size()) != expected) return fail("unexpected word in JSON");
         at_ += expected.size();
         out_ += expected;
         return true;
     }
 
     bool digits() {
-        if (end() || !is_digit(peek()))
-            return fail("expected a digit");
-        while (!end() && is_digit(peek()))
-            ++at_;
+        if (end() || !is_digit(peek())) return fail("expected a digit");
+        while (!end() && is_digit(peek())) ++at_;
         return true;
     }
 
     bool number() {
         const size_t start = at_;
-        if (peek() == '-')
-            ++at_;
+        if (peek() == '-') ++at_;
         if (!end() && peek() == '0')
             ++at_;
         else if (!digits())
             return false;
-        if (!end() && is_digit(peek()))
-            return fail("a number may not start with 0");
+        if (!end() && is_digit(peek())) return fail("a number may not start with 0");
         if (!end() && peek() == '.') {
             ++at_;
-            if (!digits())
-                return false;
+            if (!digits()) return false;
         }
         if (!end() && (peek() == 'e' || peek() == 'E')) {
             ++at_;
-            if (!end() && (peek() == '+' || peek() == '-'))
-                ++at_;
-            if (!digits())
-                return false;
+            if (!end() && (peek() == '+' || peek() == '-')) ++at_;
+            if (!digits()) return false;
         }
         out_ += text_.substr(start, at_ - start);
         return true;
@@ -183,15 +152,11 @@ class Checker {
     bool string() {
         const size_t start = at_++;
         for (;;) {
-            if (end())
-                return fail("unexpected end of a string");
+            if (end()) return fail("unexpected end of a string");
             const auto c = static_cast<unsigned char>(peek());
-            if (c == '"')
-                break;
-            if (c < 0x20)
-                return fail("control character in a string must be escaped");
-            if (c == '\\' && !escape())
-                return false;
+            if (c == '"') break;
+            if (c < 0x20) return fail("control character in a string must be escaped");
+            if (c == '\\' && !escape()) return false;
             ++at_;
         }
         ++at_;
@@ -202,25 +167,22 @@ class Checker {
     // At a backslash; ends at the last character of the escape.
     bool escape() {
         ++at_;
-        if (end())
-            return fail("unexpected end of a string");
+        if (end()) return fail("unexpected end of a string");
         if (peek() == 'u') {
             for (int i = 0; i < 4; ++i) {
                 ++at_;
-                if (end() || hex_value(peek()) < 0)
-                    return fail("\\u must be followed by four hexadecimal digits");
+                if (end() || hex_value(peek()) < 0) return fail("\\u must be followed by four hexadecimal digits");
             }
             return true;
         }
-        if (std::string_view("\"\\/bfnrt").find(peek()) == std::string_view::npos)
-            return fail("unknown escape in a string");
+        if (std::string_view("\"\\/bfnrt").find(peek()) == std::string_view::npos) return fail("unknown escape in a string");
         return true;
     }
 
     std::string_view text_;
     std::string &out_;
     size_t at_ = 0;
-    std::vector<bool> objects_;   // what is open: an object, or else an array
+    std::vector<bool> objects_;  // what is open: an object, or else an array
     JsonError error_{0, ""};
 };
 
@@ -244,20 +206,18 @@ void append_utf8(std::string &out, uint32_t c) {
 
 uint32_t hex4(std::string_view digits) {
     uint32_t value = 0;
-    for (char c : digits)
-        value = value * 16 + static_cast<uint32_t>(hex_value(c));
+    for (char c : digits) value = value * 16 + static_cast<uint32_t>(hex_value(c));
     return value;
 }
 
 // The end (one past) of the string that starts with a quote at `at`.
 size_t string_end(std::string_view text, size_t at) {
     for (++at; text[at] != '"'; ++at)
-        if (text[at] == '\\')
-            ++at;
+        if (text[at] == '\\') ++at;
     return at + 1;
 }
 
-}   // namespace
+}  // namespace
 
 std::optional<JsonError> compact_json(std::string_view text, std::string &out) { return Checker(text, out).run(); }
 
@@ -293,39 +253,28 @@ std::string decode_string(std::string_view raw) {
             continue;
         }
         switch (raw[++at]) {
-        case 'b':
-            out += '\b';
-            break;
-        case 'f':
-            out += '\f';
-            break;
-        case 'n':
-            out += '\n';
-            break;
-        case 'r':
-            out += '\r';
-            break;
-        case 't':
-            out += '\t';
-            break;
-        case 'u': {
-            uint32_t c = hex4(raw.substr(at + 1, 4));
-            at += 4;
-            if (c >= 0xD800 && c < 0xDC00 && raw.substr(at + 1, 2) == "\\u") {
-                const uint32_t low = hex4(raw.substr(at + 3, 4));
-                if (low >= 0xDC00 && low < 0xE000) {
-                    c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-                    at += 6;
+            case 'b': out += '\b'; break;
+            case 'f': out += '\f'; break;
+            case 'n': out += '\n'; break;
+            case 'r': out += '\r'; break;
+            case 't': out += '\t'; break;
+            case 'u': {
+                uint32_t c = hex4(raw.substr(at + 1, 4));
+                at += 4;
+                if (c >= 0xD800 && c < 0xDC00 && raw.substr(at + 1, 2) == "\\u") {
+                    const uint32_t low = hex4(raw.substr(at + 3, 4));
+                    if (low >= 0xDC00 && low < 0xE000) {
+                        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+                        at += 6;
+                    }
                 }
+                append_utf8(out, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
+                break;
             }
-            append_utf8(out, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
-            break;
-        }
-        default:
-            out += raw[at];
+            default: out += raw[at];
         }
     }
     return out;
 }
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

@@ -14,7 +14,7 @@ namespace pulse::publish {
 constexpr size_t kMaxJsonDepth = 1000;
 
 struct JsonError {
-    size_t offset;         // bytes from the start
+    size_t offset;  // bytes from the start
     const char *message;
 };
 
@@ -23,7 +23,7 @@ std::optional<JsonError> compact_json(std::string_view text, std::string &out);
 
 // The functions below take what compact_json made.
 bool is_object(std::string_view compact);
-bool has_key(std::string_view compact_object, std::string_view key);   // on its first level
-std::string decode_string(std::string_view raw);                       // the text between the quotes → UTF-8; lone surrogates become U+FFFD
+bool has_key(std::string_view compact_object, std::string_view key);  // on its first level
+std::string decode_string(std::string_view raw);  // the text between the quotes → UTF-8; lone surrogates become U+FFFD
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

@@ -13,35 +13,22 @@ void append_json_escaped(std::string &out, std::string_view text) {
     size_t copied = 0;
     for (size_t i = 0; i < text.size(); ++i) {
         const auto c = static_cast<unsigned char>(text[i]);
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
         out.append(text, copied, i - copied);
         copied = i + 1;
         out += '\\';
         switch (c) {
-        case '"':
-        case '\\':
-            out += static_cast<char>(c);
-            break;
-        case '\n':
-            out += 'n';
-            break;
-        case '\r':
-            out += 'r';
-            break;
-        case '\t':
-            out += 't';
-            break;
-        case '\b':
-            out += 'b';
-            break;
-        case '\f':
-            out += 'f';
-            break;
-        default:
-            out += "u00";
-            out += kHex[c >> 4];
-            out += kHex[c & 15];
+            case '"':
+            case '\\': out += static_cast<char>(c); break;
+            case '\n': out += 'n'; break;
+            case '\r': out += 'r'; break;
+            case '\t': out += 't'; break;
+            case '\b': out += 'b'; break;
+            case '\f': out += 'f'; break;
+            default:
+                out += "u00";
+                out += kHex[c >> 4];
+                out += kHex[c & 15];
         }
     }
     out.append(text, copied);
@@ -72,8 +59,7 @@ void append_base64(std::string &out, std::string_view bytes) {
     for (size_t i = 0; i < bytes.size(); i += 3) {
         const size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
         uint32_t group = 0;
-        for (size_t j = 0; j < 3; ++j)
-            group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+        for (size_t j = 0; j < 3; ++j) group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
         out += kDigits[group >> 18];
         out += kDigits[group >> 12 & 63];
         out += count > 1 ? kDigits[group >> 6 & 63] : '=';
@@ -83,8 +69,7 @@ void append_base64(std::string &out, std::string_view bytes) {
 
 std::string camel_case(std::string_view snake) {
     const size_t first = snake.find_first_not_of('_');
-    if (first == std::string_view::npos)
-        return std::string(snake);
+    if (first == std::string_view::npos) return std::string(snake);
     const size_t last = snake.find_last_not_of('_');
     std::string out(snake.substr(0, first));
     for (size_t i = first; i <= last; ++i) {
@@ -92,7 +77,7 @@ std::string camel_case(std::string_view snake) {
             out += snake[i];
             continue;
         }
-        while (snake[i + 1] == '_')   // never runs past `last`, which is no underscore
+        while (snake[i + 1] == '_')  // never runs past `last`, which is no underscore
             ++i;
         const char next = snake[++i];
         out += next >= 'a' && next <= 'z' ? static_cast<char>(next - 'a' + 'A') : next;
@@ -106,7 +91,8 @@ void append_date(std::string &out, int64_t year, int month, int day) {
     if (year >= 0 && year <= 9999)
         std::snprintf(buffer, sizeof buffer, "%04lld-%02d-%02d", static_cast<long long>(year), month, day);
     else
-        std::snprintf(buffer, sizeof buffer, "%c%06lld-%02d-%02d", year < 0 ? '-' : '+', static_cast<long long>(year < 0 ? -year : year), month, day);
+        std::snprintf(buffer, sizeof buffer, "%c%06lld-%02d-%02d", year < 0 ? '-' : '+', static_cast<long long>(year < 0 ? -year : year),
+                      month, day);
     out += buffer;
 }
 
@@ -118,4 +104,4 @@ void append_time(std::string &out, int64_t microseconds_of_day) {
     out += buffer;
 }
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

@@ -8,8 +8,8 @@
 
 namespace pulse::publish {
 
-void append_json_string(std::string &out, std::string_view text);     // with its quotes
-void append_json_escaped(std::string &out, std::string_view text);    // without
+void append_json_string(std::string &out, std::string_view text);   // with its quotes
+void append_json_escaped(std::string &out, std::string_view text);  // without
 
 // A value in a room name: ":" and "%" and control characters become %XX, so that a value never looks like another room.
 void append_room_value(std::string &out, std::string_view value);
@@ -21,6 +21,6 @@ std::string camel_case(std::string_view snake);
 
 // Years outside 0 … 9999 get a sign and six or more digits, as in ECMAScript. year is astronomical: 0 is 1 BC.
 void append_date(std::string &out, int64_t year, int month, int day);
-void append_time(std::string &out, int64_t microseconds_of_day);      // hh:mm:ss.mmm, cut to milliseconds
+void append_time(std::string &out, int64_t microseconds_of_day);  // hh:mm:ss.mmm, cut to milliseconds
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

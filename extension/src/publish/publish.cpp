@@ -16,13 +16,13 @@ enum Argument { kRoom, kEvent, kPayload, kAttachments, kHeaders, kExceptSession,
 
 std::string_view required(FunctionCallInfo fcinfo, Argument n, const char *name) {
     if (pg::arg_is_null(fcinfo, n))
-        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null", {}, "pulse.publish needs a room, an event and a payload; an empty payload is 'null'::json.");
+        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null", {},
+                 "pulse.publish needs a room, an event and a payload; an empty payload is 'null'::json.");
     return pg::view(pg::arg(fcinfo, n));
 }
 
 std::optional<std::string_view> optional(FunctionCallInfo fcinfo, Argument n) {
-    if (pg::arg_is_null(fcinfo, n))
-        return std::nullopt;
+    if (pg::arg_is_null(fcinfo, n)) return std::nullopt;
     return pg::view(pg::arg(fcinfo, n));
 }
 
@@ -34,12 +34,10 @@ void compact(std::string_view what, std::string_view text, std::string &out) {
 }
 
 std::vector<std::string_view> rooms_of(FunctionCallInfo fcinfo) {
-    if (pg::arg_is_null(fcinfo, kRoom))
-        required(fcinfo, kRoom, "rooms");
+    if (pg::arg_is_null(fcinfo, kRoom)) required(fcinfo, kRoom, "rooms");
     std::vector<std::string_view> rooms;
     for (const auto &room : pg::text_array(pg::arg(fcinfo, kRoom))) {
-        if (!room)
-            pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "a room is null", {}, "Take nulls out with array_remove(rooms, null).");
+        if (!room) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "a room is null", {}, "Take nulls out with array_remove(rooms, null).");
         rooms.push_back(*room);
     }
     return rooms;
@@ -56,12 +54,10 @@ Datum checked_attachments(Datum attachments) {
         return Found{ARR_NDIM(array), ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)), array_contains_nulls(array), VARSIZE(array)};
     });
     const std::string hint = "Attachments are a bytea[] of at most " + std::to_string(kMaxAttachments) + " values, none of them null.";
-    if (found.dimensions > 1)
-        pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR, "attachments have more than one dimension", {}, hint);
+    if (found.dimensions > 1) pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR, "attachments have more than one dimension", {}, hint);
     if (static_cast<size_t>(found.count) > kMaxAttachments)
         pg::fail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "event has " + std::to_string(found.count) + " attachments", {}, hint);
-    if (found.nulls)
-        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "an attachment is null", {}, hint);
+    if (found.nulls) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "an attachment is null", {}, hint);
     if (found.bytes > static_cast<size_t>(guc::max_payload))
         pg::fail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "attachments have " + std::to_string(found.bytes) + " bytes, more than pulse.max_payload",
                  "pulse.max_payload is " + std::to_string(guc::max_payload) + " bytes.", "Publish a link, or raise pulse.max_payload.");
@@ -73,16 +69,15 @@ std::string headers_of(FunctionCallInfo fcinfo, const Event &event, std::optiona
     std::string headers;
     compact("headers", optional(fcinfo, kHeaders).value_or("{}"), headers);
     if (!is_object(headers))
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "headers are not a JSON object", {}, "Headers are an object such as {\"traceparent\":\"00-…\",\"actor\":\"u1\"}.");
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "headers are not a JSON object", {},
+                 "Headers are an object such as {\"traceparent\":\"00-…\",\"actor\":\"u1\"}.");
     const auto add = [&](const char *key, const char *option, std::optional<std::string_view> value) {
         if (has_key(headers, key))
             pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, std::string("header \"") + key + "\" is set by an option", {},
                      std::string("Use the option ") + option + " of pulse.publish.");
-        if (!value)
-            return;
+        if (!value) return;
         headers.pop_back();
-        if (headers.size() > 1)
-            headers += ',';
+        if (headers.size() > 1) headers += ',';
         append_json_string(headers, key);
         headers += ':';
         append_json_string(headers, *value);
@@ -95,8 +90,7 @@ std::string headers_of(FunctionCallInfo fcinfo, const Event &event, std::optiona
 
 // As text, so that one check serves all forms.
 std::string_view jsonb_text(FunctionCallInfo fcinfo) {
-    if (pg::arg_is_null(fcinfo, kPayload))
-        required(fcinfo, kPayload, "payload");
+    if (pg::arg_is_null(fcinfo, kPayload)) required(fcinfo, kPayload, "payload");
     return pg::call([&]() -> std::string_view {
         Jsonb *json = DatumGetJsonbP(fcinfo->args[kPayload].value);
         return JsonbToCString(nullptr, &json->root, static_cast<int>(VARSIZE(json)));
@@ -113,8 +107,7 @@ Datum publish(FunctionCallInfo fcinfo, bool many_rooms, bool jsonb) {
     std::string payload;
     compact("payload", jsonb ? jsonb_text(fcinfo) : required(fcinfo, kPayload, "payload"), payload);
     event.payload = payload;
-    if (!pg::arg_is_null(fcinfo, kAttachments))
-        event.attachments = checked_attachments(pg::arg(fcinfo, kAttachments));
+    if (!pg::arg_is_null(fcinfo, kAttachments)) event.attachments = checked_attachments(pg::arg(fcinfo, kAttachments));
     event.partition_key = optional(fcinfo, kPartitionKey);
     event.idempotency_key = optional(fcinfo, kIdempotencyKey);
     const auto except_session = optional(fcinfo, kExceptSession);
@@ -127,9 +120,9 @@ Datum publish(FunctionCallInfo fcinfo, bool many_rooms, bool jsonb) {
     return Int64GetDatum(store(event));
 }
 
-}   // namespace
+}  // namespace
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish
 
 PULSE_FN(pulse_publish) { return pulse::publish::publish(fcinfo, false, false); }
 PULSE_FN(pulse_publish_jsonb) { return pulse::publish::publish(fcinfo, false, true); }

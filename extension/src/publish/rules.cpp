@@ -10,20 +10,17 @@ namespace pulse::publish {
 static bool has_control(std::string_view text) {
     for (char byte : text) {
         const auto c = static_cast<unsigned char>(byte);
-        if (c < 0x20 || c == 0x7F)
-            return true;
+        if (c < 0x20 || c == 0x7F) return true;
     }
     return false;
 }
 
 static std::optional<Problem> check(std::string_view what, std::string_view value, size_t most, const std::string &hint) {
     const std::string name(what);
-    if (value.empty())
-        return Problem{name + " is empty", hint};
+    if (value.empty()) return Problem{name + " is empty", hint};
     if (value.size() > most)
         return Problem{name + " \"" + excerpt(value) + "\" is too long: " + std::to_string(value.size()) + " bytes", hint};
-    if (has_control(value))
-        return Problem{name + " \"" + excerpt(value) + "\" contains a control character", hint};
+    if (has_control(value)) return Problem{name + " \"" + excerpt(value) + "\" contains a control character", hint};
     return std::nullopt;
 }
 
@@ -34,13 +31,14 @@ static std::string plain_hint(std::string_view what, size_t most) {
 std::optional<Problem> check_room(std::string_view room) { return check("room name", room, kMaxName, plain_hint("A room name", kMaxName)); }
 
 std::optional<Problem> check_event_name(std::string_view name) {
-    static constexpr std::string_view kReserved[] = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
-    if (auto problem = check("event name", name, kMaxName, plain_hint("An event name", kMaxName)))
-        return problem;
+    static constexpr std::string_view kReserved[] = {"connect",       "connect_error", "disconnect",
+                                                     "disconnecting", "newListener",   "removeListener"};
+    if (auto problem = check("event name", name, kMaxName, plain_hint("An event name", kMaxName))) return problem;
     for (auto reserved : kReserved)
         if (name == reserved)
             return Problem{"event name \"" + std::string(name) + "\" is reserved",
-                           "Socket.IO itself uses connect, connect_error, disconnect, disconnecting, newListener and removeListener; any other name is accepted."};
+                           "Socket.IO itself uses connect, connect_error, disconnect, disconnecting, newListener and removeListener; any "
+                           "other name is accepted."};
     return std::nullopt;
 }
 
@@ -49,7 +47,10 @@ std::optional<Problem> check_channel(std::string_view channel) {
 }
 
 std::optional<Problem> check_name(std::string_view option, std::string_view value) {
-    return check(option, value, kMaxName, plain_hint(option, kMaxName));
+    if (!value.empty() && value.size() <= kMaxName) return std::nullopt;
+    const std::string name(option);
+    return Problem{value.empty() ? name + " is empty" : name + " \"" + excerpt(value) + "\" is too long: " + std::to_string(value.size()) + " bytes",
+                   name + " has 1 to " + std::to_string(kMaxName) + " bytes."};
 }
 
 std::string excerpt(std::string_view text) {
@@ -57,14 +58,12 @@ std::string excerpt(std::string_view text) {
     size_t length = text.size();
     if (length > kMost) {
         length = kMost;
-        while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80)
-            --length;
+        while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
     }
     std::string out;
     append_json_escaped(out, text.substr(0, length));
-    if (length < text.size())
-        out += "…";
+    if (length < text.size()) out += "…";
     return out;
 }
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

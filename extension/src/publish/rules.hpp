@@ -8,11 +8,11 @@
 
 namespace pulse::publish {
 
-constexpr size_t kMaxName = 255;           // bytes of a room, event name, key or session
-constexpr size_t kMaxRooms = 65536;        // of one event
-constexpr size_t kMaxAttachments = 10;     // Socket.IO's own parsers stop there
-constexpr size_t kMaxHeaders = 8192;       // bytes
-constexpr size_t kMaxChannel = 63;         // bytes of a NOTIFY channel
+constexpr size_t kMaxName = 255;        // bytes of a room, event name, key or session
+constexpr size_t kMaxRooms = 65536;     // of one event
+constexpr size_t kMaxAttachments = 10;  // Socket.IO's own parsers stop there
+constexpr size_t kMaxHeaders = 8192;    // bytes
+constexpr size_t kMaxChannel = 63;      // bytes of a NOTIFY channel
 
 // What is wrong with an input: a message, and how it would be accepted.
 struct Problem {
@@ -23,10 +23,10 @@ struct Problem {
 std::optional<Problem> check_room(std::string_view room);
 std::optional<Problem> check_event_name(std::string_view name);
 std::optional<Problem> check_channel(std::string_view channel);
-// Of an option whose value is a plain name: except_session, partition_key, idempotency_key.
+// Of an option that is only compared: except_session, partition_key, idempotency_key. Any character goes.
 std::optional<Problem> check_name(std::string_view option, std::string_view value);
 
 // For messages: at most 60 bytes, never half a character, control characters escaped.
 std::string excerpt(std::string_view text);
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

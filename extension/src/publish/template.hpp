@@ -10,13 +10,13 @@
 
 namespace pulse::publish {
 
-enum class RowOf { kCurrent, kOld, kNew };   // kCurrent: the new row, of a delete the old one
+enum class RowOf { kCurrent, kOld, kNew };  // kCurrent: the new row, of a delete the old one
 
 struct Placeholder {
     RowOf row = RowOf::kCurrent;
     std::string column;
     bool operator==(const Placeholder &) const = default;
-    std::string written() const;             // "{old.status}"
+    std::string written() const;  // "{old.status}"
 };
 
 // A value of a placeholder: JSON text, or the text of a string before escaping.
@@ -37,26 +37,26 @@ struct Member;
 // One value in a payload template.
 struct JsonNode {
     enum class Kind { kRaw, kValue, kString, kObject, kArray } kind = Kind::kRaw;
-    std::string raw;                // kRaw: JSON text
-    int ref = -1;                   // kValue
-    bool as_text = false;           // kValue: always a string
-    TextTemplate parts;             // kString: literals are JSON-escaped already
-    std::vector<Member> members;    // kObject
-    std::vector<JsonNode> items;        // kArray
+    std::string raw;              // kRaw: JSON text
+    int ref = -1;                 // kValue
+    bool as_text = false;         // kValue: always a string
+    TextTemplate parts;           // kString: literals are JSON-escaped already
+    std::vector<Member> members;  // kObject
+    std::vector<JsonNode> items;  // kArray
 };
 struct Member {
-    std::string key;                // JSON string with quotes
-    bool optional = false;          // left out when its value is null
+    std::string key;        // JSON string with quotes
+    bool optional = false;  // left out when its value is null
     JsonNode value;
 };
 
 // Placeholders of all templates of one watch, each once.
 class Placeholders {
-  public:
+public:
     int add(const Placeholder &placeholder);
     const std::vector<Placeholder> &all() const { return all_; }
 
-  private:
+private:
     std::vector<Placeholder> all_;
 };
 
@@ -68,4 +68,4 @@ bool render_room(const TextTemplate &room, std::span<const Rendered> values, std
 bool render_text(const TextTemplate &text, std::span<const Rendered> values, std::string &out);
 void render_json(const JsonNode &node, std::span<const Rendered> values, std::string &out);
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

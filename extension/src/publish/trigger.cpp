@@ -14,20 +14,20 @@ namespace {
 
 void check_called(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
-        pg::fail(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "pulse.publish_trigger was not called as a trigger", {}, "Create the trigger with pulse.watch.");
-    const auto *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
-    if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-        pg::fail(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "pulse.publish_trigger must fire AFTER INSERT, UPDATE or DELETE FOR EACH ROW", {},
+        pg::fail(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "pulse.publish_trigger was not called as a trigger", {},
                  "Create the trigger with pulse.watch.");
+    const auto *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+        TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+        pg::fail(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "pulse.publish_trigger must fire AFTER INSERT, UPDATE or DELETE FOR EACH ROW",
+                 {}, "Create the trigger with pulse.watch.");
 }
 
 WatchSpec spec_of(const TriggerData *trigger) {
     std::vector<std::string_view> arguments;
-    for (int i = 0; i < trigger->tg_trigger->tgnargs; ++i)
-        arguments.emplace_back(trigger->tg_trigger->tgargs[i]);
+    for (int i = 0; i < trigger->tg_trigger->tgnargs; ++i) arguments.emplace_back(trigger->tg_trigger->tgargs[i]);
     WatchSpec spec;
-    if (auto problem = from_arguments(arguments, spec))
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
+    if (auto problem = from_arguments(arguments, spec)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
     return spec;
 }
 
@@ -40,29 +40,25 @@ struct Rows {
             new_row = trigger->tg_trigslot;
         else
             old_row = trigger->tg_trigslot;
-        if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-            new_row = trigger->tg_newslot;
+        if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) new_row = trigger->tg_newslot;
         pg::call([this] {
-            if (old_row != nullptr)
-                slot_getallattrs(old_row);
-            if (new_row != nullptr)
-                slot_getallattrs(new_row);
+            if (old_row != nullptr) slot_getallattrs(old_row);
+            if (new_row != nullptr) slot_getallattrs(new_row);
         });
     }
     TupleTableSlot *of(RowOf row) const {
-        if (row == RowOf::kOld)
-            return old_row;
+        if (row == RowOf::kOld) return old_row;
         return row == RowOf::kNew || new_row != nullptr ? new_row : old_row;
     }
 };
 
 bool same(Compared &column, const Rows &rows) {
     const int i = column.attribute - 1;
-    if (rows.old_row->tts_isnull[i] || rows.new_row->tts_isnull[i])
-        return rows.old_row->tts_isnull[i] == rows.new_row->tts_isnull[i];
+    if (rows.old_row->tts_isnull[i] || rows.new_row->tts_isnull[i]) return rows.old_row->tts_isnull[i] == rows.new_row->tts_isnull[i];
     return pg::call([&] {
         if (OidIsValid(column.equal.fn_oid))
-            return DatumGetBool(FunctionCall2Coll(&column.equal, column.collation, rows.old_row->tts_values[i], rows.new_row->tts_values[i]));
+            return DatumGetBool(
+                FunctionCall2Coll(&column.equal, column.collation, rows.old_row->tts_values[i], rows.new_row->tts_values[i]));
         return datum_image_eq(rows.old_row->tts_values[i], rows.new_row->tts_values[i], column.by_value, column.length);
     });
 }
@@ -72,8 +68,7 @@ std::vector<Rendered> render(Compiled &watch, const Rows &rows) {
     for (size_t i = 0; i < values.size(); ++i) {
         const Source &source = watch.sources[i];
         const TupleTableSlot *row = rows.of(source.row);
-        if (row == nullptr || row->tts_isnull[source.attribute - 1])
-            continue;
+        if (row == nullptr || row->tts_isnull[source.attribute - 1]) continue;
         values[i].null = false;
         values[i].string = watch.writers[source.writer].write(row->tts_values[source.attribute - 1], values[i].text);
     }
@@ -87,25 +82,20 @@ void count(pg_atomic_uint64 pg::DatabaseEntry::*counter, uint64 by) {
 
 void publish_row(const TriggerData *trigger) {
     auto watch = find_compiled(trigger);
-    if (!watch)
-        watch = compiled(trigger, spec_of(trigger));
+    if (!watch) watch = compiled(trigger, spec_of(trigger));
     const Rows rows(trigger);
     if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) && !watch->compared.empty()) {
         bool changed = false;
-        for (Compared &column : watch->compared)
-            changed = changed || !same(column, rows);
-        if (!changed)
-            return;
+        for (Compared &column : watch->compared) changed = changed || !same(column, rows);
+        if (!changed) return;
     }
     const std::vector<Rendered> values = render(*watch, rows);
     std::vector<std::string> rooms;
     rooms.reserve(watch->rooms.size());
     for (const TextTemplate &room : watch->rooms)
-        if (std::string name; render_room(room, values, name))
-            rooms.push_back(std::move(name));
+        if (std::string name; render_room(room, values, name)) rooms.push_back(std::move(name));
     count(&pg::DatabaseEntry::skipped_rooms, watch->rooms.size() - rooms.size());
-    if (rooms.empty())
-        return;
+    if (rooms.empty()) return;
     Event event;
     event.name = watch->event;
     event.rooms.assign(rooms.begin(), rooms.end());
@@ -113,10 +103,8 @@ void publish_row(const TriggerData *trigger) {
     render_json(watch->payload, values, payload);
     event.payload = payload;
     std::string partition_key;
-    if (watch->partition_key && render_text(*watch->partition_key, values, partition_key))
-        event.partition_key = partition_key;
-    if (watch->channel)
-        event.channel = *watch->channel;
+    if (watch->partition_key && render_text(*watch->partition_key, values, partition_key)) event.partition_key = partition_key;
+    if (watch->channel) event.channel = *watch->channel;
     check(event);
     store(event);
 }
@@ -125,27 +113,28 @@ void publish_row(const TriggerData *trigger) {
 // catalogues are out of bounds.
 pg::Raised explain(const pg::Raised &raised, const TriggerData *trigger) {
     if (ERRCODE_TO_CATEGORY(raised.sqlstate) == ERRCODE_OPERATOR_INTERVENTION)
-        return raised;   // a cancel or a shutdown is not about this trigger
+        return raised;  // a cancel or a shutdown is not about this trigger
     const std::string name = trigger->tg_trigger->tgname;
     const std::string table = RelationGetRelationName(trigger->tg_relation);
     std::string hint = raised.hint;
     if (raised.sqlstate == ERRCODE_UNDEFINED_COLUMN)
-        hint += std::string(hint.empty() ? "" : " ") + "Call pulse.unwatch('" + table + "', '" + name + "') and pulse.watch again with today's columns.";
-    pg::Raised explained = pg::make_raised(raised.sqlstate, "trigger \"" + name + "\" on table \"" + table + "\": " + raised.message, raised.detail, hint);
+        hint += std::string(hint.empty() ? "" : " ") + "Call pulse.unwatch('" + table + "', '" + name +
+                "') and pulse.watch again with today's columns.";
+    pg::Raised explained =
+        pg::make_raised(raised.sqlstate, "trigger \"" + name + "\" on table \"" + table + "\": " + raised.message, raised.detail, hint);
     std::memcpy(explained.context, raised.context, sizeof explained.context);
     return explained;
 }
 
 bool warns(const TriggerData *trigger) {
     for (int i = 0; i < trigger->tg_trigger->tgnargs; ++i)
-        if (std::string_view(trigger->tg_trigger->tgargs[i]) == "on_error=warn")
-            return true;
+        if (std::string_view(trigger->tg_trigger->tgargs[i]) == "on_error=warn") return true;
     return false;
 }
 
-}   // namespace
+}  // namespace
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish
 
 PULSE_FN(pulse_publish_trigger) {
     using namespace pulse;

@@ -11,39 +11,23 @@ namespace {
 
 Shape shape_of(Oid type) {
     switch (type) {
-    case BOOLOID:
-        return Shape::kBool;
-    case INT2OID:
-        return Shape::kInt2;
-    case INT4OID:
-        return Shape::kInt4;
-    case INT8OID:
-        return Shape::kInt8;
-    case FLOAT4OID:
-        return Shape::kFloat4;
-    case FLOAT8OID:
-        return Shape::kFloat8;
-    case NUMERICOID:
-        return Shape::kNumeric;
-    case JSONOID:
-        return Shape::kJson;
-    case JSONBOID:
-        return Shape::kJsonb;
-    case TIMESTAMPTZOID:
-        return Shape::kTimestampTz;
-    case TIMESTAMPOID:
-        return Shape::kTimestamp;
-    case DATEOID:
-        return Shape::kDate;
-    case INTERVALOID:
-        return Shape::kInterval;
-    case BYTEAOID:
-        return Shape::kBytea;
-    case TEXTOID:
-    case VARCHAROID:
-        return Shape::kText;
-    default:
-        return Shape::kOther;
+        case BOOLOID: return Shape::kBool;
+        case INT2OID: return Shape::kInt2;
+        case INT4OID: return Shape::kInt4;
+        case INT8OID: return Shape::kInt8;
+        case FLOAT4OID: return Shape::kFloat4;
+        case FLOAT8OID: return Shape::kFloat8;
+        case NUMERICOID: return Shape::kNumeric;
+        case JSONOID: return Shape::kJson;
+        case JSONBOID: return Shape::kJsonb;
+        case TIMESTAMPTZOID: return Shape::kTimestampTz;
+        case TIMESTAMPOID: return Shape::kTimestamp;
+        case DATEOID: return Shape::kDate;
+        case INTERVALOID: return Shape::kInterval;
+        case BYTEAOID: return Shape::kBytea;
+        case TEXTOID:
+        case VARCHAROID: return Shape::kText;
+        default: return Shape::kOther;
     }
 }
 
@@ -81,16 +65,15 @@ std::string_view output(FmgrInfo *function, Datum value) {
 // NaN and infinities are strings; numbers are themselves.
 bool append_number(std::string_view digits, std::string &out) {
     out += digits;
-    return digits.find_first_of("nN") != std::string_view::npos;   // NaN, Infinity, -Infinity
+    return digits.find_first_of("nN") != std::string_view::npos;  // NaN, Infinity, -Infinity
 }
 
-}   // namespace
+}  // namespace
 
 TypeWriter::TypeWriter(Oid declared, MemoryContext memory) : memory_(memory) {
     type = pg::call([&] { return getBaseType(declared); });
     shape = shape_of(type);
-    if (shape != Shape::kOther && shape != Shape::kNumeric && shape != Shape::kJsonb)
-        return;
+    if (shape != Shape::kOther && shape != Shape::kNumeric && shape != Shape::kJsonb) return;
     Oid function_oid = InvalidOid;
     Oid element_type = InvalidOid;
     pg::call([&] {
@@ -119,93 +102,66 @@ TypeWriter::TypeWriter(Oid declared, MemoryContext memory) : memory_(memory) {
             }
         }
         bool varlena;
-        if (shape != Shape::kCast)
-            getTypeOutputInfo(type, &function_oid, &varlena);
+        if (shape != Shape::kCast) getTypeOutputInfo(type, &function_oid, &varlena);
         fmgr_info_cxt(function_oid, &function, memory_);
     });
-    if (shape == Shape::kArray)
-        element = std::make_shared<TypeWriter>(element_type, memory);
+    if (shape == Shape::kArray) element = std::make_shared<TypeWriter>(element_type, memory);
 }
 
 bool TypeWriter::write(Datum value, std::string &out) {
     char digits[64];
     switch (shape) {
-    case Shape::kBool:
-        out += DatumGetBool(value) ? "true" : "false";
-        return false;
-    case Shape::kInt2:
-        out += std::to_string(DatumGetInt16(value));
-        return false;
-    case Shape::kInt4:
-        out += std::to_string(DatumGetInt32(value));
-        return false;
-    case Shape::kInt8:
-        out += std::to_string(DatumGetInt64(value));
-        return false;
-    case Shape::kFloat4:
-        return append_number({digits, static_cast<size_t>(float_to_shortest_decimal_bufn(DatumGetFloat4(value), digits))}, out);
-    case Shape::kFloat8:
-        return append_number({digits, static_cast<size_t>(double_to_shortest_decimal_bufn(DatumGetFloat8(value), digits))}, out);
-    case Shape::kNumeric:
-        return append_number(output(&function, value), out);
-    case Shape::kJson:
-        append_compact(pg::view(value), out);
-        return false;
-    case Shape::kJsonb:
-        append_compact(output(&function, value), out);
-        return false;
-    case Shape::kTimestampTz:
-        append_timestamp(DatumGetTimestampTz(value), out);
-        if (!TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value)))
-            out += 'Z';
-        return true;
-    case Shape::kTimestamp:
-        append_timestamp(DatumGetTimestamp(value), out);
-        return true;
-    case Shape::kDate: {
-        const DateADT date = DatumGetDateADT(value);
-        if (DATE_NOT_FINITE(date)) {
-            out += DATE_IS_NOBEGIN(date) ? "-infinity" : "infinity";
+        case Shape::kBool: out += DatumGetBool(value) ? "true" : "false"; return false;
+        case Shape::kInt2: out += std::to_string(DatumGetInt16(value)); return false;
+        case Shape::kInt4: out += std::to_string(DatumGetInt32(value)); return false;
+        case Shape::kInt8: out += std::to_string(DatumGetInt64(value)); return false;
+        case Shape::kFloat4:
+            return append_number({digits, static_cast<size_t>(float_to_shortest_decimal_bufn(DatumGetFloat4(value), digits))}, out);
+        case Shape::kFloat8:
+            return append_number({digits, static_cast<size_t>(double_to_shortest_decimal_bufn(DatumGetFloat8(value), digits))}, out);
+        case Shape::kNumeric: return append_number(output(&function, value), out);
+        case Shape::kJson: append_compact(pg::view(value), out); return false;
+        case Shape::kJsonb: append_compact(output(&function, value), out); return false;
+        case Shape::kTimestampTz:
+            append_timestamp(DatumGetTimestampTz(value), out);
+            if (!TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(value))) out += 'Z';
+            return true;
+        case Shape::kTimestamp: append_timestamp(DatumGetTimestamp(value), out); return true;
+        case Shape::kDate: {
+            const DateADT date = DatumGetDateADT(value);
+            if (DATE_NOT_FINITE(date)) {
+                out += DATE_IS_NOBEGIN(date) ? "-infinity" : "infinity";
+                return true;
+            }
+            int year, month, day;
+            j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+            append_date(out, year, month, day);
             return true;
         }
-        int year, month, day;
-        j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-        append_date(out, year, month, day);
-        return true;
-    }
-    case Shape::kInterval: {
-        char text[MAXDATELEN + 1];
-        pg::call([&] {
-            struct pg_itm parts;
-            interval2itm(*DatumGetIntervalP(value), &parts);
-            EncodeInterval(&parts, INTSTYLE_ISO_8601, text);
-        });
-        out += text;
-        return true;
-    }
-    case Shape::kBytea:
-        append_base64(out, pg::view(value));
-        return true;
-    case Shape::kText:
-        out += pg::view(value);
-        return true;
-    case Shape::kArray:
-        write_array(value, out);
-        return false;
-    case Shape::kComposite:
-        write_composite(value, out);
-        return false;
-    case Shape::kCast: {
-        const Datum json = pg::call([&] { return FunctionCall1(&function, value); });
-        if (cast_to_jsonb)
-            append_compact(pg::call([&]() -> std::string_view { return JsonbToCString(nullptr, &DatumGetJsonbP(json)->root, -1); }), out);
-        else
-            append_compact(pg::view(json), out);
-        return false;
-    }
-    case Shape::kOther:
-        out += output(&function, value);
-        return true;
+        case Shape::kInterval: {
+            char text[MAXDATELEN + 1];
+            pg::call([&] {
+                struct pg_itm parts;
+                interval2itm(*DatumGetIntervalP(value), &parts);
+                EncodeInterval(&parts, INTSTYLE_ISO_8601, text);
+            });
+            out += text;
+            return true;
+        }
+        case Shape::kBytea: append_base64(out, pg::view(value)); return true;
+        case Shape::kText: out += pg::view(value); return true;
+        case Shape::kArray: write_array(value, out); return false;
+        case Shape::kComposite: write_composite(value, out); return false;
+        case Shape::kCast: {
+            const Datum json = pg::call([&] { return FunctionCall1(&function, value); });
+            if (cast_to_jsonb)
+                append_compact(pg::call([&]() -> std::string_view { return JsonbToCString(nullptr, &DatumGetJsonbP(json)->root, -1); }),
+                               out);
+            else
+                append_compact(pg::view(json), out);
+            return false;
+        }
+        case Shape::kOther: out += output(&function, value); return true;
     }
     return false;
 }
@@ -234,14 +190,12 @@ void TypeWriter::write_array(Datum value, std::string &out) {
     }
     // Elements in row-major order: a bracket opens or closes where the index of a dimension wraps around.
     for (int i = 0; i < count; ++i) {
-        if (i > 0)
-            out += ',';
+        if (i > 0) out += ',';
         int block = 1;
         int opened = 0;
         for (int d = dimensions - 1; d >= 0; --d) {
             block *= ARR_DIMS(array)[d];
-            if (i % block == 0)
-                ++opened;
+            if (i % block == 0) ++opened;
         }
         out.append(static_cast<size_t>(opened), '[');
         if (nulls[i])
@@ -252,8 +206,7 @@ void TypeWriter::write_array(Datum value, std::string &out) {
         int closed = 0;
         for (int d = dimensions - 1; d >= 0; --d) {
             block *= ARR_DIMS(array)[d];
-            if ((i + 1) % block == 0)
-                ++closed;
+            if ((i + 1) % block == 0) ++closed;
         }
         out.append(static_cast<size_t>(closed), ']');
     }
@@ -283,10 +236,8 @@ void TypeWriter::write_composite(Datum value, std::string &out) {
     bool first = true;
     for (int i = 0; i < desc->natts; ++i) {
         const Form_pg_attribute attribute = TupleDescAttr(desc, i);
-        if (attribute->attisdropped)
-            continue;
-        if (!first)
-            out += ',';
+        if (attribute->attisdropped) continue;
+        if (!first) out += ',';
         first = false;
         append_json_string(out, camel_case(NameStr(attribute->attname)));
         out += ':';
@@ -298,4 +249,4 @@ void TypeWriter::write_composite(Datum value, std::string &out) {
     out += '}';
 }
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

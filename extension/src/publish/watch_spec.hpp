@@ -14,14 +14,14 @@ struct WatchSpec {
     std::optional<std::string> payload;
     std::optional<std::string> channel;
     std::optional<std::string> partition_key;
-    std::vector<std::string> columns;   // compared by the trigger function, when its WHEN clause cannot
+    std::vector<std::string> columns;  // compared by the trigger function, when its WHEN clause cannot
     bool warn = false;
 };
 
-std::optional<Problem> parse_operations(std::string_view text, unsigned &operations);   // "insert, update" or "insert or update"
+std::optional<Problem> parse_operations(std::string_view text, unsigned &operations);  // "insert, update" or "insert or update"
 std::optional<Problem> parse_on_error(std::string_view text, bool &warn);
 
 std::vector<std::string> to_arguments(const WatchSpec &spec);
 std::optional<Problem> from_arguments(std::span<const std::string_view> arguments, WatchSpec &spec);
 
-}   // namespace pulse::publish
+}  // namespace pulse::publish

@@ -27,14 +27,16 @@ CREATE OR REPLACE FUNCTION pulse.publish(rooms text[], event text, payload text,
 CREATE OR REPLACE FUNCTION pulse.publish(rooms text[], event text, payload jsonb, attachments bytea[] DEFAULT NULL, headers json DEFAULT '{}',
     except_session text DEFAULT NULL, partition_key text DEFAULT NULL, idempotency_key text DEFAULT NULL) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pulse_publish_rooms_jsonb';
-REVOKE ALL ON FUNCTION pulse.publish(text, text, json, bytea[], json, text, text, text),
+REVOKE ALL ON FUNCTION
+    pulse.publish(text, text, json, bytea[], json, text, text, text),
     pulse.publish(text, text, text, bytea[], json, text, text, text),
     pulse.publish(text, text, jsonb, bytea[], json, text, text, text),
     pulse.publish(text[], text, json, bytea[], json, text, text, text),
     pulse.publish(text[], text, text, bytea[], json, text, text, text),
     pulse.publish(text[], text, jsonb, bytea[], json, text, text, text)
     FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pulse.publish(text, text, json, bytea[], json, text, text, text),
+GRANT EXECUTE ON FUNCTION
+    pulse.publish(text, text, json, bytea[], json, text, text, text),
     pulse.publish(text, text, text, bytea[], json, text, text, text),
     pulse.publish(text, text, jsonb, bytea[], json, text, text, text),
     pulse.publish(text[], text, json, bytea[], json, text, text, text),
