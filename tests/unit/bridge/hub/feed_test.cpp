@@ -1,0 +1,353 @@
+// The stream of positions: notifications read, holes closed, nothing lost, doubled or out of order.
+#include "hub/feed.hpp"
+
+#include <random>
+
+#include <gmock/gmock.h>
+
+#include "fakes.hpp"
+#include "hub/notification.hpp"
+
+namespace bridge::hub {
+namespace {
+
+using test::Client;
+using test::World;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+constexpr const char *kEpoch = "00000000000000e1";
+
+std::string line(std::uint64_t position, const std::string &rooms = R"(["a"])", const std::string &payload = "1") {
+    return std::to_string(position) + "\t" + std::to_string(position + 1000) + "\t" + rooms + "\t\"e\"\t{}\t" + payload;
+}
+std::string header(std::uint64_t first, std::uint64_t last, const std::string &epoch = kEpoch) {
+    return epoch + " " + std::to_string(first) + " " + std::to_string(last) + " 7";
+}
+// Each event's payload is its position.
+std::string notify(std::uint64_t first, std::uint64_t last) {
+    std::string out = header(first, last);
+    for (std::uint64_t p = first; p <= last; ++p) out += "\n" + line(p, R"(["a"])", std::to_string(p));
+    return out;
+}
+
+TEST(Notification, ReadsHeaderAndLines) {
+    const std::string text = header(5, 9) + "\n" + line(5, R"(["a","b"])", R"({"x":"\t"})") + "\n" + "8\t12\t[\"c\"]\t\"n\"\t{\"h\":1}\t" +
+                             "\n" + "9\t13\t\t\t\t";
+    auto n = Notification::parse(text);
+    ASSERT_TRUE(n);
+    EXPECT_EQ(n->header().epoch, kEpoch);
+    EXPECT_EQ(n->header().first.value, 5U);
+    EXPECT_EQ(n->header().last.value, 9U);
+    EXPECT_EQ(n->header().sequence, 7U);
+    EXPECT_FALSE(n->wake_up());
+    auto first = n->next();
+    ASSERT_TRUE(first && *first);
+    EXPECT_EQ((*first)->event.id, 1005U);
+    EXPECT_EQ((*first)->event.rooms, R"(["a","b"])");
+    EXPECT_EQ((*first)->event.payload, R"({"x":"\t"})");
+    EXPECT_FALSE((*first)->by_reference);
+    auto second = n->next();
+    ASSERT_TRUE(second && *second);
+    EXPECT_TRUE((*second)->by_reference);
+    EXPECT_FALSE((*second)->unknown_rooms);
+    EXPECT_EQ((*second)->event.headers, R"({"h":1})");
+    auto third = n->next();
+    ASSERT_TRUE(third && *third);
+    EXPECT_TRUE((*third)->unknown_rooms);
+    auto end = n->next();
+    ASSERT_TRUE(end);
+    EXPECT_FALSE(*end);
+}
+
+TEST(Notification, OnlyAHeaderIsAWakeUp) {
+    const auto n = Notification::parse(header(1, 100));
+    ASSERT_TRUE(n);
+    EXPECT_TRUE(n->wake_up());
+}
+
+TEST(Notification, RefusesMalformedHeaders) {
+    for (const std::string &text :
+         {std::string(), std::string("x"), std::string("00000000000000e1 1 2"), std::string("00000000000000e1 2 1 0"),
+          std::string("00000000000000e1 0 1 0"), std::string("00000000000000E1 1 1 0"), std::string("0000000000000e1 1 1 0"),
+          std::string("00000000000000e1 1 1 0 "), std::string("00000000000000e1  1 1 0"), std::string("00000000000000e1 -1 1 0"),
+          std::string("00000000000000e1 1 99999999999999999999 0"), header(1, 1) + "\n"}) {
+        EXPECT_FALSE(Notification::parse(text)) << text;
+    }
+}
+
+TEST(Notification, RefusesMalformedLines) {
+    for (const std::string &bad : {std::string("1"), line(2), line(0), std::string("1\t1\t[\"a\"]\t\"e\"\t{}"), line(1) + "\tx",
+                                   std::string("x\t1\t[\"a\"]\t\"e\"\t{}\t1"), std::string("1\t1\t\t\"e\"\t{}\t"),
+                                   std::string("1\t1\t\t\t\t1"), std::string("1\t1\ta\t\"e\"\t{}\t1"), std::string("1\t1\t[]\te\t{}\t1"),
+                                   std::string("1\t1\t[]\t\"e\"\t\t1"), line(1) + "\n" + line(1), line(1) + "\n"}) {
+        auto n = Notification::parse(header(1, 1) + "\n" + bad);
+        ASSERT_TRUE(n);
+        auto found = n->next();
+        while (found && *found) found = n->next();
+        EXPECT_FALSE(found) << bad;
+    }
+}
+
+struct Reader final : Feed::Source {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> reads;
+    int restarts = 0;
+    void read(Position after, Position up_to) override { reads.emplace_back(after.value, up_to.value); }
+    void restart() override { ++restarts; }
+};
+
+struct Stream {
+    World world;
+    Reader reader;
+    Feed feed{world.hub, reader, world.metrics, 2000};
+    Client client = world.client();
+
+    Stream() { world.hub.join(client.session, "a", Position{0}); }
+    void row(std::uint64_t position) {
+        const std::string payload = std::to_string(position);
+        Event event;
+        event.position = Position{position};
+        event.rooms = R"(["a"])";
+        event.name = "\"e\"";
+        event.headers = "{}";
+        event.payload = payload;
+        feed.row(event);
+    }
+    // Answers the oldest read as the database would.
+    void answer() {
+        ASSERT_FALSE(reader.reads.empty());
+        const auto [after, up_to] = reader.reads.front();
+        reader.reads.erase(reader.reads.begin());
+        for (std::uint64_t p = after + 1; p <= up_to; ++p) row(p);
+        feed.read_done(false);
+    }
+    std::string got() { return world.flushed(client); }
+};
+
+TEST(Feed, HandlesTheNextNotificationAndDropsWhatIsKnown) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+    s.feed.notification(notify(11, 12));
+    s.feed.notification(notify(11, 12));
+    s.feed.notification(notify(3, 5));
+    s.feed.notification(notify(12, 13));  // overlaps: only 13 is new
+    EXPECT_EQ(s.got(), "<e 11><e 12><e 13>");
+    EXPECT_EQ(s.feed.head().value, 13U);
+    EXPECT_EQ(s.world.metrics.duplicate_notifications().Value(), 2);
+    EXPECT_THAT(s.reader.reads, IsEmpty());
+}
+
+TEST(Feed, AdvancesOverPositionsWithoutALine) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(header(11, 15) + "\n" + line(12));
+    EXPECT_EQ(s.feed.head().value, 15U);
+    EXPECT_EQ(s.world.hub.head().value, 15U);
+}
+
+TEST(Feed, ReadsAHoleAndKeepsWhatArrivesMeanwhile) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(notify(13, 14));
+    EXPECT_EQ(s.feed.state(), Feed::State::reading);
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(10, 12)));
+    s.feed.notification(notify(15, 15));
+    s.feed.notification(notify(18, 18));
+    EXPECT_EQ(s.got(), "");
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 11><e 12><e 13><e 14><e 15>");
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(15, 17)));
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 16><e 17><e 18>");
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+    EXPECT_EQ(s.world.metrics.catch_ups().Value(), 2);
+    EXPECT_EQ(s.world.metrics.events_caught_up().Value(), 4);
+}
+
+TEST(Feed, ReadsInPiecesWhileThereIsMore) {
+    Stream s;
+    s.feed.start(kEpoch, Position{0});
+    s.feed.notification(header(1, 100));
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(0, 100)));
+    for (int p = 1; p <= 40; ++p) s.row(static_cast<std::uint64_t>(p));
+    s.feed.read_done(true);
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(0, 100), Pair(40, 100)));
+    s.row(90);
+    s.feed.read_done(false);
+    EXPECT_EQ(s.feed.head().value, 100U);
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+}
+
+TEST(Feed, ReadsAReferenceOnlyWhenSomebodyIsThere) {
+    Stream s;
+    s.feed.start(kEpoch, Position{0});
+    s.feed.notification(header(1, 3) + "\n" + line(1, R"(["a"])", "1") + "\n" + line(2, R"(["nobody"])", "") + "\n" +
+                        line(3, R"(["a"])", "3"));
+    EXPECT_THAT(s.reader.reads, IsEmpty());
+    EXPECT_EQ(s.got(), "<e 1><e 3>");
+
+    s.feed.notification(header(4, 6) + "\n" + line(4, R"(["a"])", "4") + "\n" + line(5, R"(["nobody","a"])", "") + "\n" +
+                        line(6, R"(["a"])", "6"));
+    EXPECT_EQ(s.got(), "<e 4>");
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(4, 5)));
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 5><e 6>");
+    EXPECT_EQ(s.feed.head().value, 6U);
+
+    s.feed.notification(header(7, 7) + "\n7\t1\t\t\t\t");
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(6, 7)));
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 7>");
+}
+
+TEST(Feed, AJoinAfterAPassedReferenceAsksForAFreshDecision) {
+    Stream s;
+    s.feed.start(kEpoch, Position{0});
+    s.feed.notification(header(1, 1) + "\n" + line(1, R"(["b"])", ""));
+    EXPECT_EQ(s.world.hub.join(s.client.session, "b", Position{0}), Join::too_old);
+}
+
+TEST(Feed, KeepsNotificationsThatComeBeforeStart) {
+    Stream s;
+    s.feed.notification(notify(9, 10));
+    s.feed.notification(notify(11, 11));
+    s.feed.start(kEpoch, Position{10});
+    EXPECT_EQ(s.got(), "<e 11>");
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+}
+
+TEST(Feed, GoesOnFromItsOwnHeadAfterAReconnect) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(notify(11, 11));
+    s.feed.notification(notify(14, 14));  // a read is under way when the connection goes
+    s.feed.stop();
+    s.row(12);  // late rows do nothing
+    s.feed.read_done(false);
+    EXPECT_EQ(s.feed.head().value, 11U);
+    s.reader.reads.clear();
+    s.feed.start(kEpoch, Position{20});
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(11, 20)));
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 11><e 12><e 13><e 14><e 15><e 16><e 17><e 18><e 19><e 20>");
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+}
+
+TEST(Feed, ANewEpochGoesOnWithThePositions) {
+    Stream s;
+    s.world.encoder.with_cursor = true;
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(header(11, 11, "00000000000000e2") + "\n" + line(11));
+    EXPECT_EQ(s.reader.restarts, 1);
+    EXPECT_EQ(s.feed.state(), Feed::State::stopped);
+    EXPECT_EQ(s.got(), "");
+    s.feed.start("00000000000000e2", Position{11});
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 11 @00000000000000e2:11>");
+    EXPECT_EQ(s.feed.cursor().text(), "00000000000000e2:11");
+}
+
+TEST(Feed, PositionsThatWentBackStartAnew) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(notify(11, 11));
+    s.got();
+    s.feed.stop();
+    s.feed.start("00000000000000e2", Position{3});
+    EXPECT_EQ(s.feed.head().value, 3U);
+    EXPECT_THAT(s.reader.reads, IsEmpty());
+    s.feed.notification(header(4, 4, "00000000000000e2") + "\n" + line(4, R"(["a"])", "4"));
+    EXPECT_EQ(s.got(), "<e 4>");
+}
+
+TEST(Feed, AMalformedNotificationIsReadFromTheLogInstead) {
+    Stream s;
+    s.feed.start(kEpoch, Position{0});
+    s.feed.notification(header(1, 2) + "\n" + line(1, R"(["a"])", "1") + "\ngarbage");
+    EXPECT_EQ(s.reader.restarts, 1);
+    EXPECT_EQ(s.world.metrics.malformed_notifications().Value(), 1);
+    s.feed.start(kEpoch, Position{2});
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(1, 2)));
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 1><e 2>");
+}
+
+TEST(Feed, BeyondItsBoundItReadsInsteadOfKeeping) {
+    Stream s;  // keeps at most 2000 bytes
+    s.feed.start(kEpoch, Position{0});
+    s.feed.notification(notify(3, 3));
+    std::string expected = "<e 1><e 2><e 3>";
+    for (std::uint64_t p = 4; p <= 200; ++p) {
+        s.feed.notification(notify(p, p));
+        expected += "<e " + std::to_string(p) + ">";
+    }
+    for (int i = 0; i < 10 && !s.reader.reads.empty(); ++i) s.answer();
+    EXPECT_EQ(s.got(), expected);
+    EXPECT_EQ(s.feed.head().value, 200U);
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+}
+
+TEST(Feed, CatchUpReadsWhenTheHeadIsBehind) {
+    Stream s;
+    s.feed.start(kEpoch, Position{5});
+    s.feed.catch_up(Position{5});
+    EXPECT_THAT(s.reader.reads, IsEmpty());
+    s.feed.catch_up(Position{7});
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(5, 7)));
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 6><e 7>");
+}
+
+// Notifications lost, repeated, merged into wake-ups and cut by reconnects: every event arrives once and in order.
+class FeedFaults : public testing::TestWithParam<unsigned> {};
+
+TEST_P(FeedFaults, LoseNothingDoubleNothing) {
+    std::mt19937 random(GetParam());
+    Stream s;
+    s.feed.start(kEpoch, Position{0});
+    std::uint64_t last = 0;
+    for (int step = 0; step < 500; ++step) {
+        switch (random() % 10) {
+            case 0:  // cut and reconnect
+                s.feed.stop();
+                s.reader.reads.clear();
+                if (random() % 2) s.feed.notification(notify(last + 1, last + 2)), last += 2;
+                s.feed.start(kEpoch, Position{last});
+                break;
+            case 1: last += 1 + random() % 3; break;  // lost
+            case 2:
+                s.feed.notification(notify(last > 4 ? last - 3 : 1, std::max<std::uint64_t>(last, 1))),
+                    last = std::max<std::uint64_t>(last, 1);
+                break;
+            case 3: {
+                const std::uint64_t first = last + 1;
+                last += 1 + random() % 5;
+                s.feed.notification(header(first, last));
+                break;
+            }
+            case 4:
+            case 5:
+                if (!s.reader.reads.empty()) s.answer();
+                break;
+            default: {
+                const std::uint64_t first = last + 1;
+                last += 1 + random() % 3;
+                s.feed.notification(notify(first, last));
+            }
+        }
+    }
+    s.feed.catch_up(Position{last});
+    while (!s.reader.reads.empty()) s.answer();
+    std::string expected;
+    for (std::uint64_t p = 1; p <= last; ++p) expected += "<e " + std::to_string(p) + ">";
+    EXPECT_EQ(s.got(), expected);
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+    EXPECT_EQ(s.reader.restarts, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, FeedFaults, testing::Range(1U, 31U));
+
+}  // namespace
+}  // namespace bridge::hub
