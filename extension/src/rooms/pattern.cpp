@@ -157,6 +157,7 @@ bool is_utf8(std::string_view bytes) {
 std::string_view room_problem(std::string_view room) {
     if (room.empty()) return "a room's name is not empty";
     if (room.size() > kMaxRoomBytes) return "a room's name has at most 255 bytes";
+    if (std::any_of(room.begin(), room.end(), is_control)) return "a room's name has no control characters";
     return {};
 }
 
@@ -164,6 +165,7 @@ std::string_view room_problem(std::string_view room) {
 std::string_view event_problem(std::string_view event) {
     if (event.empty()) return "an event's name is not empty";
     if (event.size() > 255) return "an event's name has at most 255 bytes";
+    if (std::any_of(event.begin(), event.end(), is_control)) return "an event's name has no control characters";
     for (const std::string_view reserved : {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
         if (event == reserved)
             return "this name is reserved (connect, connect_error, disconnect, disconnecting, newListener, removeListener)";
