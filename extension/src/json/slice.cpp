@@ -204,28 +204,35 @@ std::optional<std::string> unescape(std::string_view string) {
     return result;
 }
 
-void append_quoted(std::string &to, std::string_view text) {
+void append_escaped(std::string &to, std::string_view text) {
     static constexpr char kHex[] = "0123456789abcdef";
-    to += '"';
-    for (const char c : text) {
+    std::size_t copied = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        to.append(text, copied, i - copied);
+        copied = i + 1;
+        to += '\\';
         switch (c) {
-            case '"': to += "\\\""; break;
-            case '\\': to += "\\\\"; break;
-            case '\b': to += "\\b"; break;
-            case '\f': to += "\\f"; break;
-            case '\n': to += "\\n"; break;
-            case '\r': to += "\\r"; break;
-            case '\t': to += "\\t"; break;
+            case '\b': to += 'b'; break;
+            case '\f': to += 'f'; break;
+            case '\n': to += 'n'; break;
+            case '\r': to += 'r'; break;
+            case '\t': to += 't'; break;
+            case '"':
+            case '\\': to += static_cast<char>(c); break;
             default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    to += "\\u00";
-                    to += kHex[static_cast<unsigned char>(c) >> 4];
-                    to += kHex[static_cast<unsigned char>(c) & 0xF];
-                } else {
-                    to += c;
-                }
+                to += "u00";
+                to += kHex[c >> 4];
+                to += kHex[c & 0xF];
         }
     }
+    to.append(text, copied);
+}
+
+void append_quoted(std::string &to, std::string_view text) {
+    to += '"';
+    append_escaped(to, text);
     to += '"';
 }
 

@@ -30,7 +30,8 @@ std::optional<std::vector<std::string_view>> elements(std::string_view array);
 // The value of a JSON string with its quotes. nullopt for what is no string and for \u0000, which no text value can hold.
 std::optional<std::string> unescape(std::string_view string);
 
-void append_quoted(std::string &to, std::string_view text);  // as a JSON string
+void append_escaped(std::string &to, std::string_view text);  // what stands between the quotes of a JSON string
+void append_quoted(std::string &to, std::string_view text);   // as a JSON string
 std::string quoted(std::string_view text);
 std::string compact(std::string_view text);  // without white space outside strings
 

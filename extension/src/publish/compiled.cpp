@@ -1,9 +1,8 @@
 // Compiling watches, and their cache.
 #include "publish/compiled.hpp"
 
-#include <set>
-
-#include "publish/json_write.hpp"
+#include "publish/forms.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::publish {
 
@@ -90,7 +89,7 @@ JsonNode Compiled::whole_row(Relation relation, Placeholders &placeholders) cons
         const std::string name = NameStr(TupleDescAttr(desc, i)->attname);
         const std::string key = camel_case(name);
         Member member;
-        append_json_string(member.key, uses[key] > 1 ? name : key);
+        json::append_quoted(member.key, uses[key] > 1 ? name : key);
         member.value.kind = JsonNode::Kind::kValue;
         member.value.ref = placeholders.add({RowOf::kCurrent, name});
         row.members.push_back(std::move(member));

@@ -1,12 +1,11 @@
 // pulse.publish in all its overloads: one body behind four symbols, because only the room (text or text[]) and a jsonb payload
 // are read differently. Validates, compacts, stores; knows nothing of tables or triggers.
+#include "guc.hpp"
 #include "pg/text.hpp"
 #include "publish/event.hpp"
-#include "publish/json_text.hpp"
-#include "publish/json_write.hpp"
 #include "publish/rules.hpp"
-
-#include "guc.hpp"
+#include "json/check.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::publish {
 
@@ -27,7 +26,7 @@ std::optional<std::string_view> optional(FunctionCallInfo fcinfo, Argument n) {
 }
 
 void compact(std::string_view what, std::string_view text, std::string &out) {
-    if (auto error = compact_json(text, out))
+    if (auto error = json::check(text, out))
         pg::fail(ERRCODE_INVALID_TEXT_REPRESENTATION, std::string(what) + " is not valid JSON: " + error->message,
                  "at byte " + std::to_string(error->offset) + ": " + excerpt(text.substr(std::min(error->offset, text.size()))),
                  "Build it with json_build_object(…) or to_json(…), and give text as a JSON string in double quotes.");
@@ -68,19 +67,20 @@ Datum checked_attachments(Datum attachments) {
 std::string headers_of(FunctionCallInfo fcinfo, const Event &event, std::optional<std::string_view> except_session) {
     std::string headers;
     compact("headers", optional(fcinfo, kHeaders).value_or("{}"), headers);
-    if (!is_object(headers))
+    const auto members = json::members(headers);
+    if (!members)
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "headers are not a JSON object", {},
                  "Headers are an object such as {\"traceparent\":\"00-…\",\"actor\":\"u1\"}.");
     const auto add = [&](const char *key, const char *option, std::optional<std::string_view> value) {
-        if (has_key(headers, key))
+        if (json::find(*members, key))
             pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, std::string("header \"") + key + "\" is set by an option", {},
                      std::string("Use the option ") + option + " of pulse.publish.");
         if (!value) return;
         headers.pop_back();
         if (headers.size() > 1) headers += ',';
-        append_json_string(headers, key);
+        json::append_quoted(headers, key);
         headers += ':';
-        append_json_string(headers, *value);
+        json::append_quoted(headers, *value);
         headers += '}';
     };
     add("exceptSession", "except_session", except_session);

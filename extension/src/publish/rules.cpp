@@ -1,7 +1,7 @@
 // The rules for names.
 #include "publish/rules.hpp"
 
-#include "publish/json_write.hpp"
+#include "json/slice.hpp"
 
 #include "pg/pure.hpp"
 
@@ -49,7 +49,8 @@ std::optional<Problem> check_channel(std::string_view channel) {
 std::optional<Problem> check_name(std::string_view option, std::string_view value) {
     if (!value.empty() && value.size() <= kMaxName) return std::nullopt;
     const std::string name(option);
-    return Problem{value.empty() ? name + " is empty" : name + " \"" + excerpt(value) + "\" is too long: " + std::to_string(value.size()) + " bytes",
+    return Problem{value.empty() ? name + " is empty"
+                                 : name + " \"" + excerpt(value) + "\" is too long: " + std::to_string(value.size()) + " bytes",
                    name + " has 1 to " + std::to_string(kMaxName) + " bytes."};
 }
 
@@ -61,7 +62,7 @@ std::string excerpt(std::string_view text) {
         while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
     }
     std::string out;
-    append_json_escaped(out, text.substr(0, length));
+    json::append_escaped(out, text.substr(0, length));
     if (length < text.size()) out += "…";
     return out;
 }

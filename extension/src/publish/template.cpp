@@ -1,8 +1,9 @@
 // Parsing and rendering of templates.
 #include "publish/template.hpp"
 
-#include "publish/json_text.hpp"
-#include "publish/json_write.hpp"
+#include "publish/forms.hpp"
+#include "json/check.hpp"
+#include "json/slice.hpp"
 
 #include "pg/pure.hpp"
 
@@ -58,9 +59,9 @@ std::optional<Problem> parse_parts(std::string_view text, bool raw_json, Placeho
         if (close == std::string_view::npos)
             return Problem{std::string("single \"") + c + "\" in the template \"" + excerpt(text) + "\"", kBraceHint};
         std::string_view inner = text.substr(at + 1, close - at - 1);
-        const std::string decoded = raw_json ? decode_string(inner) : std::string(inner);
+        const auto decoded = raw_json ? json::unescape("\"" + std::string(inner) + "\"") : std::string(inner);
         Placeholder placeholder;
-        if (auto problem = parse_placeholder(decoded, placeholder, as_text)) return problem;
+        if (auto problem = parse_placeholder(decoded.value_or(""), placeholder, as_text)) return problem;
         flush();
         out.push_back({{}, placeholders.add(placeholder)});
         at = close;
@@ -183,10 +184,10 @@ std::optional<Problem> parse_text(std::string_view text, Placeholders &placehold
 std::optional<Problem> parse_payload(std::string_view json, Placeholders &placeholders, JsonNode &out) {
     constexpr const char *kHint = "A payload template is a JSON object such as {\"orderId\":\"{id}\",\"note?\":\"{note}\"}.";
     std::string compact;
-    if (auto error = compact_json(json, compact))
+    if (auto error = json::check(json, compact))
         return Problem{"payload template is not valid JSON: " + std::string(error->message) + " at byte " + std::to_string(error->offset),
                        kHint};
-    if (!is_object(compact)) return Problem{"payload template is not a JSON object", kHint};
+    if (json::kind(compact) != json::Kind::kObject) return Problem{"payload template is not a JSON object", kHint};
     return PayloadParser(compact, placeholders).value(out);
 }
 
@@ -215,7 +216,7 @@ void render_json(const JsonNode &node, std::span<const Rendered> values, std::st
             if (value.null)
                 out += "null";
             else if (value.string || node.as_text)
-                append_json_string(out, value.text);
+                json::append_quoted(out, value.text);
             else
                 out += value.text;
             break;
@@ -230,7 +231,7 @@ void render_json(const JsonNode &node, std::span<const Rendered> values, std::st
                 if (part.ref < 0)
                     out += part.literal;
                 else
-                    append_json_escaped(out, values[static_cast<size_t>(part.ref)].text);
+                    json::append_escaped(out, values[static_cast<size_t>(part.ref)].text);
             }
             out += '"';
             break;

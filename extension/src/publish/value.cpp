@@ -2,8 +2,9 @@
 #include "publish/value.hpp"
 
 #include "pg/text.hpp"
-#include "publish/json_text.hpp"
-#include "publish/json_write.hpp"
+#include "publish/forms.hpp"
+#include "json/check.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::publish {
 
@@ -32,7 +33,7 @@ Shape shape_of(Oid type) {
 }
 
 void append_compact(std::string_view json, std::string &out) {
-    if (auto error = compact_json(json, out))
+    if (auto error = json::check(json, out))
         pg::fail(ERRCODE_INVALID_TEXT_REPRESENTATION, std::string("value is not accepted as JSON: ") + error->message,
                  "at byte " + std::to_string(error->offset));
 }
@@ -169,7 +170,7 @@ bool TypeWriter::write(Datum value, std::string &out) {
 void TypeWriter::write_json(Datum value, std::string &out) {
     std::string text;
     if (write(value, text))
-        append_json_string(out, text);
+        json::append_quoted(out, text);
     else
         out += text;
 }
@@ -239,7 +240,7 @@ void TypeWriter::write_composite(Datum value, std::string &out) {
         if (attribute->attisdropped) continue;
         if (!first) out += ',';
         first = false;
-        append_json_string(out, camel_case(NameStr(attribute->attname)));
+        json::append_quoted(out, camel_case(NameStr(attribute->attname)));
         out += ':';
         if (nulls[i])
             out += "null";

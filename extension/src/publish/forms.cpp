@@ -1,44 +1,11 @@
-// Writers of JSON text.
-#include "publish/json_write.hpp"
+// Writing these forms.
+#include "publish/forms.hpp"
 
 #include <cstdio>
 
 #include "pg/pure.hpp"
 
 namespace pulse::publish {
-
-static const char kHex[] = "0123456789abcdef";
-
-void append_json_escaped(std::string &out, std::string_view text) {
-    size_t copied = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-        const auto c = static_cast<unsigned char>(text[i]);
-        if (c >= 0x20 && c != '"' && c != '\\') continue;
-        out.append(text, copied, i - copied);
-        copied = i + 1;
-        out += '\\';
-        switch (c) {
-            case '"':
-            case '\\': out += static_cast<char>(c); break;
-            case '\n': out += 'n'; break;
-            case '\r': out += 'r'; break;
-            case '\t': out += 't'; break;
-            case '\b': out += 'b'; break;
-            case '\f': out += 'f'; break;
-            default:
-                out += "u00";
-                out += kHex[c >> 4];
-                out += kHex[c & 15];
-        }
-    }
-    out.append(text, copied);
-}
-
-void append_json_string(std::string &out, std::string_view text) {
-    out += '"';
-    append_json_escaped(out, text);
-    out += '"';
-}
 
 void append_room_value(std::string &out, std::string_view value) {
     for (char byte : value) {

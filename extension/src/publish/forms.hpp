@@ -1,5 +1,4 @@
-// Pieces of JSON and room names written from values: strings, times, base64, camelCase keys, percent-encoding.
-// Output never holds a raw control character, so it fits in a line of the NOTIFY payload. Pure.
+// The forms that values take in JSON and in room names: times, base64, camelCase keys, percent-encoding. Pure.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +6,6 @@
 #include <string_view>
 
 namespace pulse::publish {
-
-void append_json_string(std::string &out, std::string_view text);   // with its quotes
-void append_json_escaped(std::string &out, std::string_view text);  // without
 
 // A value in a room name: ":" and "%" and control characters become %XX, so that a value never looks like another room.
 void append_room_value(std::string &out, std::string_view value);

@@ -1,12 +1,11 @@
 // A JSON checker with one state per kind of token that may come next.
-#include "publish/json_text.hpp"
+#include "json/check.hpp"
 
-#include <cstdint>
 #include <vector>
 
 #include "pg/pure.hpp"
 
-namespace pulse::publish {
+namespace pulse::json {
 
 namespace {
 
@@ -24,17 +23,17 @@ class Checker {
 public:
     Checker(std::string_view text, std::string &out) : text_(text), out_(out) {}
 
-    std::optional<JsonError> run() {
+    std::optional<SyntaxError> run() {
         out_.reserve(out_.size() + text_.size());
         if (!value()) return error_;
         skip_space();
-        if (at_ < text_.size()) return JsonError{at_, "text after the end of the JSON value"};
+        if (at_ < text_.size()) return SyntaxError{at_, "text after the end of the JSON value"};
         return std::nullopt;
     }
 
 private:
     bool fail(const char *message) {
-        error_ = JsonError{at_, message};
+        error_ = SyntaxError{at_, message};
         return false;
     }
     bool end() const { return at_ >= text_.size(); }
@@ -50,7 +49,7 @@ private:
             if (end()) return fail(text_.empty() || out_.empty() ? "empty text is no JSON" : "unexpected end of JSON");
             const char c = peek();
             if (c == '{' || c == '[') {
-                if (objects_.size() >= kMaxJsonDepth) return fail("JSON is nested too deeply");
+                if (objects_.size() >= kMaxDepth) return fail("JSON is nested too deeply");
                 const bool object = c == '{';
                 objects_.push_back(object);
                 out_ += c;
@@ -183,98 +182,11 @@ private:
     std::string &out_;
     size_t at_ = 0;
     std::vector<bool> objects_;  // what is open: an object, or else an array
-    JsonError error_{0, ""};
+    SyntaxError error_{0, ""};
 };
-
-void append_utf8(std::string &out, uint32_t c) {
-    if (c < 0x80) {
-        out += static_cast<char>(c);
-    } else if (c < 0x800) {
-        out += static_cast<char>(0xC0 | (c >> 6));
-        out += static_cast<char>(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        out += static_cast<char>(0xE0 | (c >> 12));
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-        out += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-        out += static_cast<char>(0xF0 | (c >> 18));
-        out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-        out += static_cast<char>(0x80 | (c & 0x3F));
-    }
-}
-
-uint32_t hex4(std::string_view digits) {
-    uint32_t value = 0;
-    for (char c : digits) value = value * 16 + static_cast<uint32_t>(hex_value(c));
-    return value;
-}
-
-// The end (one past) of the string that starts with a quote at `at`.
-size_t string_end(std::string_view text, size_t at) {
-    for (++at; text[at] != '"'; ++at)
-        if (text[at] == '\\') ++at;
-    return at + 1;
-}
 
 }  // namespace
 
-std::optional<JsonError> compact_json(std::string_view text, std::string &out) { return Checker(text, out).run(); }
+std::optional<SyntaxError> check(std::string_view text, std::string &out) { return Checker(text, out).run(); }
 
-bool is_object(std::string_view compact) { return !compact.empty() && compact.front() == '{'; }
-
-bool has_key(std::string_view compact_object, std::string_view key) {
-    size_t depth = 0;
-    for (size_t at = 0; at < compact_object.size();) {
-        const char c = compact_object[at];
-        if (c == '{' || c == '[') {
-            ++depth;
-        } else if (c == '}' || c == ']') {
-            --depth;
-        } else if (c == '"') {
-            const size_t after = string_end(compact_object, at);
-            if (depth == 1 && after < compact_object.size() && compact_object[after] == ':' &&
-                decode_string(compact_object.substr(at + 1, after - at - 2)) == key)
-                return true;
-            at = after;
-            continue;
-        }
-        ++at;
-    }
-    return false;
-}
-
-std::string decode_string(std::string_view raw) {
-    std::string out;
-    out.reserve(raw.size());
-    for (size_t at = 0; at < raw.size(); ++at) {
-        if (raw[at] != '\\') {
-            out += raw[at];
-            continue;
-        }
-        switch (raw[++at]) {
-            case 'b': out += '\b'; break;
-            case 'f': out += '\f'; break;
-            case 'n': out += '\n'; break;
-            case 'r': out += '\r'; break;
-            case 't': out += '\t'; break;
-            case 'u': {
-                uint32_t c = hex4(raw.substr(at + 1, 4));
-                at += 4;
-                if (c >= 0xD800 && c < 0xDC00 && raw.substr(at + 1, 2) == "\\u") {
-                    const uint32_t low = hex4(raw.substr(at + 3, 4));
-                    if (low >= 0xDC00 && low < 0xE000) {
-                        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-                        at += 6;
-                    }
-                }
-                append_utf8(out, c >= 0xD800 && c < 0xE000 ? 0xFFFD : c);
-                break;
-            }
-            default: out += raw[at];
-        }
-    }
-    return out;
-}
-
-}  // namespace pulse::publish
+}  // namespace pulse::json
