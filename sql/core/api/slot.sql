@@ -3,3 +3,4 @@
 CREATE OR REPLACE FUNCTION _pulse.current_slot() RETURNS smallint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pulse_current_slot';
 COMMENT ON FUNCTION _pulse.current_slot() IS 'partition that new rows go to';
+REVOKE ALL ON FUNCTION _pulse.current_slot() FROM PUBLIC;

@@ -1,0 +1,82 @@
+-- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
+BEGIN;
+SELECT plan(26);
+
+CREATE VIEW pg_temp.functions AS
+    SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
+           coalesce(p.proacl, acldefault('f', p.proowner)) AS acl
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+    WHERE n.nspname IN ('pulse', '_pulse');
+CREATE FUNCTION pg_temp.executable_by(role regrole) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = role AND a.privilege_type = 'EXECUTE' ORDER BY 1 $$;
+
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f
+    WHERE (f.prosecdef OR f.lanname NOT IN ('c', 'sql')) AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE c LIKE 'search_path=%')$$,
+    'every SECURITY DEFINER or procedural function pins its search_path');
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON p.oid = f.oid
+    WHERE f.lanname = 'sql' AND p.prosqlbody IS NULL AND NOT EXISTS (SELECT FROM unnest(f.proconfig) c WHERE c LIKE 'search_path=%')$$,
+    'an SQL function binds its names when created, or pins its search_path');
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, unnest(f.proconfig) c WHERE c LIKE 'search_path=%' AND c !~ 'pg_temp$'$$,
+    'a pinned search_path puts pg_temp last');
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f WHERE obj_description(f.oid, 'pg_proc') IS NULL$$, 'every function has a comment');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pulse' AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND obj_description(c.oid, 'pg_class') IS NULL$$, 'every public table and view has a comment');
+SELECT is_empty($$SELECT t.oid::regtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    WHERE n.nspname = 'pulse' AND t.typtype IN ('d', 'e', 'r') AND obj_description(t.oid, 'pg_type') IS NULL$$, 'every public type has a comment');
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON p.oid = f.oid
+    WHERE NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e' AND e.extname = 'pulse')$$,
+    'every function belongs to the extension');
+
+-- functions
+SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = 0 ORDER BY 1),
+    ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
+          'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call');
+SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
+    ARRAY['pulse.bridge_hello', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect'], 'pulse_bridge executes the bridge''s functions alone');
+SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.is_own_user_room'], 'pulse_client executes the engine''s policy');
+SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
+    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
+    'nobody else executes those of the bridge');
+
+-- schemas and tables
+SELECT is(has_schema_privilege('public', 'pulse', 'USAGE'), true, 'everybody may use the schema pulse');
+SELECT is(has_schema_privilege('public', 'pulse', 'CREATE'), false, 'and create nothing there');
+SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_client', 'pulse_bridge', 'pulse_publisher', 'pulse_admin')
+    AND (has_schema_privilege(r.rolname, '_pulse', 'USAGE') OR has_schema_privilege(r.rolname, '_pulse', 'CREATE'))$$, 'no role may look into _pulse');
+SELECT is_empty($$SELECT c.oid::regclass, a.grantee::regrole, a.privilege_type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
+    WHERE n.nspname IN ('pulse', '_pulse') AND a.grantee <> c.relowner AND c.oid NOT IN ('_pulse.event_id'::regclass)$$, 'tables are the owner''s alone');
+SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_client', 'pulse_bridge', 'pulse_publisher', 'pulse_admin')
+    AND (r.rolsuper OR r.rolcanlogin OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication)$$, 'the roles have no attribute of their own');
+SELECT is_empty($$SELECT m.roleid::regrole, m.member::regrole FROM pg_auth_members m
+    WHERE m.member IN ('pulse_client'::regrole, 'pulse_bridge'::regrole, 'pulse_publisher'::regrole)
+      AND m.roleid IN ('pulse_client'::regrole, 'pulse_bridge'::regrole, 'pulse_publisher'::regrole, 'pulse_admin'::regrole)$$, 'and are no members of each other');
+
+-- a search_path full of traps: our own SQL must not step into them
+CREATE SCHEMA trap;
+CREATE FUNCTION trap.equal(a text, b text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.equal);
+CREATE FUNCTION trap.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+CREATE SCHEMA shop;
+GRANT USAGE ON SCHEMA shop, trap TO pulse_client;
+CREATE FUNCTION shop.answer(args json) RETURNS json LANGUAGE sql RETURN '1'::json;
+CREATE FUNCTION shop.yes(claims json, room text, params json) RETURNS boolean LANGUAGE sql RETURN true;
+CREATE FUNCTION shop.trapped(statement text) RETURNS text LANGUAGE plpgsql SET search_path = trap, pg_catalog, public AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLERRM;
+END
+$$;
+SELECT is(shop.trapped($$SELECT 'a'::text = 'b'::text$$), 'trapped', 'the trap works');
+SELECT is(shop.trapped($$SELECT pulse.on('answer', 'shop.answer', key => '{id}'), pulse.policy('shop:{id}', 'join', 'shop.yes')$$), NULL, 'registering steps into no trap');
+SELECT is(shop.trapped($$SELECT pulse.handle('/', 'answer', '[{"id":1}]', '{"userId":"ann"}')$$), NULL, 'handling neither');
+SELECT is(shop.trapped($$SELECT pulse.decide('[{"operation":"join","room":"shop:1","context":{}}]'), pulse.handle_connect('/', '{}'), pulse.bridge_hello('b')$$), NULL, 'deciding neither');
+SELECT is(shop.trapped($$SELECT pulse.setting('pulse', 'idempotency_keep'), pulse.configure('pulse', 'idempotency_keep', '1 h')$$), NULL, 'settings neither');
+SELECT is(shop.trapped($$SELECT pulse.bridge_read(0, 1)$$), NULL, 'reading neither');
+SELECT is(shop.trapped($$SELECT pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1'), pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1')$$), NULL, 'publishing neither');
+SELECT is(shop.trapped($$SELECT pulse.position(), pulse.status()$$), NULL, 'telling the status neither');
+
+SELECT * FROM finish();
+ROLLBACK;
