@@ -29,15 +29,16 @@ struct Named {
 struct Post {
     pg::WorkerRole role;
     TimestampTz asked_at = 0;     // when it was last registered
-    bool asked = false;           // registered, and its pid not seen yet
-    bool seen = false;            // its pid was seen
+    bool asked = false;           // registered, and it has not come up yet
+    bool came_up = false;
+    unsigned starts = 0;          // the entry's count when it was registered
     TimestampTz not_before = 0;
     long backoff = kFirstBackoff;
 };
 
 struct Database {
     Oid oid;
-    Post posts[1] = {{pg::WorkerRole::kDispatcher}};
+    Post posts[2] = {{pg::WorkerRole::kDispatcher}, {pg::WorkerRole::kJobs}};
 };
 
 class Launcher {
@@ -109,27 +110,29 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
     const bool running = (dispatcher ? entry->dispatcher_pid : entry->worker_pid) != 0;
     const bool wanted = entry->held == 0 && !entry->no_extension;
+    const unsigned starts = entry->starts[static_cast<int>(post.role)];
     LWLockRelease(pg::shared()->lock);
-    if (running) {
-        post.seen = true;
-        post.asked = false;
-        return;
-    }
     if (!wanted) {
         post = Post{post.role};
         return;
     }
+    if (post.asked && starts != post.starts) {
+        post.came_up = true;
+        post.asked = false;
+    }
+    if (running)
+        return;
     if (post.asked && now < after(post.asked_at, kPatience)) {
         wake_by(after(post.asked_at, kPatience));
         return;
     }
-    if (post.seen || post.asked) {
+    if (post.came_up || post.asked) {
         // It ended. One that ran for a while starts at once, one that keeps ending waits longer each time.
         if (now >= after(post.asked_at, kHealthyRun))
             post.backoff = kFirstBackoff;
         post.not_before = after(now, post.backoff);
         post.backoff = std::min(post.backoff * 2, kLongestBackoff);
-        post.seen = post.asked = false;
+        post.came_up = post.asked = false;
     }
     if (now < post.not_before) {
         wake_by(post.not_before);
@@ -144,6 +147,7 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
     pg::shared()->short_of_workers = !started;
     post.asked = started;
     post.asked_at = now;
+    post.starts = starts;
     if (!started)
         post.not_before = after(now, kLongestBackoff);
     wake_by(started ? after(now, kPatience) : post.not_before);

@@ -2,6 +2,7 @@
 #include "dispatch/progress.hpp"
 
 #include "pg/shmem.hpp"
+#include "pg/worker.hpp"
 
 #include <algorithm>
 
@@ -101,19 +102,16 @@ Datum snapshot_datum(const TxSnapshot &snapshot) {
 }
 
 bool lock_dispatch() {
-    const Oid extension = pg::call([] { return get_extension_oid("pulse", true); });
+    const Oid extension = pg::lock_extension();
     if (!OidIsValid(extension))
         return false;
     if (memory().extension != extension) {
         memory().extension = extension;
         memory().loaded = false;
     }
-    return pg::call([=] {
-        LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-        // Nobody else locks a sub-object of an extension, and no SQL can: unlike an advisory lock this one is ours.
-        LockDatabaseObject(ExtensionRelationId, extension, 1, ExclusiveLock);
-        return get_extension_oid("pulse", true) == extension;
-    });
+    // Nobody else locks a sub-object of an extension, and no SQL can: unlike an advisory lock this one is ours.
+    pg::call([=] { LockDatabaseObject(ExtensionRelationId, extension, 1, ExclusiveLock); });
+    return true;
 }
 
 const Progress &load_progress() {

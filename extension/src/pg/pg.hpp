@@ -48,6 +48,7 @@ extern "C" {
 #include <commands/dbcommands.h>
 #include <commands/defrem.h>
 #include <commands/extension.h>
+#include <commands/prepare.h>
 #include <commands/sequence.h>
 #include <commands/trigger.h>
 #include <common/jsonapi.h>

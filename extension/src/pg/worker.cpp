@@ -63,6 +63,8 @@ DatabaseEntry *begin_worker(WorkerRole role, Oid database) {
     LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
     my_place = ensure_database(database);
     const bool mine = my_place != nullptr && my_place->held == 0 && pid_of(my_place, role) == 0;
+    if (my_place != nullptr)
+        ++my_place->starts[static_cast<int>(role)];
     if (mine) {
         my_role = role;
         pid_of(my_place, role) = MyProcPid;
@@ -108,8 +110,16 @@ bool wait(long timeout_ms) {
     return (events & WL_LATCH_SET) != 0;
 }
 
-void end_worker() {
-    proc_exit(0);
+Oid lock_extension() {
+    return call([] {
+        const Oid extension = get_extension_oid("pulse", true);
+        if (!OidIsValid(extension))
+            return InvalidOid;
+        LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+        return get_extension_oid("pulse", true) == extension ? extension : InvalidOid;
+    });
 }
+
+void end_worker() { proc_exit(0); }
 
 }   // namespace pulse::pg

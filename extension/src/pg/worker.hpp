@@ -9,7 +9,7 @@
 namespace pulse::pg {
 
 // Which of an entry's two workers this process is.
-enum class WorkerRole { kDispatcher, kJobs };
+enum class WorkerRole { kDispatcher = 0, kJobs = 1 };
 
 // Registers a dynamic worker of a database; false when the server has no free place. From the launcher.
 bool start_worker(WorkerRole role, Oid database, const char *database_name);
@@ -26,6 +26,10 @@ void begin_signals();
 bool wait(long timeout_ms);
 // What wait() does beside sleeping: for loops that have work to do.
 void serve_interrupts();
+
+// To be called first in a worker's transaction: InvalidOid when the extension is not (any longer) there. Takes the lock that DROP
+// EXTENSION takes first, so that the two wait for each other and never deadlock over the tables.
+Oid lock_extension();
 
 // Ends this process without complaint, to be started again or not as the launcher decides.
 [[noreturn]] void end_worker();

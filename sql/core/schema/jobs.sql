@@ -5,6 +5,7 @@ CREATE TABLE _pulse.jobs (
     queue        text NOT NULL,
     kind         text NOT NULL,
     args         json NOT NULL,
+    function     text,
     state        text NOT NULL DEFAULT 'available',
     priority     integer NOT NULL DEFAULT 0,
     run_at       timestamptz NOT NULL,
@@ -15,8 +16,19 @@ CREATE TABLE _pulse.jobs (
     role         text NOT NULL,
     last_error   text,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempted_at timestamptz,
     CONSTRAINT jobs_pkey PRIMARY KEY (id),
     CONSTRAINT jobs_state_check CHECK (state IN ('available', 'scheduled', 'executing', 'retryable', 'completed', 'cancelled', 'discarded'))
 );
 CREATE INDEX jobs_claim_idx ON _pulse.jobs (priority, run_at, id) WHERE state IN ('available', 'scheduled', 'retryable');
-CREATE UNIQUE INDEX jobs_unique_key_idx ON _pulse.jobs (queue, unique_key) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable');
+CREATE INDEX jobs_run_at_idx ON _pulse.jobs (run_at) WHERE state IN ('available', 'scheduled', 'retryable');
+-- One waiting job a key. The role is part of it: nobody takes the place of somebody else's job.
+CREATE UNIQUE INDEX jobs_unique_key_idx ON _pulse.jobs (queue, unique_key, role)
+    WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable');
+CREATE INDEX jobs_executing_idx ON _pulse.jobs (id) WHERE state = 'executing';
+
+COMMENT ON TABLE _pulse.jobs IS 'waiting, running and dead jobs; one that succeeded is gone';
+COMMENT ON COLUMN _pulse.jobs.function IS 'of kind sql: the qualified name of what is run';
+COMMENT ON COLUMN _pulse.jobs.state IS 'available and scheduled wait for their first attempt, retryable for another; discarded are dead';
+COMMENT ON COLUMN _pulse.jobs.attempt IS 'attempts begun; counted before one runs, so that a crash counts too';
+COMMENT ON COLUMN _pulse.jobs.role IS 'who enqueued it and as whom it runs';

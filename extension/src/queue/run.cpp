@@ -1,0 +1,133 @@
+// The call of user code: role, settings, time limit, and what is left behind.
+#include "queue/run.hpp"
+
+#include "json/slice.hpp"
+#include "pg/run_as.hpp"
+#include "pg/worker.hpp"
+
+#include <csignal>
+
+namespace pulse::queue {
+
+namespace {
+
+std::int64_t running_job = 0;
+
+class RunningJob {
+  public:
+    explicit RunningJob(std::int64_t id) { running_job = id; }
+    ~RunningJob() { running_job = 0; }
+    RunningJob(const RunningJob &) = delete;
+    RunningJob &operator=(const RunningJob &) = delete;
+};
+
+volatile sig_atomic_t over = false;
+
+void on_timeout() {
+    over = true;
+    InterruptPending = true;
+    QueryCancelPending = true;
+    SetLatch(MyLatch);
+}
+
+class TimeLimit {
+  public:
+    explicit TimeLimit(long ms) {
+        static TimeoutId id = MAX_TIMEOUTS;
+        pg::call([=] {
+            if (id == MAX_TIMEOUTS)
+                id = RegisterTimeout(USER_TIMEOUT, on_timeout);
+            over = false;
+            // Again and again: user code that catches the first cancel gets another one.
+            enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), static_cast<int>(std::min(ms, 1000L)));
+        });
+        id_ = id;
+    }
+    ~TimeLimit() {
+        disable_timeout(id_, false);
+        if (over)
+            QueryCancelPending = false;   // fired once more when all was over
+    }
+    TimeLimit(const TimeLimit &) = delete;
+    TimeLimit &operator=(const TimeLimit &) = delete;
+
+  private:
+    TimeoutId id_;
+};
+
+// {"function":…,"args":…} hands over args; any other object is handed over as a whole.
+std::string_view arguments(std::string_view args) {
+    if (const auto members = json::members(args))
+        if (const auto inner = json::find(*members, "args"))
+            return *inner;
+    return args;
+}
+
+void call_function(const Job &job, Oid role) {
+    const TimeLimit limit(job.timeout_ms);
+    const pg::RunAs as(role);
+    pg::SettingScope settings;
+    // The database's own values: the worker's are for its own queries.
+    for (const char *name : {"search_path", "enable_seqscan", "enable_bitmapscan", "jit", "plan_cache_mode", "lock_timeout"})
+        settings.set(name, GetConfigOptionResetString(name));
+    const std::string sql = "SELECT " + job.function + "($1)";
+    const Datum args = pg::text_datum(arguments(job.args));
+    const pg::SpiSession spi;
+    pg::call([&] {
+        Oid types[] = {JSONOID};
+        Datum values[] = {args};
+        if (SPI_execute_with_args(sql.c_str(), 1, types, values, nullptr, false, 0) != SPI_OK_SELECT)
+            elog(ERROR, "job's function is no SELECT");
+    });
+    pg::force_deferred();
+}
+
+std::string describe(const pg::Raised &error, const Job &job) {
+    if (error.sqlstate == ERRCODE_QUERY_CANCELED && over)
+        return "57014: ran longer than its timeout of " + std::to_string(job.timeout_ms) + " ms";
+    return std::string(unpack_sql_state(error.sqlstate)) + ": " + error.message;
+}
+
+}   // namespace
+
+std::optional<std::string> run(const Job &job) {
+    if (job.function.empty())
+        return "no function: this version knows jobs of kind sql only";
+    const Oid role = pg::call([&] { return get_role_oid(job.role.c_str(), true); });
+    if (!OidIsValid(role))
+        return "role \"" + job.role + "\" does not exist";
+    const RunningJob running(job.id);
+    over = false;
+    std::optional<pg::Raised> error;
+    try {
+        error = pg::subtransaction([&] { call_function(job, role); });
+    } catch (const pg::Error &e) {
+        // Its subtransaction is rolled back already: a cancel ends this job, anything else the worker.
+        if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED)
+            throw;
+        error = e.raised();
+    }
+    if (!error)
+        return std::nullopt;
+    return describe(*error, job);
+}
+
+void clean_session() {
+    Oid temporary = InvalidOid, toast = InvalidOid;
+    GetTempNamespaceState(&temporary, &toast);
+    if (OidIsValid(temporary))
+        pg::transaction([] { pg::call([] { ResetTempTableNamespace(); }); });
+    pg::call([] {
+        DropAllPreparedStatements();
+        LockReleaseAll(USER_LOCKMETHOD, true);
+        ResetSequenceCaches();
+    });
+}
+
+}   // namespace pulse::queue
+
+PULSE_FN(pulse_job_id) {
+    if (pulse::queue::running_job == 0)
+        return pulse::pg::null_result(fcinfo);
+    return Int64GetDatum(pulse::queue::running_job);
+}

@@ -1,0 +1,17 @@
+// Runs a job's function as the role that enqueued it, in a subtransaction, with its time limit. User code runs nowhere
+// else in a worker, and never as anybody but that role. Inside the caller's transaction. May throw pg::Error when the
+// worker itself is to end.
+#pragma once
+
+#include "queue/jobs.hpp"
+
+namespace pulse::queue {
+
+// nullopt: it succeeded; else what its last_error will say, and nothing of what it did is left.
+std::optional<std::string> run(const Job &job);
+
+// What user code leaves in a session beyond its transaction must not meet the next job, which may be another role's:
+// temporary tables, prepared statements, advisory locks. Outside a transaction.
+void clean_session();
+
+}   // namespace pulse::queue

@@ -1,0 +1,113 @@
+// The job worker process: one a database. Claims a job and commits, so that its attempt counts whatever happens; runs it
+// and removes it in a second transaction, which also claims the next. Sleeps until its latch or the next job's time.
+// Any error of its own ends it; the launcher starts it again, and what it was running is tried again.
+#include "guc.hpp"
+#include "pg/worker.hpp"
+#include "queue/run.hpp"
+
+namespace pulse::queue {
+
+namespace {
+
+void set_session() {
+    pg::call([] {
+        for (const char *name : {"enable_seqscan", "enable_bitmapscan", "jit"})
+            SetConfigOption(name, "off", PGC_SUSET, PGC_S_SESSION);
+        SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_SUSET, PGC_S_SESSION);
+    });
+}
+
+class Worker {
+  public:
+    explicit Worker(pg::DatabaseEntry *entry) : entry_(entry) {}
+    void run();
+
+  private:
+    template <class F> void in_transaction(F &&f);
+    void claim_next();
+    void run_claimed();
+
+    pg::DatabaseEntry *entry_;
+    std::optional<Job> job_;
+    std::optional<std::int64_t> sleep_;   // milliseconds until the next waiting job is due
+};
+
+template <class F> void Worker::in_transaction(F &&f) {
+    bool gone = false;
+    pg::transaction([&] {
+        gone = !OidIsValid(pg::lock_extension());
+        if (gone)
+            return;
+        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+        f();
+        pg::call([] { PopActiveSnapshot(); });
+    });
+    if (gone) {
+        entry_->no_extension = true;
+        pg::end_worker();
+    }
+}
+
+void Worker::claim_next() {
+    const pg::SpiSession spi;
+    job_ = claim();
+    if (!job_)
+        sleep_ = next_due();
+}
+
+void Worker::run_claimed() {
+    pg::call([&] {
+        char activity[128];
+        snprintf(activity, sizeof activity, "pulse: job %lld: %s", static_cast<long long>(job_->id), job_->function.c_str());
+        pgstat_report_activity(STATE_RUNNING, activity);
+    });
+    std::optional<std::string> error;
+    in_transaction([&] {
+        const Job job = *job_;
+        error = queue::run(job);
+        {
+            const pg::SpiSession spi;
+            if (error)
+                fail_attempt(job, *error);
+            else
+                finish(job);
+        }
+        claim_next();
+    });
+    pg_atomic_fetch_add_u64(error ? &entry_->jobs_failed : &entry_->jobs_done, 1);
+    clean_session();
+    pg::call([] { pgstat_report_stat(false); });
+}
+
+void Worker::run() {
+    set_session();
+    in_transaction([] {
+        const pg::SpiSession spi;
+        rescue();
+    });
+    for (;;) {
+        in_transaction([&] { claim_next(); });
+        while (job_) {
+            run_claimed();
+            pg::serve_interrupts();
+        }
+        pg::call([] {
+            pgstat_report_stat(true);
+            pgstat_report_activity(STATE_IDLE, nullptr);
+        });
+        pg::wait(sleep_ ? static_cast<long>(std::min<std::int64_t>(*sleep_, 3600 * 1000)) : -1);
+    }
+}
+
+}   // namespace
+
+}   // namespace pulse::queue
+
+extern "C" PULSE_EXPORT void pulse_worker_main(Datum database);
+
+void pulse_worker_main(Datum database) {
+    pulse::pg::run_worker([&] {
+        pulse::queue::Worker worker(pulse::pg::begin_worker(pulse::pg::WorkerRole::kJobs, DatumGetObjectId(database)));
+        worker.run();
+    });
+}
