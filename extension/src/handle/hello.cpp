@@ -25,7 +25,7 @@ PULSE_FN(pulse_bridge_hello) {
         pg::OwnerScope scope(owner);
         pg::SpiSession spi;
         hello += version.run({}, true) > 0 ? json::quoted(pg::result_row().text(1)) : "null";
-        const bool open = epoch.run({}, true) > 0;
+        const bool open = epoch.run() > 0;  // a snapshot taken after the pid was read
         hello += ",\"epoch\":" + (open ? json::quoted(pg::result_row().text(1)) : "null");
         hello += ",\"channel\":" + (open ? json::quoted(pg::result_row().text(2)) : "null");
         hello += ",\"dispatcherPid\":" + (pid != 0 ? std::to_string(pid) : "null");
