@@ -39,7 +39,7 @@ CREATE OR REPLACE FUNCTION _donors.arm_expiry() RETURNS bigint
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT pulse.enqueue('donors', 'sql', '{"function":"donors.expire_presence","args":{}}'::json,
-        run_at => now() + least(donors.presence_ttl() / 4, interval '5 min'), unique_key => 'donors.expire_presence')
+        priority => 10, run_at => now() + least(donors.presence_ttl() / 4, interval '5 min'), unique_key => 'donors.expire_presence')
 $$;
 COMMENT ON FUNCTION _donors.arm_expiry() IS 'sees to it that donors.expire_presence runs; once, however often it is called';
 
