@@ -61,7 +61,8 @@ std::optional<Problem> parse_parts(std::string_view text, bool raw_json, Placeho
         std::string_view inner = text.substr(at + 1, close - at - 1);
         const auto decoded = raw_json ? json::unescape("\"" + std::string(inner) + "\"") : std::string(inner);
         Placeholder placeholder;
-        if (auto problem = parse_placeholder(decoded.value_or(""), placeholder, as_text)) return problem;
+        if (!decoded) return Problem{"placeholder \"{" + excerpt(inner) + "}\" names no column", kBraceHint};
+        if (auto problem = parse_placeholder(*decoded, placeholder, as_text)) return problem;
         flush();
         out.push_back({{}, placeholders.add(placeholder)});
         at = close;
