@@ -173,6 +173,7 @@ struct Verifier::State {
 Verifier::Verifier(VerifyOptions options, const Clock &clock) : state_(new State{std::move(options), clock, {}}) {}
 Verifier::~Verifier() = default;
 Verifier::Verifier(Verifier &&) noexcept = default;
+Verifier &Verifier::operator=(Verifier &&) noexcept = default;
 
 bool Verifier::has_keys() const { return !state_->keys.empty(); }
 

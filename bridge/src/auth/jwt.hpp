@@ -49,6 +49,7 @@ public:
     Verifier(VerifyOptions options, const Clock &clock);
     ~Verifier();
     Verifier(Verifier &&) noexcept;
+    Verifier &operator=(Verifier &&) noexcept;
 
     // Before the loop starts. A secret shorter than 16 bytes and a key that is neither RSA ≥ 2048 bits nor P-256 are refused.
     Result<void> add_secret(std::string_view secret);
