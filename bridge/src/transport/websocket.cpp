@@ -24,10 +24,12 @@ const hub::FramePtr &ping_frame(Protocol protocol) {
 
 }  // namespace
 
-Socket::Heart::Heart(Socket &socket) : Entry([](Entry &entry) { static_cast<Heart &>(entry).owner.beat(); }), owner(socket) {}
+Socket::Heart::Heart(Socket &socket)
+    : Entry([](Entry &entry) { static_cast<Heart &>(entry).owner.beat(); }), owner(socket) {}
 
 Socket::Socket(handlers::Services &services, const SocketOptions &options, Protocol protocol, handlers::Peer peer)
-    : services_(services), options_(options), protocol_(protocol), client_(services, protocol, std::move(peer)), heart_(*this) {}
+    : services_(services), options_(options), protocol_(protocol), client_(services, protocol, std::move(peer)),
+      heart_(*this) {}
 
 Socket::~Socket() = default;
 
@@ -36,11 +38,11 @@ void Socket::established(lws *wsi) {
     id_ = services_.hub.open(*this);
     if (protocol_ != Protocol::native) {
         const PublicId sid = services_.rng.id();
-        services_.hub.send(id_,
-                           hub::make_frame(codec::engineio::open_frame({.sid = sid.view(),
-                                                                        .ping_interval = std::chrono::milliseconds(options_.ping_interval),
-                                                                        .ping_timeout = std::chrono::milliseconds(options_.ping_timeout),
-                                                                        .max_payload = options_.max_payload})));
+        services_.hub.send(id_, hub::make_frame(codec::engineio::open_frame(
+                                    {.sid = sid.view(),
+                                     .ping_interval = std::chrono::milliseconds(options_.ping_interval),
+                                     .ping_timeout = std::chrono::milliseconds(options_.ping_timeout),
+                                     .max_payload = options_.max_payload})));
     }
     deadline_ = services_.deadlines.now() + options_.ping_interval;
     services_.deadlines.arm(heart_, deadline_);
@@ -104,13 +106,14 @@ void Socket::engineio(std::string_view text, bool binary) {
         case Type::noop: return;
         case Type::close: return fail(Errc::shutting_down);
         case Type::open:
-        case Type::ping:  // the server asks, the client answers
+        case Type::ping:     // the server asks, the client answers
         case Type::upgrade: return fail(Errc::protocol_error);
         case Type::message:
         case Type::binary: break;
     }
     const codec::socketio::Limits limits{.max_payload = options_.max_payload};
-    auto inbound = packet->type == Type::message ? decoder_.text(packet->payload, limits) : decoder_.binary(packet->bytes(), limits);
+    auto inbound = packet->type == Type::message ? decoder_.text(packet->payload, limits)
+                                                 : decoder_.binary(packet->bytes(), limits);
     if (!inbound) return fail(inbound.error().code);
     if (*inbound) client_.receive(std::move(**inbound));
 }
@@ -169,7 +172,8 @@ int Socket::writable() {
     // What was sent before is with the kernel now: libwebsockets sends the close frame and waits for the peer's.
     const ErrorInfo &row = info(closing_with_);
     std::string reason(row.reason);
-    lws_close_reason(wsi_, static_cast<lws_close_status>(row.close_code), reinterpret_cast<unsigned char *>(reason.data()), reason.size());
+    lws_close_reason(wsi_, static_cast<lws_close_status>(row.close_code), reinterpret_cast<unsigned char *>(reason.data()),
+                     reason.size());
     return -1;
 }
 
