@@ -1,6 +1,7 @@
 // Deliveries, quarantine and the tick's row of one chunk.
 #include "dispatch/chunk.hpp"
 
+#include "json/slice.hpp"
 #include "pg/shmem.hpp"
 
 namespace pulse::dispatch {
@@ -56,7 +57,7 @@ void ChunkWriter::write_event(const EventRow &row, std::int64_t position, bool w
         if (with_lines) {
             if (rooms_json.size() > 1)
                 rooms_json += ',';
-            append_json_string(rooms_json, *room);
+            json::append_quoted(rooms_json, *room);
         }
     }
     if (row.has_channel) {

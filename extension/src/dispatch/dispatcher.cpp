@@ -25,6 +25,22 @@ void set_session() {
     });
 }
 
+// Counts a tick that ends in an error, which ends this process: the next one is careful.
+class FailureCount {
+  public:
+    explicit FailureCount(pg::DatabaseEntry *entry) : entry_(entry), exceptions_(std::uncaught_exceptions()) {}
+    ~FailureCount() {
+        if (std::uncaught_exceptions() > exceptions_)
+            ++entry_->failed_ticks;
+    }
+    FailureCount(const FailureCount &) = delete;
+    FailureCount &operator=(const FailureCount &) = delete;
+
+  private:
+    pg::DatabaseEntry *entry_;
+    int exceptions_;
+};
+
 class Dispatcher {
   public:
     explicit Dispatcher(pg::DatabaseEntry *entry) : entry_(entry) {}
@@ -68,11 +84,9 @@ TickResult Dispatcher::tick_once() {
     pg_atomic_write_u32(&entry_->dispatcher_work, 0);
     pg_memory_barrier();
     TickResult result;
-    try {
+    {
+        const FailureCount count(entry_);
         pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
-    } catch (...) {
-        ++entry_->failed_ticks;
-        throw;
     }
     if (result.extension_gone) {
         entry_->no_extension = true;
@@ -129,7 +143,7 @@ void Dispatcher::run() {
 extern "C" PULSE_EXPORT void pulse_dispatcher_main(Datum database);
 
 void pulse_dispatcher_main(Datum database) {
-    pulse::pg::run_worker([&] {
+    pulse::pg::process([&] {
         pulse::dispatch::Dispatcher dispatcher(pulse::pg::begin_worker(pulse::pg::WorkerRole::kDispatcher, DatumGetObjectId(database)));
         dispatcher.run();
     });

@@ -207,7 +207,7 @@ extern "C" PULSE_EXPORT void pulse_launcher_main(Datum);
 
 void pulse_launcher_main(Datum) {
     using namespace pulse;
-    pg::run_worker([] {
+    pg::process([] {
         pg::begin_signals();
         LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
         pg::shared()->launcher_pid = MyProcPid;

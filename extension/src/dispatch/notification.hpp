@@ -16,10 +16,6 @@ struct Notification {
     std::string payload;
 };
 
-// Compact JSON: takes out white space outside strings, so that no raw tab or newline is left. Valid JSON in, valid out.
-std::string compact_json(std::string_view json);
-void append_json_string(std::string &to, std::string_view text);
-
 // What listeners of a legacy channel get: the payload's object with eventId as its last member (one of the payload's own
 // is replaced); another kind of value as {"payload":…,"eventId":…}; too long as {"eventId":…,"truncated":true}.
 std::string legacy_payload(std::string_view payload, std::int64_t event_id);

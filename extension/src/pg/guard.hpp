@@ -1,5 +1,6 @@
 // The boundary between C++ and PostgreSQL. Three guards and nothing else:
-//   entry     C++ → PostgreSQL: the frame of every SQL-callable function; an exception becomes an ereport.
+//   entry     C++ → PostgreSQL: the frame of every SQL-callable function (process(): of a worker's main); an exception
+//             becomes an ereport.
 //   call      PostgreSQL → C++: the only way to call what may ereport while an object with a destructor is alive in
 //             the caller; an ereport becomes a pg::Error. Inside only trivially destructible locals: longjmp runs no destructors.
 //   callback  for transaction, relcache, exit and GUC hooks: logs, never raises (an ERROR after commit is unsafe).
@@ -78,6 +79,18 @@ template <Datum (*Body)(FunctionCallInfo)> Datum entry(FunctionCallInfo fcinfo) 
         raised = raised_from_current_exception();
     }
     raise(raised);   // after the handler: a longjmp out of a catch would leak the exception
+}
+
+// The frame of a background worker's main: an exception becomes an ereport, which ends the process.
+template <class F> void process(F &&body) {
+    Raised raised;
+    try {
+        body();
+        return;
+    } catch (...) {
+        raised = raised_from_current_exception();
+    }
+    raise(raised);
 }
 
 void log_swallowed(const char *where, const Raised &raised) noexcept;

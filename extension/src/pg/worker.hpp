@@ -44,16 +44,4 @@ template <class F> void transaction(F &&f) {
     call([] { CommitTransactionCommand(); });
 }
 
-// The body of a worker's main: an exception becomes an ereport, which ends the process.
-template <class F> void run_worker(F &&body) {
-    Raised raised;
-    try {
-        body();
-        return;
-    } catch (...) {
-        raised = raised_from_current_exception();
-    }
-    raise(raised);
-}
-
 }   // namespace pulse::pg

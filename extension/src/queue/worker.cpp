@@ -106,7 +106,7 @@ void Worker::run() {
 extern "C" PULSE_EXPORT void pulse_worker_main(Datum database);
 
 void pulse_worker_main(Datum database) {
-    pulse::pg::run_worker([&] {
+    pulse::pg::process([&] {
         pulse::queue::Worker worker(pulse::pg::begin_worker(pulse::pg::WorkerRole::kJobs, DatumGetObjectId(database)));
         worker.run();
     });

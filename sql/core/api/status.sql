@@ -1,0 +1,135 @@
+-- How pulse is doing in this database, and what to do about it.
+
+-- _pulse.memory_status() returns json
+-- Shared memory and settings, for pulse.status().
+CREATE OR REPLACE FUNCTION _pulse.memory_status() RETURNS json
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulse_memory_status';
+COMMENT ON FUNCTION _pulse.memory_status() IS 'shared memory and settings, for pulse.status()';
+REVOKE ALL ON FUNCTION _pulse.memory_status() FROM PUBLIC;
+
+-- _pulse.lag_events(backlog bigint) returns bigint
+-- Events that are committed and have no position yet, counted up to 100,000 beyond the backlog that the dispatcher knows of.
+CREATE OR REPLACE FUNCTION _pulse.lag_events(backlog bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    v_from    pg_snapshot;
+    v_after   bigint;
+    v_counted bigint;
+BEGIN
+    SELECT CASE WHEN t.done_id IS NULL OR backlog > 0 THEN t.upto ELSE t.before END, CASE WHEN backlog > 0 THEN NULL ELSE t.done_id END
+      INTO v_from, v_after
+      FROM pulse.ticks t ORDER BY t.last_position DESC, t.at DESC LIMIT 1;
+    SELECT count(*) INTO v_counted FROM (
+        SELECT FROM pulse.events e
+         WHERE e.xid >= pg_snapshot_xmax(v_from) AND (v_after IS NULL OR e.id > v_after) LIMIT 100000) AS newer;
+    IF pg_snapshot_xmin(v_from) < pg_snapshot_xmax(v_from) THEN
+        v_counted := v_counted + (SELECT count(*) FROM (
+            SELECT FROM pulse.events e
+             WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(v_from))) AND (v_after IS NULL OR e.id > v_after) LIMIT 100000) AS late);
+    END IF;
+    RETURN backlog + v_counted;
+END
+$$;
+COMMENT ON FUNCTION _pulse.lag_events(bigint) IS 'events that are committed and not yet dispatched';
+REVOKE ALL ON FUNCTION _pulse.lag_events(bigint) FROM PUBLIC;
+
+-- _pulse.problems(memory json, quarantined bigint, queue_usage double precision) returns json
+-- What is wrong, each with what to do, most important first.
+CREATE OR REPLACE FUNCTION _pulse.problems(memory json, quarantined bigint, queue_usage double precision) RETURNS json
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_problems text[] := '{}';   -- problem, hint, problem, hint …
+    v_libraries text := current_setting('shared_preload_libraries');
+    v_databases text := (SELECT string_agg(quote_ident(d.name), ', ') FROM json_array_elements_text(memory -> 'databases') AS d (name));
+    v_named boolean := (memory ->> 'named')::boolean;
+BEGIN
+    IF NOT (memory ->> 'preloaded')::boolean THEN
+        v_problems := v_problems || ARRAY['pulse is not preloaded: events are stored, but nobody dispatches them',
+            format('Set shared_preload_libraries = %L in postgresql.conf and restart PostgreSQL.',
+                   concat_ws(', ', nullif(v_libraries, ''), 'pulse'))];
+    END IF;
+    IF NOT v_named THEN
+        v_problems := v_problems || ARRAY[format('database %s is not in pulse.databases: it has no dispatcher', quote_ident(current_database())),
+            format('ALTER SYSTEM SET pulse.databases = %L; SELECT pg_reload_conf();', concat_ws(', ', v_databases, quote_ident(current_database())))];
+    END IF;
+    IF pg_is_in_recovery() THEN
+        v_problems := v_problems || ARRAY['this server is a standby', 'Events are dispatched on the primary; connect there.'];
+    ELSIF (memory ->> 'preloaded')::boolean AND v_named THEN
+        IF memory ->> 'launcherPid' IS NULL THEN
+            v_problems := v_problems || ARRAY['the launcher is not running', 'See the server''s log for "pulse launcher"; it starts again within a second.'];
+        ELSIF (memory ->> 'shortOfWorkers')::boolean THEN
+            v_problems := v_problems || ARRAY['PostgreSQL has no background worker left for pulse',
+                format('Raise max_worker_processes (now %s) and restart PostgreSQL: pulse needs one, and two for each database.',
+                       current_setting('max_worker_processes'))];
+        ELSIF (memory ->> 'full')::boolean THEN
+            v_problems := v_problems || ARRAY['too many databases use pulse', 'At most 64 databases of a cluster can.'];
+        ELSE
+            IF memory ->> 'dispatcherPid' IS NULL THEN
+                v_problems := v_problems || ARRAY['the dispatcher is not running', 'See the server''s log for "pulse dispatcher"; it is started again by itself.'];
+            END IF;
+            IF memory ->> 'workerPid' IS NULL THEN
+                v_problems := v_problems || ARRAY['the job worker is not running', 'See the server''s log for "pulse worker"; it is started again by itself.'];
+            END IF;
+        END IF;
+    END IF;
+    IF (memory ->> 'failedTicks')::int > 0 THEN
+        v_problems := v_problems || ARRAY[format('the last %s ticks of the dispatcher failed', memory ->> 'failedTicks'),
+            'See the server''s log for "pulse dispatcher".'];
+    END IF;
+    IF getdatabaseencoding() <> 'UTF8' THEN
+        v_problems := v_problems || ARRAY[format('the database''s encoding is %s', getdatabaseencoding()),
+            'Create the database with ENCODING ''UTF8'': JSON for clients must be UTF-8.'];
+    END IF;
+    IF queue_usage > current_setting('pulse.notify_queue_threshold')::double precision THEN
+        v_problems := v_problems || ARRAY[format('%s %% of the NOTIFY queue is in use', round((queue_usage * 100)::numeric, 1)),
+            'A session that listens stays in one transaction: look for old xact_start in pg_stat_activity.'];
+    END IF;
+    IF quarantined > 0 THEN
+        v_problems := v_problems || ARRAY[format('%s events could not be dispatched', quarantined),
+            'SELECT * FROM _pulse.quarantine; delete the rows when you have seen them.'];
+    END IF;
+    RETURN (SELECT coalesce(json_agg(json_build_object('problem', v_problems[n], 'hint', v_problems[n + 1]) ORDER BY n), '[]')
+              FROM generate_series(1, cardinality(v_problems), 2) AS n);
+END
+$$;
+COMMENT ON FUNCTION _pulse.problems(json, bigint, double precision) IS 'what is wrong, each with what to do';
+REVOKE ALL ON FUNCTION _pulse.problems(json, bigint, double precision) FROM PUBLIC;
+
+-- pulse.status() returns json
+-- preloaded, databases, dispatcher, worker, epoch, position, notifyQueueUsage, quarantined, queue, counters (since the server
+-- started) and problems, each with a hint. Cheap enough for a health check every second. See docs/reference/status.md.
+CREATE OR REPLACE FUNCTION pulse.status() RETURNS json
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_memory      json := _pulse.memory_status();
+    v_usage       double precision := CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_notification_queue_usage() END;
+    v_quarantined bigint := (SELECT count(*) FROM _pulse.quarantine);
+    v_queue       json := (SELECT json_build_object(
+                               'available', count(*) FILTER (WHERE j.state IN ('available', 'scheduled')),
+                               'executing', count(*) FILTER (WHERE j.state = 'executing'),
+                               'retryable', count(*) FILTER (WHERE j.state = 'retryable'),
+                               'dead', count(*) FILTER (WHERE j.state = 'discarded'))
+                             FROM _pulse.jobs j);
+BEGIN
+    RETURN json_build_object(
+        'preloaded', v_memory -> 'preloaded',
+        'databases', v_memory -> 'databases',
+        'dispatcher', json_build_object(
+            'running', v_memory ->> 'dispatcherPid' IS NOT NULL,
+            'pid', v_memory -> 'dispatcherPid',
+            'lagEvents', _pulse.lag_events((v_memory ->> 'backlog')::bigint),
+            'lastTickAt', to_char(to_timestamp((v_memory ->> 'lastTick')::double precision / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+            'failedTicks', v_memory -> 'failedTicks'),
+        'worker', json_build_object('running', v_memory ->> 'workerPid' IS NOT NULL, 'pid', v_memory -> 'workerPid'),
+        'epoch', (SELECT e.epoch FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1),
+        'position', (SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1),
+        'notifyQueueUsage', v_usage,
+        'quarantined', v_quarantined,
+        'queue', v_queue,
+        'counters', v_memory -> 'counters',
+        'problems', _pulse.problems(v_memory, v_quarantined, v_usage));
+END
+$$;
+COMMENT ON FUNCTION pulse.status() IS 'how pulse is doing in this database: workers, lag, queue, counters, problems with hints';
+REVOKE ALL ON FUNCTION pulse.status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.status() TO pulse_bridge, pulse_admin;
