@@ -47,7 +47,8 @@ Oid function_owner(FunctionCallInfo fcinfo) {
 }
 
 SettingScope::~SettingScope() {
-    if (std::uncaught_exceptions() == exceptions_) AtEOXact_GUC(true, level_);
+    // As for an abort: what user code SET inside goes back as well, instead of staying in a pooled session.
+    if (std::uncaught_exceptions() == exceptions_) AtEOXact_GUC(false, level_);
 }
 
 void SettingScope::set(const char *name, const char *value) {

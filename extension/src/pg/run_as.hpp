@@ -28,7 +28,7 @@ void force_deferred();
 // The owner of the running function: the owner of the extension. For reading and writing the private tables.
 Oid function_owner(FunctionCallInfo fcinfo);
 
-// Settings made inside go back at the end. After an Error the end of the (sub)transaction does it.
+// Settings changed inside go back at the end, by set() or by user code's SET. After an Error the end of the (sub)transaction does it.
 class SettingScope {
 public:
     SettingScope() : level_(NewGUCNestLevel()), exceptions_(std::uncaught_exceptions()) {}

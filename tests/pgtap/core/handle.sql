@@ -1,6 +1,6 @@
 -- pulse.handle, what handlers may do, and what they may not.
 BEGIN;
-SELECT plan(65);
+SELECT plan(67);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -89,6 +89,11 @@ SELECT is((shop.call('fake', '[]', '{"userId":"ann","claims":{"role":"nurse"}}')
 SELECT shop.handler('files', 'BEGIN RETURN json_build_array(encode((pulse.attachments())[1], ''hex''), array_length(pulse.attachments(), 1)); END');
 SELECT is((SELECT h.ack::text FROM pulse.handle('/', 'files', '[{"_placeholder":true,"num":0}]', '{}', ARRAY['\x00ff'::bytea, '\x01']) h), '["00ff",2]', 'binary arguments are attachments');
 SELECT is((shop.call('files')).ack::text, '[null,null]', 'without binary arguments there are none');
+SELECT current_setting('search_path') AS path, current_setting('work_mem') AS memory \gset
+SELECT shop.handler('settings', 'BEGIN SET search_path = shop; SET shop.own = ''1''; SET work_mem = ''123kB''; RETURN to_json(current_setting(''work_mem'')); END');
+SELECT is((shop.call('settings')).ack::text, '["123kB"]', 'a handler may SET');
+SELECT is(ARRAY[current_setting('search_path'), current_setting('work_mem'), coalesce(current_setting('shop.own', true), '')], ARRAY[:'path', :'memory', ''],
+    'and it ends with the handler');
 
 -- effects
 CREATE FUNCTION shop.desk(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$

@@ -29,7 +29,7 @@ SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON 
 
 -- functions
 SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = 0 ORDER BY 1),
-    ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
+    ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.job_id', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
           'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
     ARRAY['pulse.bridge_hello', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect'], 'pulse_bridge executes the bridge''s functions alone');
