@@ -31,6 +31,7 @@ enum class Errc : std::uint8_t {
     evicted,
     shutting_down,
     too_many_connections,
+    client_close,
 };
 
 struct ErrorInfo {
@@ -42,7 +43,7 @@ struct ErrorInfo {
     bool reconnect;            // true: a client should come back by itself
 };
 
-inline constexpr std::array<ErrorInfo, 18> kErrors{{
+inline constexpr std::array<ErrorInfo, 19> kErrors{{
     {Errc::bad_request, "bad_request", "bad_request", 400, 4400, false},
     {Errc::unauthenticated, "unauthenticated", "unauthenticated", 401, 4401, false},
     {Errc::forbidden, "forbidden", "forbidden", 403, 4403, false},
@@ -61,6 +62,7 @@ inline constexpr std::array<ErrorInfo, 18> kErrors{{
     {Errc::evicted, "forbidden", "evicted", 403, 4403, false},
     {Errc::shutting_down, "unavailable", "shutting_down", 503, 1001, true},
     {Errc::too_many_connections, "unavailable", "too_many_connections", 503, 1013, true},
+    {Errc::client_close, "bad_request", "client_close", 400, 1000, false},
 }};
 
 constexpr const ErrorInfo &info(Errc errc) { return kErrors[static_cast<std::size_t>(errc)]; }

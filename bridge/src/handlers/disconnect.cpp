@@ -20,7 +20,7 @@ void Client::disconnect(const codec::Inbound &packet) {
         nsp->serial = ++last_serial_;
         nsp->waiting.reset();
     }
-    if (!socketio()) end_connection(Errc::shutting_down);
+    if (!socketio()) end_connection(Errc::client_close);
 }
 
 void Client::end_session(Namespace &nsp, Errc why) {

@@ -1,5 +1,5 @@
 // libwebsockets 4.1.6 as it behaves: RECEIVE brings pieces, LWS_WRITE_RAW of a whole frame is one send, a dead socket is ended with
-// KILL_ASYNC, and a close code leaves by returning -1 from WRITEABLE.
+// KILL_ASYNC, and our close frame is written from WRITEABLE and followed by a short wait for the peer's.
 #include "transport/websocket.hpp"
 
 #include <libwebsockets.h>
@@ -60,17 +60,16 @@ void Socket::closed() {
 // ---- bytes in
 
 int Socket::receive(const char *bytes, std::size_t size) {
-    if (closing_) return 0;
+    if (deaf_ || closing_) return 0;
     if (too_late()) {
         fail(Errc::ping_timeout);
         return 0;
     }
     const std::size_t remaining = lws_remaining_packet_payload(wsi_);
     if (partial_.size() + size + remaining > options_.max_payload) {
-        end_reason_ = info(Errc::payload_too_large).reason;
-        closing_ = true;
-        lws_close_reason(wsi_, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, nullptr, 0);
-        return -1;
+        partial_ = {};
+        fail(Errc::payload_too_large);  // the rest of it is read and dropped while the close frame is under way
+        return 0;
     }
     const bool complete = remaining == 0 && lws_is_final_fragment(wsi_) != 0;
     if (!complete) {
@@ -104,7 +103,7 @@ void Socket::engineio(std::string_view text, bool binary) {
     switch (packet->type) {
         case Type::pong: return pong();
         case Type::noop: return;
-        case Type::close: return fail(Errc::shutting_down);
+        case Type::close: return fail(Errc::client_close);
         case Type::open:
         case Type::ping:     // the server asks, the client answers
         case Type::upgrade: return fail(Errc::protocol_error);
@@ -123,6 +122,11 @@ void Socket::native(std::string_view text, bool binary) {
     auto inbound = codec::native::decode(text, {.max_payload = options_.max_payload});
     if (!inbound) return fail(inbound.error().code);
     client_.receive(std::move(*inbound));
+}
+
+void Socket::fail(Errc why) {
+    deaf_ = true;
+    services_.hub.close(id_, why);
 }
 
 // ---- heartbeat
@@ -169,12 +173,17 @@ int Socket::writable() {
         services_.hub.writable(id_);
         return 0;
     }
-    // What was sent before is with the kernel now: libwebsockets sends the close frame and waits for the peer's.
+    if (close_sent_) return 0;
+    // What was sent before is with the kernel now. Written by hand: libwebsockets' own way, lws_close_reason and -1, drops the
+    // frame when it is taken in WRITEABLE, because Debian's build calls close twice there ("uv repeat test").
+    close_sent_ = true;
     const ErrorInfo &row = info(closing_with_);
-    std::string reason(row.reason);
-    lws_close_reason(wsi_, static_cast<lws_close_status>(row.close_code), reinterpret_cast<unsigned char *>(reason.data()),
-                     reason.size());
-    return -1;
+    std::string frame = {'\x88', static_cast<char>(2 + row.reason.size()), static_cast<char>(row.close_code >> 8),
+                         static_cast<char>(row.close_code & 0xff)};
+    frame += row.reason;
+    if (lws_write(wsi_, reinterpret_cast<unsigned char *>(frame.data()), frame.size(), LWS_WRITE_RAW) < 0) return -1;
+    lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, kCloseWaitSeconds);  // for the peer's close frame
+    return 0;
 }
 
 void Socket::close(Errc why) {
@@ -190,8 +199,9 @@ void Socket::close(Errc why) {
     lws_callback_on_writable(wsi_);
 }
 
-// The peer's own close frame; libwebsockets echoes it and ends the connection. Nothing may be written behind that.
+// The peer's answer to our close frame: done. Or its own: libwebsockets echoes it, and nothing may be written behind that.
 int Socket::peer_closing() {
+    if (close_sent_) return 1;
     closing_ = true;
     broken_ = true;
     return 0;

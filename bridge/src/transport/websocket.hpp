@@ -51,7 +51,7 @@ private:
     void message(std::string_view text, bool binary);
     void engineio(std::string_view text, bool binary);
     void native(std::string_view text, bool binary);
-    void fail(Errc why) { services_.hub.close(id_, why); }
+    void fail(Errc why);
     bool too_late() const;
     void beat();
 
@@ -66,7 +66,9 @@ private:
     ConnectionId id_;
     Protocol protocol_;
     bool awaiting_pong_ = false;
-    bool closing_ = false;
+    bool deaf_ = false;        // what still comes in is dropped
+    bool closing_ = false;     // nothing goes out any more but the close frame
+    bool close_sent_ = false;
     Errc closing_with_ = Errc::shutting_down;
     bool broken_ = false;
     std::string_view end_reason_ = "client_close";  // metric label
