@@ -8,7 +8,7 @@
 #include "pg/commit_wake.hpp"
 #include "pg/heap.hpp"
 #include "pg/shmem.hpp"
-#include "pg/spi.hpp"
+#include "publish/idempotency.hpp"
 #include "publish/rules.hpp"
 
 namespace pulse::publish {
@@ -97,38 +97,6 @@ void insert(const Event &event, int64 id, Relation events, int16 slot) {
         optional(kChannel, event.channel);
         pg::insert_row(events, values, nulls, kColumns);
     });
-}
-
-// The private table belongs to the extension's owner: its plan runs as that role. SECURITY_LOCAL_USERID_CHANGE
-// keeps the change from leaking; an error restores the caller as well.
-class AsOwner {
-public:
-    explicit AsOwner(Relation relation) {
-        GetUserIdAndSecContext(&user_, &context_);
-        SetUserIdAndSecContext(relation->rd_rel->relowner, context_ | SECURITY_LOCAL_USERID_CHANGE);
-    }
-    ~AsOwner() { SetUserIdAndSecContext(user_, context_); }
-    AsOwner(const AsOwner &) = delete;
-    AsOwner &operator=(const AsOwner &) = delete;
-
-private:
-    Oid user_;
-    int context_;
-};
-
-// Takes the key for this event, or returns the id of the event that has it. Publishers of the same key wait for each other here.
-std::optional<int64> claim_key(std::string_view key, int64 id, Relation events) {
-    static pg::Plan take(
-        "INSERT INTO _pulse.idempotency_keys (key, event_id, at) VALUES ($1, $2, pg_catalog.clock_timestamp()) ON CONFLICT DO NOTHING");
-    static pg::Plan find("SELECT event_id FROM _pulse.idempotency_keys WHERE key OPERATOR(pg_catalog.=) $1");
-    const AsOwner owner(events);
-    pg::SpiSession session;
-    const auto param = pg::param_text(key);
-    for (;;) {
-        if (take.run({param, pg::param_int8(id)}) == 1) return std::nullopt;
-        // Gone again between the two statements when it was old enough to be forgotten: then it is ours.
-        if (find.run({param}) == 1) return pg::result_row().int8(1);
-    }
 }
 
 }  // namespace
