@@ -55,17 +55,35 @@ void SettingScope::set(const char *name, const char *value) {
     call([=] { (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false); });
 }
 
-static void on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
-                       QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion) {
-    if (depth > 0) {
-        const Node *node = statement->utilityStmt;
-        if (IsA(node, DeclareCursorStmt) && (reinterpret_cast<const DeclareCursorStmt *>(node)->options & CURSOR_OPT_HOLD))
+// Statements whose effect is not the transaction's: it would stay in the session, or run at commit as its role.
+static void refuse(Node *statement) {
+    switch (nodeTag(statement)) {
+        case T_DeclareCursorStmt:
+            if ((reinterpret_cast<DeclareCursorStmt *>(statement)->options & CURSOR_OPT_HOLD) == 0) return;
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cursors WITH HOLD are refused in handlers, policies and jobs"),
                             errhint("Their query would run at commit, as another role.")));
-        if (forcing && IsA(node, ConstraintsSetStmt) && reinterpret_cast<const ConstraintsSetStmt *>(node)->deferred)
+            break;
+        case T_ConstraintsSetStmt:
+            if (!forcing || !reinterpret_cast<ConstraintsSetStmt *>(statement)->deferred) return;
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                             errmsg("constraints cannot be deferred again at the end of a handler or job")));
+            break;
+        case T_ListenStmt:
+        case T_UnlistenStmt:
+        case T_PrepareStmt:
+        case T_DeallocateStmt:
+        case T_DiscardStmt:
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("%s is refused in handlers, policies and jobs", GetCommandTagName(CreateCommandTag(statement))),
+                            errhint("It would outlive them in a session that belongs to the bridge or a worker.")));
+            break;
+        default: return;
     }
+}
+
+static void on_utility(PlannedStmt *statement, const char *query, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
+                       QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion) {
+    if (depth > 0) refuse(statement->utilityStmt);
     if (previous_utility != nullptr)
         previous_utility(statement, query, read_only_tree, context, params, environment, receiver, completion);
     else

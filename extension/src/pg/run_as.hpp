@@ -2,6 +2,7 @@
 // itself refuses SET ROLE, RESET ROLE and SET SESSION AUTHORIZATION.
 // What user code leaves behind for the commit would run as the session's role. So while a RunAs is open, holdable
 // cursors are refused (their query runs at commit), and force_deferred() fires deferred constraints before it ends.
+// LISTEN, PREPARE, DEALLOCATE and DISCARD are refused too: the session belongs to the bridge or a worker.
 // Callers: handle (client code as pulse_client), job workers, and every function that reads the private tables as owner.
 #pragma once
 

@@ -1,6 +1,6 @@
 -- pulse.handle, what handlers may do, and what they may not.
 BEGIN;
-SELECT plan(67);
+SELECT plan(73);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -58,6 +58,10 @@ SELECT is(shop.error_of($$SELECT shop.call('session_authorization')$$), '42501 c
 SELECT is(current_user::text, session_user::text, 'the role is given back after errors');
 SELECT shop.handler('hold', 'BEGIN EXECUTE ''DECLARE c CURSOR WITH HOLD FOR SELECT current_user''; RETURN NULL; END');
 SELECT is(shop.error_of($$SELECT shop.call('hold')$$), '0A000 cursors WITH HOLD are refused in handlers, policies and jobs / Their query would run at commit, as another role.', 'a cursor that would run at commit is refused');
+SELECT shop.handler('command', 'BEGIN EXECUTE args ->> 0; RETURN NULL; END');
+SELECT is(shop.error_of(format('SELECT shop.call(%L, %L)', 'command', json_build_array(command))), '0A000 ' || name || ' is refused in handlers, policies and jobs / It would outlive them in a session that belongs to the bridge or a worker.', command || ' is refused')
+    FROM (VALUES ('LISTEN x', 'LISTEN'), ('UNLISTEN *', 'UNLISTEN'), ('PREPARE p AS SELECT 1', 'PREPARE'), ('DEALLOCATE ALL', 'DEALLOCATE ALL'), ('DISCARD PLANS', 'DISCARD PLANS')) commands (command, name);
+SELECT is(shop.error_of($$SELECT shop.call('command', '["NOTIFY x"]')$$), NULL, 'NOTIFY is the transaction''s and works');
 SELECT lives_ok('DECLARE kept CURSOR WITH HOLD FOR SELECT 1', 'outside handlers such cursors work');
 CLOSE kept;
 SELECT shop.handler('private', 'BEGIN PERFORM FROM _pulse.epochs; RETURN NULL; END');

@@ -1,6 +1,6 @@
 -- Registering policies, handlers and connect functions on a running system.
 BEGIN;
-SELECT plan(90);
+SELECT plan(92);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -114,6 +114,15 @@ SELECT is(shop.allowed('deal:1'), false, 'and the pack''s policy');
 SELECT is(pulse.drop_handler('deal'), false, 'an application cannot drop a pack''s');
 UPDATE _pulse.handlers SET extension = 'gone_pack' WHERE event = 'deal';
 SELECT matches(shop.error_of($$SELECT shop.ack('deal')$$), '^PL404', 'registrations of a pack that is gone are ignored');
+CREATE EXTENSION lo;
+SELECT lives_ok($$SELECT pulse.on('deal', 'shop.two'), pulse.policy('deal:{id}', 'join', 'shop.yes'), pulse.namespace('/deal', 'shop.greet'), pulse.define_setting('deal', 'x', '1', 'd')$$, 'what a pack registers');
+UPDATE _pulse.handlers SET extension = 'lo' WHERE event = 'deal' AND extension IS NULL;
+UPDATE _pulse.policies SET extension = 'lo' WHERE pattern = 'deal:{id}' AND extension IS NULL;
+UPDATE _pulse.namespaces SET extension = 'lo' WHERE name = '/deal';
+UPDATE _pulse.setting_definitions SET extension = 'lo' WHERE pack = 'deal';
+DROP EXTENSION lo;
+SELECT is((SELECT count(*)::int FROM (SELECT extension FROM _pulse.handlers UNION ALL SELECT extension FROM _pulse.policies UNION ALL
+    SELECT extension FROM _pulse.namespaces UNION ALL SELECT extension FROM _pulse.setting_definitions) r WHERE extension = 'lo'), 0, 'goes with the pack');
 SELECT is((SELECT count(*)::int FROM _pulse.policies WHERE extension = 'pulse'), 2, 'the engine''s own registrations carry its name');
 
 -- who may register, and what pulse_client needs
