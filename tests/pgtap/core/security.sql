@@ -1,6 +1,6 @@
 -- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
 BEGIN;
-SELECT plan(26);
+SELECT plan(39);
 
 CREATE VIEW pg_temp.functions AS
     SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
@@ -77,6 +77,34 @@ SELECT is(shop.trapped($$SELECT pulse.setting('pulse', 'idempotency_keep'), puls
 SELECT is(shop.trapped($$SELECT pulse.bridge_read(0, 1)$$), NULL, 'reading neither');
 SELECT is(shop.trapped($$SELECT pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1'), pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1')$$), NULL, 'publishing neither');
 SELECT is(shop.trapped($$SELECT pulse.position(), pulse.status()$$), NULL, 'telling the status neither');
+
+-- the bridge's role at work, with nothing but its own rights
+CREATE FUNCTION shop.as_role(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    EXECUTE statement;
+    RESET ROLE;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+CREATE FUNCTION shop.who(args json) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pulse.join('shop:1');
+    RETURN CASE WHEN current_user = 'pulse_client' THEN 'null' ELSE pulse.fail('conflict', current_user) END;
+END
+$$;
+CREATE FUNCTION shop.calls_handle(args json) RETURNS json LANGUAGE sql BEGIN ATOMIC SELECT h.ack FROM pulse.handle('/', 'who', '[]', '{"userId":"root"}') h; END;
+SELECT pulse.on('who', 'shop.who', key => '{id}'), pulse.on('calls_handle', 'shop.calls_handle');
+SELECT is(shop.as_role('pulse_bridge', statement), NULL, 'pulse_bridge can: ' || statement)
+    FROM unnest(ARRAY[$$SELECT pulse.bridge_hello('b')$$, $$SELECT * FROM pulse.bridge_read(0, 10)$$, $$SELECT pulse.handle_connect('/', '{"userId":"ann"}')$$,
+        $$SELECT * FROM pulse.handle('/', 'who', '[{"id":7}]', '{"userId":"ann"}')$$, $$SELECT * FROM pulse.decide('[{"operation":"join","room":"shop:1","context":{}}]')$$]) statement;
+SELECT matches(shop.as_role('pulse_bridge', statement), '^42501 permission denied', 'pulse_bridge cannot: ' || statement)
+    FROM unnest(ARRAY['SELECT FROM pulse.events', 'SELECT FROM pulse.ticks', 'SELECT FROM _pulse.epochs', $$SELECT pulse.publish('a', 'b', '1'::json)$$, $$SELECT pulse.on('x', 'shop.who')$$,
+        $$SELECT pulse.configure('pulse', 'idempotency_keep', '1 s')$$]) statement;
+SELECT matches(shop.as_role('pulse_bridge', $$SELECT pulse.handle('/', 'calls_handle', '[]', '{}')$$), '^42501 permission denied for function handle', 'a handler cannot act as another client');
+SELECT matches(shop.as_role('pulse_client', $$SELECT pulse.handle('/', 'who', '[]', '{}')$$), '^42501 permission denied for function handle', 'pulse_client cannot call the bridge''s functions');
 
 SELECT * FROM finish();
 ROLLBACK;
