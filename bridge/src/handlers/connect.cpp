@@ -92,6 +92,7 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
         }
         return reject(*nsp, error);
     }
+    services_.metrics.know_namespace(nsp->name);  // SQL vouched for it: it may be a label
     hub::Hub &hub = services_.hub;
     nsp->session = hub.add_session(id_, {.protocol = protocol_,
                                          .nsp = nsp->name,
@@ -120,7 +121,6 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
 void Client::accepted(Namespace &nsp, const Claims &claims) {
     nsp.state = State::connected;
     ever_connected_ = true;
-    services_.metrics.know_namespace(nsp.name);
     services_.metrics.connections_opened(nsp.name, "websocket").Increment();
     nsp.expires_at = 0;
     if (claims.expires_at) {
