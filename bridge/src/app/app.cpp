@@ -29,7 +29,7 @@ namespace bridge::app {
 
 namespace {
 
-constexpr auto kStatusEvery = std::chrono::seconds(2);
+constexpr auto kStatusEvery = std::chrono::seconds(1);
 constexpr auto kDrainLook = std::chrono::milliseconds(20);
 
 void raise_descriptor_limit(std::size_t connections) {
