@@ -10,9 +10,9 @@ namespace {
 
 // Old keys are forgotten by those who bring new ones: some at every 64th event with a key. A failure to do so is no reason to fail.
 void forget_old_keys() {
-    static pg::Plan forget(
-        "DELETE FROM _pulse.idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM _pulse.idempotency_keys"
-        " WHERE at < clock_timestamp() - pulse.setting('pulse', 'idempotency_keep')::interval ORDER BY at LIMIT 256 FOR UPDATE SKIP LOCKED))");
+    static pg::Plan forget("DELETE FROM _pulse.idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM _pulse.idempotency_keys"
+                           " WHERE at < clock_timestamp() - pulse.setting('pulse', 'idempotency_keep')::interval ORDER BY at LIMIT 256 FOR "
+                           "UPDATE SKIP LOCKED))");
     const auto error = pg::subtransaction([] {
         pg::SpiSession session;
         forget.run();
