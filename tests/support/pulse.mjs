@@ -63,7 +63,11 @@ class Pulse {
     const socket = new WebSocket(bridge.url.replace('http', 'ws') + path, protocol, { headers: { ...authorization, ...headers } })
     this.#clients.add(socket)
     await new Promise((resolve, reject) => {
-      socket.once('open', resolve)
+      socket.once('open', () => {
+        socket.pause()                          // what came with the handshake waits until the caller has its listeners on
+        setImmediate(() => socket.resume())
+        resolve()
+      })
       socket.once('error', reject)
       socket.once('unexpected-response', (request, response) => reject(Object.assign(new Error(`HTTP ${response.statusCode}`), { status: response.statusCode })))
     })

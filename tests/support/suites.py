@@ -100,15 +100,17 @@ def closing(output: str, lines: int = 8) -> str:
     return "\n".join(output.rstrip().split("\n")[-lines:])
 
 
-def excerpt(output: str, limit: int = 200) -> str:
-    """The lines around each failure, and the end."""
+def excerpt(output: str, limit: int = 240) -> str:
+    """What failed, by name; then the lines around each failure, and the end."""
     lines = output.rstrip().split("\n")
-    keep = set(range(max(0, len(lines) - 40), len(lines)))
+    bad = [n for n, line in enumerate(lines) if re.search(r"^\s*not ok\b|\.\.\. FAILED|\*\*\*(Failed|Timeout|Exception)", line)]
+    keep = set(range(max(0, len(lines) - 12), len(lines)))
     for n, line in enumerate(lines):
-        if re.search(r"^\s*not ok\b|\bFAILED\b|\bFailed\b|ERROR: |runtime error|Sanitizer|^\+|^-", line):
-            keep.update(range(max(0, n - 2), min(len(lines), n + 12)))
+        if n in bad or re.search(r"ERROR: |runtime error|Sanitizer", line):
+            keep.update(range(max(0, n - 1), min(len(lines), n + 16)))
     chosen = sorted(keep)
-    return "\n".join(lines[n] for n in chosen[:limit]) + ("\n… (the rest is in build/logs)" if len(chosen) > limit else "")
+    return "\n".join([lines[n] for n in bad] + ["---"] + [lines[n] for n in chosen[:limit]]) + \
+        ("\n… (the rest is in build/logs)" if len(chosen) > limit else "")
 
 
 def lint(runner: Runner, files: list[str]):
