@@ -16,7 +16,7 @@ before(async () => {
     sockets.push(socket)
   }
 })
-after(() => pulse.stop())
+after(() => pulse?.stop())
 
 // Publishes 1 … until stopped, from several sessions, while `disturb` runs; returns the numbers whose commit was confirmed.
 async function underLoad(event, disturb) {

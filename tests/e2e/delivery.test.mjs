@@ -10,7 +10,7 @@ before(async () => {
   pulse = await startPulse({ bridges: 2 })
   await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
 })
-after(() => pulse.stop())
+after(() => pulse?.stop())
 
 const join = async (socket, ...rooms) => {
   for (const room of rooms) assert.equal((await socket.emitWithAck('room:join', { room })).ok, true, room)

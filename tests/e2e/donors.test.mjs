@@ -20,7 +20,7 @@ before(async () => {
     assert.match(ack.expiresAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   }
 })
-after(() => pulse.stop())
+after(() => pulse?.stop())
 
 const insert = `INSERT INTO donors.blood_requests (requester_id, blood_group, urgency, latitude, longitude, country_code)
                 VALUES ($1, $2, 'critical', $3, $4, 'IN') RETURNING id::text`

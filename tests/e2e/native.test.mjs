@@ -12,7 +12,7 @@ before(async () => {
   pulse = await startPulse()
   await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
 })
-after(() => pulse.stop())
+after(() => pulse?.stop())
 
 // A connected native client: say(message), and wait(type, matches) for the next message of a type.
 async function client(who, options) {

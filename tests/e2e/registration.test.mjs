@@ -10,7 +10,7 @@ before(async () => {
   pulse = await startPulse()
   await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
 })
-after(() => pulse.stop())
+after(() => pulse?.stop())
 
 test('E3: a policy registered now decides the next join', async () => {
   const socket = await pulse.io({ userId: 'ann' })
