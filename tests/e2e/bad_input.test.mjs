@@ -28,7 +28,7 @@ after(async () => {
 // A raw Engine.IO WebSocket that has got its `open`, and CONNECTed to / when asked.
 async function raw({ connected = true } = {}) {
   const socket = await pulse.ws(undefined, { path: '/socket.io/?EIO=4&transport=websocket', protocol: [] })
-  const frames = gather(socket, 'message')
+  const { frames, closed } = socket
   await frames.atLeast(1)
   assert.match(frames.items[0][0].toString(), /^0\{"sid":"[^"]+","upgrades":\[\],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100000\}$/)
   if (connected) {
@@ -36,7 +36,7 @@ async function raw({ connected = true } = {}) {
     await frames.atLeast(2)
     assert.match(frames.items[1][0].toString(), /^40\{"sid":"/)
   }
-  return { socket, frames, closed: once(socket, 'close') }
+  return { socket, frames, closed }
 }
 
 for (const [what, packet] of [
@@ -90,14 +90,13 @@ test('E5: a frame over maxPayload closes with 1009, text that is not UTF-8 with 
 
 test('E5: a native message that is no JSON object ends that connection; an unknown type is an error', async () => {
   const socket = await pulse.ws({ userId: 'n' })
-  const frames = gather(socket, 'message')
+  const { frames, closed } = socket
   await frames.atLeast(1)
   socket.send('{"type":"dance","id":1}')
   await frames.atLeast(2)
   const answer = JSON.parse(frames.items[1][0].toString())
   assert.equal(answer.type, 'error')
   assert.equal((answer.error ?? answer).code, 'bad_request')
-  const closed = once(socket, 'close')
   socket.send('no json')
   await closed
 })

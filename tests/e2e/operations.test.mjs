@@ -120,7 +120,7 @@ test('E5: a session ends when its token does, by 41, so that the client does not
 test('M10: a client that does not read is dropped; others go on', async () => {
   const bridge = await pulse.addBridge({ PULSE_MAX_QUEUE_BYTES: '200000' })
   const slow = await pulse.ws({ userId: 'slow' }, { bridge }), fine = await pulse.io({ userId: 'fine' }, { bridge })
-  const frames = gather(slow, 'message')
+  const { frames, closed } = slow
   await frames.atLeast(1)
   slow.send(JSON.stringify({ type: 'join', room: 'open:flood', id: 1 }))
   await frames.atLeast(2)
@@ -132,7 +132,6 @@ test('M10: a client that does not read is dropped; others go on', async () => {
   await got.atLeast(200)
   assert.deepEqual(got.items.map(([{ n }]) => n), Array.from({ length: 200 }, (_, n) => n))
   await until(async () => await bridge.metric('realtime_delivery_failures_total', {}) >= 1, { what: 'the slow client being dropped' })
-  const closed = once(slow, 'close')
   slow.resume()
   await closed
 })
@@ -143,11 +142,11 @@ test('M10: SIGTERM drains: clients are told to come back, the process ends with 
   stock.connect()
   await next(stock, 'connect')
   const native = await pulse.ws({ userId: 'd' }, { bridge })
-  const dropped = next(stock, 'disconnect'), closed = once(native, 'close')
+  const dropped = next(stock, 'disconnect')
   await bridge.stop()
   assert.equal((await dropped)[0], 'transport close')
   assert.ok(stock.active, 'the client will reconnect')
-  assert.ok([1001, 1012].includes((await closed)[0]))
+  assert.ok([1001, 1012].includes((await native.closed)[0]))
 })
 
 test('E6: pulse-bridge check and version say what is there', async () => {

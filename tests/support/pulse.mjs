@@ -1,12 +1,13 @@
 // The whole of pulse for one test file: a cluster and bridges, with the stock clients to talk to them. Stop it in after().
 //   const pulse = await startPulse({ bridges: 2, extensions: ['pulse', 'pulse_donors'] })
 //   const socket = await pulse.io({ userId: 'u1' });  await pulse.sql('SELECT …');  await pulse.stop()
+import { once } from 'node:events'
 import { io } from 'socket.io-client'
 import WebSocket from 'ws'
 import { Bridge } from './bridge.mjs'
 import { Cluster } from './cluster.mjs'
 import { token } from './token.mjs'
-import { next } from './wait.mjs'
+import { gather, next } from './wait.mjs'
 
 export async function startPulse({ bridges = 1, extensions = ['pulse'], settings = {}, environment = {} } = {}) {
   const pulse = new Pulse()
@@ -56,18 +57,19 @@ class Pulse {
     return socket
   }
 
-  // A raw WebSocket, open: the native protocol by default, any path and subprotocol by options.
+  // A raw WebSocket, open, with .frames (gathered from the start) and .closed: the native protocol by default, any path and
+  // subprotocol by options.
   async ws(who, { bridge = this.bridge, path = '/ws', protocol = 'pulse.v1.json', headers = {} } = {}) {
     const text = who === undefined ? undefined : typeof who === 'string' ? who : token(who)
     const authorization = text === undefined ? {} : { authorization: `Bearer ${text}` }
     const socket = new WebSocket(bridge.url.replace('http', 'ws') + path, protocol, { headers: { ...authorization, ...headers } })
     this.#clients.add(socket)
+    // From the start: the server's first message may come with the answer to the upgrade.
+    socket.frames = gather(socket, 'message')
+    socket.closed = once(socket, 'close')
+    socket.closed.catch(() => {})
     await new Promise((resolve, reject) => {
-      socket.once('open', () => {
-        socket.pause()                          // what came with the handshake waits until the caller has its listeners on
-        setImmediate(() => socket.resume())
-        resolve()
-      })
+      socket.once('open', resolve)
       socket.once('error', reject)
       socket.once('unexpected-response', (request, response) => reject(Object.assign(new Error(`HTTP ${response.statusCode}`), { status: response.statusCode })))
     })
