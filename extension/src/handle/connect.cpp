@@ -1,8 +1,9 @@
 // pulse.handle_connect: may a client connect to a namespace, and which rooms does it get at once. All connect functions
 // of the namespace are asked; their rooms are united; one that raises refuses.
 #include "handle/call.hpp"
+#include "names/room_value.hpp"
+#include "names/rules.hpp"
 #include "rooms/function.hpp"
-#include "rooms/pattern.hpp"
 #include "json/slice.hpp"
 
 #include <algorithm>
@@ -52,7 +53,7 @@ void unite(Welcome &welcome, const std::string &function, std::string_view resul
             for (const std::string_view element : *elements) {
                 auto room = json::unescape(element);
                 if (!room) bad_result(function, "a room is no string");
-                if (const auto problem = rooms::room_problem(*room); !problem.empty()) bad_result(function, std::string(problem));
+                if (const auto problem = names::check_room(*room)) bad_result(function, problem->message);
                 welcome.join(std::move(*room));
             }
         } else if (member.key == "data") {
@@ -97,9 +98,10 @@ PULSE_FN(pulse_handle_connect) {
     }
     handle::Welcome welcome;
     if (context.user_id) {
-        const std::string room = "user:" + rooms::encode_value(*context.user_id);
-        if (!rooms::room_problem(room).empty()) pg::fail(handle::kBadRequest, "the user id is too long");
-        welcome.join(room);
+        std::string room = "user:";
+        names::append_room_value(room, *context.user_id);
+        if (names::check_room(room)) pg::fail(handle::kBadRequest, "the user id is too long");
+        welcome.join(std::move(room));
     }
     handle::NoEffects no_effects;
     auth::Scope scope(context);

@@ -1,6 +1,7 @@
 // pulse.decide and what pulse.join shares with it.
 #include "handle/decide.hpp"
 
+#include "names/rules.hpp"
 #include "pg/shmem.hpp"
 #include "rooms/policy.hpp"
 #include "json/slice.hpp"
@@ -37,8 +38,8 @@ static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory)
         deny(request, "unknown operation \"" + request.operation + "\"; known: " + rooms::kOperationList);
         return work;
     }
-    if (const auto problem = rooms::room_problem(request.room); !problem.empty()) {
-        deny(request, std::string(problem));
+    if (const auto problem = names::check_room(request.room)) {
+        deny(request, problem->message);
         return work;
     }
     rooms::Pattern::Params params;

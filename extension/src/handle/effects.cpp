@@ -1,6 +1,6 @@
 // What handlers ask of the bridge: pulse.join, leave, reply, disconnect; and pulse.fail.
 #include "handle/decide.hpp"
-#include "rooms/pattern.hpp"
+#include "names/rules.hpp"
 #include "json/slice.hpp"
 
 namespace pulse::handle {
@@ -15,7 +15,7 @@ static Effects &effects_for(const char *function) {
 static std::string room_argument(FunctionCallInfo fcinfo) {
     if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
     std::string room = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = rooms::room_problem(room); !problem.empty()) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem);
+    if (const auto problem = names::check_room(room)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
     return room;
 }
 
@@ -57,7 +57,7 @@ PULSE_FN(pulse_reply) {
     handle::Effects &effects = handle::effects_for("pulse.reply");
     if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "event is null");
     const std::string event = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = rooms::event_problem(event); !problem.empty()) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem);
+    if (const auto problem = names::check_event_name(event)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
     const std::string payload = pg::arg_is_null(fcinfo, 1) ? "null" : json::compact(pg::view(pg::arg(fcinfo, 1)));
     effects.add("{\"reply\":[" + json::quoted(event) + "," + payload + "]}");
     return Datum(0);

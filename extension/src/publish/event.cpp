@@ -4,14 +4,16 @@
 #include <unordered_set>
 
 #include "guc.hpp"
+#include "names/rules.hpp"
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/heap.hpp"
 #include "pg/shmem.hpp"
 #include "publish/idempotency.hpp"
-#include "publish/rules.hpp"
 
 namespace pulse::publish {
+
+using namespace names;
 
 namespace {
 

@@ -7,19 +7,6 @@
 
 namespace pulse::publish {
 
-void append_room_value(std::string &out, std::string_view value) {
-    for (char byte : value) {
-        const auto c = static_cast<unsigned char>(byte);
-        if (c < 0x20 || c == 0x7F || c == ':' || c == '%') {
-            out += '%';
-            out += "0123456789ABCDEF"[c >> 4];
-            out += "0123456789ABCDEF"[c & 15];
-        } else {
-            out += byte;
-        }
-    }
-}
-
 void append_base64(std::string &out, std::string_view bytes) {
     static const char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);

@@ -1,4 +1,4 @@
-// The forms that values take in JSON and in room names: times, base64, camelCase keys, percent-encoding. Pure.
+// The forms that values take in JSON: times, base64, camelCase keys. Pure.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,6 @@
 #include <string_view>
 
 namespace pulse::publish {
-
-// A value in a room name: ":" and "%" and control characters become %XX, so that a value never looks like another room.
-void append_room_value(std::string &out, std::string_view value);
 
 void append_base64(std::string &out, std::string_view bytes);
 

@@ -1,6 +1,8 @@
 // Parsing and rendering of templates.
 #include "publish/template.hpp"
 
+#include "names/room_value.hpp"
+
 #include "publish/forms.hpp"
 #include "json/check.hpp"
 #include "json/slice.hpp"

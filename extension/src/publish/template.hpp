@@ -3,12 +3,14 @@
 // caller has already turned to text. Knows no table: columns are names here. Pure; used by watch and the trigger.
 #pragma once
 
-#include "publish/rules.hpp"
+#include "names/rules.hpp"
 
 #include <span>
 #include <vector>
 
 namespace pulse::publish {
+
+using namespace names;
 
 enum class RowOf { kCurrent, kOld, kNew };  // kCurrent: the new row, of a delete the old one
 

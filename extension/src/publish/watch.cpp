@@ -21,7 +21,7 @@ std::string required(FunctionCallInfo fcinfo, Argument n, const char *name) {
     return pg::to_string(pg::arg(fcinfo, n));
 }
 
-std::vector<std::string> names(FunctionCallInfo fcinfo, Argument n, const char *name) {
+std::vector<std::string> name_list(FunctionCallInfo fcinfo, Argument n, const char *name) {
     std::vector<std::string> out;
     for (const auto &element : pg::text_array(pg::arg(fcinfo, n))) {
         if (!element)
@@ -175,7 +175,7 @@ PULSE_FN(pulse_watch) {
     WatchSpec spec;
     spec.event = required(fcinfo, kEvent, "event");
     if (pg::arg_is_null(fcinfo, kRooms)) required(fcinfo, kRooms, "rooms");
-    spec.rooms = names(fcinfo, kRooms, "rooms");
+    spec.rooms = name_list(fcinfo, kRooms, "rooms");
     unsigned operations = 0;
     require(parse_operations(required(fcinfo, kOperations, "operations"), operations));
     require(parse_on_error(required(fcinfo, kOnError, "on_error"), spec.warn));
@@ -184,7 +184,7 @@ PULSE_FN(pulse_watch) {
     spec.partition_key = pg::optional_text(fcinfo, kPartitionKey);
     std::vector<std::string> columns;
     if (!pg::arg_is_null(fcinfo, kColumns)) {
-        columns = names(fcinfo, kColumns, "columns");
+        columns = name_list(fcinfo, kColumns, "columns");
         if (!(operations & kUpdate))
             pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "columns are given, but update is not watched", {},
                      "Add update to operations, or leave columns out.");

@@ -14,8 +14,6 @@
 
 namespace pulse::rooms {
 
-constexpr std::size_t kMaxRoomBytes = 255;
-
 class Pattern {
 public:
     using Params = std::vector<std::pair<std::string, std::string>>;  // in the order of the pattern
@@ -50,17 +48,7 @@ struct Pattern::Parsed {
     std::string error;  // why not
 };
 
-// Percent-encoding of a value inside a room name: ':', '%' and control characters.
-std::string encode_value(std::string_view value);
-// The inverse. nullopt for a '%' without two hex digits, a zero byte or bytes that are no UTF-8.
-std::optional<std::string> decode_value(std::string_view value);
-bool is_utf8(std::string_view bytes);
-
-// Why this cannot be a room's name; empty when it can.
-std::string_view room_problem(std::string_view room);
-
-// Why this cannot be an event's name, and the events that the bridge answers itself.
-std::string_view event_problem(std::string_view event);
+// Events that the bridge answers itself: they have no handler.
 bool answered_by_bridge(std::string_view event);
 extern const char *const kBridgeEventList;
 

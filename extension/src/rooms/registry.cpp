@@ -1,5 +1,6 @@
 // pulse.policy, pulse.on, pulse.namespace and their drop twins. Names are resolved as the caller; the rows are written as
 // the extension's owner. Inside CREATE EXTENSION the row carries the pack's name; the application's rows stand beside.
+#include "names/rules.hpp"
 #include "pg/run_as.hpp"
 #include "rooms/policy.hpp"
 
@@ -98,8 +99,7 @@ PULSE_FN(pulse_on) {
     static pg::Plan write("INSERT INTO _pulse.handlers (namespace, event, function, key, extension) VALUES ($1, $2, $3, $4, $5) "
                           "ON CONFLICT (namespace, event, extension) DO UPDATE SET function = excluded.function, key = excluded.key");
     const std::string event = argument(fcinfo, 0, "event");
-    if (const auto problem = rooms::event_problem(event); !problem.empty())
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "event \"" + event + "\": " + std::string(problem));
+    if (const auto problem = names::check_event_name(event)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
     if (rooms::answered_by_bridge(event))
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "event \"" + event + "\" is answered by the bridge itself", {},
                  "These have no handler: " + std::string(rooms::kBridgeEventList) + ".");

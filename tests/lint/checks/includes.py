@@ -7,9 +7,10 @@ NAME = "includes follow the dependency rule"
 BRIDGE_RANK = {"base": 0, "config": 1, "auth": 1, "codec": 1, "loop": 1, "hub": 1, "db": 2, "handlers": 3, "transport": 4, "app": 5}
 BRIDGE_LIBRARIES = {"libpq-fe.h": {"db"}, "libwebsockets.h": {"loop", "transport"}, "uv.h": {"loop"}, "CLI/": {"config"}}
 
-# Extension: pg/ is the only door to the backend and json/ is pure text; modules meet in tables and do not include each other, but
+# Extension: pg/ is the only door to the backend, json/ and names/ are pure text; modules meet in tables and do not include each other, but
 # handle/, the one door for clients' calls, asks rooms/ and auth/. guc.hpp is for all of them, entry.cpp sees everything.
-EXTENSION_RANK = {"": 0, "pg": 0, "json": 0, "auth": 1, "dispatch": 1, "presence": 1, "publish": 1, "queue": 1, "rooms": 1, "handle": 2}
+EXTENSION_RANK = {"": 0, "pg": 0, "json": 0, "names": 1, "auth": 2, "dispatch": 2, "presence": 2, "publish": 2, "queue": 2, "rooms": 2,
+                  "handle": 3}
 BACKEND = re.compile(r"^(postgres|fmgr|miscadmin|pgstat|funcapi|(access|catalog|commands|executor|lib|libpq|nodes|parser|port|postmaster|"
                      r"replication|storage|tcop|utils)/.*)\.h$|^(access|catalog|commands|executor|nodes|parser|postmaster|storage|tcop|utils)/")
 GUARD_WORDS = re.compile(r"\b(PG_TRY|PG_CATCH|PG_FUNCTION_INFO_V1)\b|catch \(\.\.\.\)")

@@ -38,7 +38,7 @@ SELECT is(shop.error_of($$SELECT shop.welcome('{"role":"thief"}')$$), 'PL403 no 
 SELECT is(shop.error_of($$SELECT shop.welcome('{"role":"crash"}')$$), '22012 division by zero', 'an error too');
 SELECT matches(shop.error_of($$SELECT shop.welcome('{"role":"join"}')$$), '^55000', 'a connect function asks for nothing but its result');
 SELECT is(shop.error_of(format('SELECT shop.welcome(%L)', json_build_object('role', 'raw', 'result', result))), '42P13 connect function shop.connect: ' || message || ' / It returns {"rooms":["…"],"data":{…}} or null.', 'result ' || result)
-    FROM (VALUES ('[]', 'the result is no JSON object'), ('{"rooms":"x"}', 'rooms is no JSON array'), ('{"rooms":[1]}', 'a room is no string'), ('{"rooms":[""]}', 'a room''s name is not empty'),
+    FROM (VALUES ('[]', 'the result is no JSON object'), ('{"rooms":"x"}', 'rooms is no JSON array'), ('{"rooms":[1]}', 'a room is no string'), ('{"rooms":[""]}', 'room name is empty'),
           ('{"data":[]}', 'data is no JSON object'), ('{"room":["x"]}', 'unknown key "room"')) bad (result, message);
 SELECT is(shop.welcome('{"role":"raw","result":"null"}')::jsonb -> 'data', '{"n":2}', 'JSON null is null');
 SELECT is(shop.welcome('{"role":"raw","result":"{\"rooms\":null,\"data\":null}"}')::jsonb -> 'data', '{"n":2}', 'null members add nothing');
@@ -77,9 +77,9 @@ SELECT is(shop.ask('shop:' || id)::text, '(f,"the policy of ""shop:{id}"" failed
     FROM unnest(ARRAY['crash', 'write', 'publish', 'effect', 'reset', 'writable']) id;
 SELECT is(shop.ask('shop:nurse', 'history')::text, '(f,"no policy allows to history this room")', 'another operation has its own policy');
 SELECT is((shop.ask('shop:nurse', 'steal')).reason, 'unknown operation "steal"; known: join, publish, history, presence', 'an unknown operation is denied');
-SELECT is((shop.ask('')).reason, 'a room''s name is not empty', 'an empty room is denied');
-SELECT is((shop.ask(repeat('x', 256))).reason, 'a room''s name has at most 255 bytes', 'a long room is denied');
-SELECT is((shop.ask(E'a\nb')).reason, 'a room''s name has no control characters', 'control characters are denied');
+SELECT is((shop.ask('')).reason, 'room name is empty', 'an empty room is denied');
+SELECT matches((shop.ask(repeat('x', 256))).reason, '^room name ".*" is too long: 256 bytes', 'a long room is denied');
+SELECT is((shop.ask(E'a\nb')).reason, 'room name "a\nb" contains a control character', 'control characters are denied');
 SELECT is((shop.ask(E'shop:"q\'u\\o😀')).allowed, false, 'quotes and emoji reach the policy');
 SELECT results_eq($$SELECT d.n, d.allowed, d.reason FROM pulse.decide('[
         {"operation":"join","room":"shop:nurse","context":{"claims":{"role":"nurse"}}},

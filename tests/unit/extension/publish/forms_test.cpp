@@ -1,4 +1,4 @@
-// The forms of values in JSON and room names.
+// The forms of values in JSON.
 #include "publish/forms.hpp"
 
 #include <gtest/gtest.h>
@@ -12,19 +12,6 @@ std::string written(Write &&write) {
     write(out);
     return out;
 }
-
-std::string room_value(std::string_view value) {
-    return written([&](std::string &out) { append_room_value(out, value); });
-}
-
-TEST(RoomValue, EncodesWhatWouldReachAnotherRoom) {
-    EXPECT_EQ(room_value("7:requester"), "7%3Arequester");
-    EXPECT_EQ(room_value("100%"), "100%25");
-    EXPECT_EQ(room_value("%3A"), "%253A");
-    EXPECT_EQ(room_value(std::string("\0\t\n\x1e\x7f", 5)), "%00%09%0A%1E%7F");
-}
-
-TEST(RoomValue, LeavesEverythingElse) { EXPECT_EQ(room_value("é 😀\"/{}\\"), "é 😀\"/{}\\"); }
 
 TEST(Base64, OfEveryRemainder) {
     const auto base64 = [](std::string_view bytes) { return written([&](std::string &out) { append_base64(out, bytes); }); };

@@ -1,9 +1,9 @@
 // The rules for names, and how a message shows one.
-#include "publish/rules.hpp"
+#include "names/rules.hpp"
 
 #include <gtest/gtest.h>
 
-namespace pulse::publish {
+namespace pulse::names {
 namespace {
 
 TEST(Rules, ARoomHas1To255BytesAndNoControlCharacter) {
@@ -44,4 +44,4 @@ TEST(Excerpt, EscapesAndNeverCutsACharacter) {
 }
 
 }  // namespace
-}  // namespace pulse::publish
+}  // namespace pulse::names

@@ -1,11 +1,11 @@
 // The rules for names.
-#include "publish/rules.hpp"
+#include "names/rules.hpp"
 
 #include "json/slice.hpp"
 
 #include "pg/pure.hpp"
 
-namespace pulse::publish {
+namespace pulse::names {
 
 static bool has_control(std::string_view text) {
     for (char byte : text) {
@@ -63,4 +63,4 @@ std::string excerpt(std::string_view text) {
     return out;
 }
 
-}  // namespace pulse::publish
+}  // namespace pulse::names

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace pulse::publish {
+namespace pulse::names {
 
 constexpr size_t kMaxName = 255;        // bytes of a room, event name, key or session
 constexpr size_t kMaxRooms = 65536;     // of one event
@@ -29,4 +29,4 @@ std::optional<Problem> check_name(std::string_view option, std::string_view valu
 // For messages: at most 60 bytes, never half a character, control characters escaped.
 std::string excerpt(std::string_view text);
 
-}  // namespace pulse::publish
+}  // namespace pulse::names
