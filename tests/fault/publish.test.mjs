@@ -162,6 +162,18 @@ test('pg_dump carries a watch, and it works where it is restored', async () => {
   }, 'restored')
 })
 
+test('types of an extension are what their cast to json says', async () => {
+  await withClients(1, async client => {
+    await client.query('CREATE EXTENSION pulse; CREATE EXTENSION postgis; CREATE TABLE places (id int, at geometry(Point), many geometry[])')
+    await client.query(`SELECT pulse.watch('places', 'e', '{r}', 'insert'), pulse.watch('places', 'moved', '{r}', 'update', '{at}')`)
+    await client.query(`INSERT INTO places VALUES (1, 'POINT(1 2)', ARRAY['POINT(3 4)'::geometry])`)
+    await client.query('SET search_path = pg_catalog; UPDATE public.places SET id = 2; UPDATE public.places SET at = public.st_point(5, 6)')
+    const { rows } = await client.query('SELECT name, payload FROM pulse.events ORDER BY id')
+    const point = (x, y) => ({ type: 'Point', coordinates: [x, y] })
+    assert.deepEqual(rows, [{ name: 'e', payload: { id: 1, at: point(1, 2), many: [point(3, 4)] } }, { name: 'moved', payload: { id: 2, at: point(5, 6), many: [point(3, 4)] } }])
+  }, await database('extended'))
+})
+
 test('another encoding than UTF8 is refused', async () => {
   await withClients(1, async client => {
     await client.query('CREATE EXTENSION pulse')

@@ -1,6 +1,6 @@
 -- pulse.watch, pulse.unwatch and the trigger function: which rows publish what, and what is refused when a watch is made.
 BEGIN;
-SELECT plan(148);
+SELECT plan(153);
 
 CREATE FUNCTION pg_temp.failure(statement text, OUT code text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -128,6 +128,18 @@ SELECT pg_temp.publishes($$INSERT INTO kinds (v_f4, v_f8, v_num, v_tz, v_date, v
 SELECT pg_temp.publishes($$INSERT INTO kinds (v_f4, v_f8, v_num, v_tz, v_date, v_ints) VALUES (1e30, 1e300, -0.0000001, '0044-03-15 00:00:00+00 BC', '12024-01-01', '[0:1]={1,2}')$$,
     'k {r} {"a":1e+30,"b":1e+300,"c":-0.0000001,"d":"-000043-03-15T00:00:00.000Z","e":"+012024-01-01","f":[1,2],"g":null,"h":null}');
 RESET TimeZone; RESET DateStyle; RESET IntervalStyle; RESET extra_float_digits;
+
+
+-- Types without an equality of their own are compared by their text, in WHEN and by the trigger function
+SELECT pulse.unwatch('kinds');
+SELECT pulse.watch('kinds', 'k', '{r}', 'update', '{v_json}', payload => '{"j":"{v_json}"}');
+SELECT pulse.watch('kinds', 'k2', '{r}', 'update,delete', '{v_json,v_num}', payload => '{"j":"{v_json}"}');
+SELECT matches(pg_temp.definition('kinds_update_k'), 'WHEN \(\(?\(old\.v_json\)::text IS DISTINCT FROM \(new\.v_json\)::text\)', 'json is compared as text');
+DELETE FROM kinds WHERE row_id IS NOT NULL OR v_f4 = 'NaN';
+SELECT pg_temp.publishes($$UPDATE kinds SET v_json = '[1]', v_num = 1.0$$, 'k2 {r} {"j":[1]}', 'k {r} {"j":[1]}');
+SELECT pg_temp.publishes($$UPDATE kinds SET v_json = '[1]', v_num = 1.00$$);
+SELECT pg_temp.publishes($$UPDATE kinds SET v_json = '[1 ]'$$, 'k2 {r} {"j":[1]}', 'k {r} {"j":[1]}');
+SELECT pg_temp.publishes($$UPDATE kinds SET v_json = NULL$$, 'k2 {r} {"j":null}', 'k {r} {"j":null}');
 
 -- Keys of the whole row
 CREATE TABLE odd ("weird ""col" int, _lead int, trail_ int, two__bars int, a_b int, "aB" int, a_1 int, "ünde_r" int);
