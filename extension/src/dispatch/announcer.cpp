@@ -5,6 +5,9 @@
 #include "pg/guard.hpp"
 #include "pg/shmem.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace pulse::dispatch {
 
 // At most ten wake-ups a second.
@@ -24,13 +27,11 @@ static void notify(const std::string &channel, const std::string &payload) {
 }
 
 static void count(pg_atomic_uint64 pg::DatabaseEntry::*counter, std::size_t n) {
-    if (pg::DatabaseEntry *entry = pg::my_database())
-        pg_atomic_fetch_add_u64(&(entry->*counter), static_cast<int64>(n));
+    if (pg::DatabaseEntry *entry = pg::my_database()) pg_atomic_fetch_add_u64(&(entry->*counter), static_cast<int64>(n));
 }
 
 void send_legacy(const std::vector<Notification> &legacy) {
-    if (legacy.empty())
-        return;
+    if (legacy.empty()) return;
     if (queue_usage() > kQueueReserve) {
         count(&pg::DatabaseEntry::legacy_dropped, legacy.size());
         pg::call([&] {
@@ -39,8 +40,7 @@ void send_legacy(const std::vector<Notification> &legacy) {
         });
         return;
     }
-    for (const Notification &notification : legacy)
-        notify(notification.channel, notification.payload);
+    for (const Notification &notification : legacy) notify(notification.channel, notification.payload);
 }
 
 void BridgeAnnouncer::start(const Epoch &epoch, std::int64_t head) {
@@ -59,43 +59,55 @@ bool BridgeAnnouncer::queue_is_low() {
 }
 
 bool BridgeAnnouncer::wants_lines(std::int64_t events, bool backlog) {
-    if (backlog || events > kMostLines || !queue_is_low())
-        return false;
+    if (backlog || events > kMostLines || !queue_is_low()) return false;
     const auto due = wake_up_due();
-    return !due || *due == 0;   // an owed wake-up comes before the lines that follow it
+    return !due || *due == 0;  // an owed wake-up comes before the lines that follow it
 }
 
 void BridgeAnnouncer::owe(std::int64_t last) { owed_ = std::max(owed_, last); }
 
-void BridgeAnnouncer::announce(const Epoch &epoch, std::int64_t first, std::int64_t last, bool with_lines, const std::vector<EventLine> &lines,
-                               std::vector<Notification> &legacy) {
+void BridgeAnnouncer::announce(const Epoch &epoch, std::int64_t first, std::int64_t last, bool with_lines,
+                               const std::vector<EventLine> &lines, std::vector<Notification> &legacy) {
     epoch_ = epoch;
     owe(first - 1);
     if (with_lines) {
-        if (owed_ > told_)
-            send_wake_up();
+        if (owed_ > told_) send_wake_up();
         std::vector<Notification> notifications;
         Packer packer(epoch_.epoch, epoch_.channel, first, sequence_, notifications);
-        for (const EventLine &line : lines)
-            packer.add(line);
+        for (const EventLine &line : lines) packer.add(line);
         packer.finish(last);
-        for (const Notification &notification : notifications)
-            notify(notification.channel, notification.payload);
+        for (Notification &notification : notifications) notify_bridges(std::move(notification.payload));
         count(&pg::DatabaseEntry::notifications, notifications.size());
         told_ = owed_ = last;
     } else {
         owe(last);
-        if (wake_up_due() == 0)
-            send_wake_up();
+        if (wake_up_due() == 0) send_wake_up();
     }
-    send_legacy(legacy);
+    if (deferred_)
+        std::move(legacy.begin(), legacy.end(), std::back_inserter(legacy_outbox_));
+    else
+        send_legacy(legacy);
+}
+
+void BridgeAnnouncer::notify_bridges(std::string payload) {
+    if (deferred_)
+        outbox_.push_back({epoch_.channel, std::move(payload)});
+    else
+        notify(epoch_.channel, payload);
+}
+
+void BridgeAnnouncer::send_deferred() {
+    deferred_ = false;
+    for (const Notification &notification : outbox_) notify(notification.channel, notification.payload);
+    send_legacy(legacy_outbox_);
+    outbox_.clear();
+    legacy_outbox_.clear();
 }
 
 void BridgeAnnouncer::observe(std::int64_t head) { owe(head); }
 
 std::optional<long> BridgeAnnouncer::wake_up_due() const {
-    if (owed_ <= told_)
-        return std::nullopt;
+    if (owed_ <= told_) return std::nullopt;
     const long passed = TimestampDifferenceMilliseconds(last_wake_up_, GetCurrentTimestamp());
     return std::max(0L, kWakeUpInterval - passed);
 }
@@ -103,11 +115,10 @@ std::optional<long> BridgeAnnouncer::wake_up_due() const {
 void BridgeAnnouncer::send_wake_up() {
     // The queue's reserve is kept by these too: a wake-up that waits covers more positions.
     last_wake_up_ = GetCurrentTimestamp();
-    if (queue_usage() > kQueueReserve)
-        return;
-    notify(epoch_.channel, header_line(epoch_.epoch, told_ + 1, owed_, ++sequence_));
+    if (queue_usage() > kQueueReserve) return;
+    notify_bridges(header_line(epoch_.epoch, told_ + 1, owed_, ++sequence_));
     told_ = owed_;
     count(&pg::DatabaseEntry::wakeups, 1);
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

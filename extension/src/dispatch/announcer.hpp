@@ -13,15 +13,16 @@ void send_legacy(const std::vector<Notification> &legacy);
 
 // For _pulse.tick(): bridges drop what is not from the dispatcher, so they are told nothing; it wakes the dispatcher, who does.
 class SqlAnnouncer final : public Announcer {
-  public:
+public:
     bool wants_lines(std::int64_t, bool) override { return false; }
-    void announce(const Epoch &, std::int64_t, std::int64_t, bool, const std::vector<EventLine> &, std::vector<Notification> &legacy) override {
+    void announce(const Epoch &, std::int64_t, std::int64_t, bool, const std::vector<EventLine> &,
+                  std::vector<Notification> &legacy) override {
         send_legacy(legacy);
     }
 };
 
 class BridgeAnnouncer final : public Announcer {
-  public:
+public:
     // Everything up to head is dispatched; bridges get a wake-up for it, which also shows them this process's pid.
     void start(const Epoch &epoch, std::int64_t head);
 
@@ -33,19 +34,27 @@ class BridgeAnnouncer final : public Announcer {
     void observe(std::int64_t head);
     // Milliseconds until an owed wake-up may be sent; nullopt when none is owed.
     std::optional<long> wake_up_due() const;
-    void send_wake_up();   // inside a transaction
+    void send_wake_up();  // inside a transaction
 
-  private:
+    // Deferred: what a tick has to say is kept and sent by send_deferred(), in another transaction.
+    void defer(bool deferred) { deferred_ = deferred; }
+    bool has_deferred() const { return !outbox_.empty() || !legacy_outbox_.empty(); }
+    void send_deferred();
+
+private:
     bool queue_is_low();
     void owe(std::int64_t last);
+    void notify_bridges(std::string payload);
 
     Epoch epoch_;
+    bool deferred_ = false;
+    std::vector<Notification> outbox_, legacy_outbox_;
     std::uint64_t sequence_ = 0;
-    std::int64_t told_ = 0;          // last position that bridges were told of
-    std::int64_t owed_ = 0;          // > told_: a wake-up is owed up to here
+    std::int64_t told_ = 0;  // last position that bridges were told of
+    std::int64_t owed_ = 0;  // > told_: a wake-up is owed up to here
     TimestampTz last_wake_up_ = 0;
     TimestampTz queue_checked_ = 0;
     bool queue_low_ = true;
 };
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

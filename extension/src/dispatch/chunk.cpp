@@ -1,8 +1,8 @@
 // Deliveries, quarantine and the tick's row of one chunk.
 #include "dispatch/chunk.hpp"
 
-#include "json/slice.hpp"
 #include "pg/shmem.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::dispatch {
 
@@ -19,8 +19,7 @@ static Relation open_partition(const char *table, int slot) {
         char name[NAMEDATALEN];
         snprintf(name, sizeof name, "%s_%d", table, slot);
         const Oid oid = get_relname_relid(name, get_namespace_oid("_pulse", false));
-        if (!OidIsValid(oid))
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table \"_pulse.%s\" does not exist", name)));
+        if (!OidIsValid(oid)) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table \"_pulse.%s\" does not exist", name)));
         return table_open(oid, RowExclusiveLock);
     });
 }
@@ -33,8 +32,7 @@ std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit) {
     std::int64_t deliveries = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         deliveries += std::max(rows[i].room_count, 1);
-        if (deliveries > limit && i > 0)
-            return i;
+        if (deliveries > limit && i > 0) return i;
     }
     return rows.size();
 }
@@ -51,12 +49,11 @@ void ChunkWriter::write_event(const EventRow &row, std::int64_t position, bool w
     const auto rooms = pg::text_array(row.rooms);
     std::string rooms_json = "[";
     for (const auto &room : rooms) {
-        if (!room)
-            pg::fail(ERRCODE_NOT_NULL_VIOLATION, "a room of the event is null");
-        deliveries_.add({pg::text_datum(*room), Int64GetDatum(position), UInt64GetDatum(row.xid), Int64GetDatum(row.id), Int16GetDatum(slot_)});
+        if (!room) pg::fail(ERRCODE_NOT_NULL_VIOLATION, "a room of the event is null");
+        deliveries_.add(
+            {pg::text_datum(*room), Int64GetDatum(position), UInt64GetDatum(row.xid), Int64GetDatum(row.id), Int16GetDatum(slot_)});
         if (with_lines) {
-            if (rooms_json.size() > 1)
-                rooms_json += ',';
+            if (rooms_json.size() > 1) rooms_json += ',';
             json::append_quoted(rooms_json, *room);
         }
     }
@@ -77,36 +74,31 @@ void ChunkWriter::write_event(const EventRow &row, std::int64_t position, bool w
 }
 
 void ChunkWriter::write(std::span<const EventRow> rows, std::int64_t first, bool with_lines, Written &written) {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        write_event(rows[i], first + static_cast<std::int64_t>(i), with_lines, written);
+    for (std::size_t i = 0; i < rows.size(); ++i) write_event(rows[i], first + static_cast<std::int64_t>(i), with_lines, written);
     deliveries_.flush();
 }
 
 // Errors that come back for every event, or that no event can have caused.
 static bool is_nobodys_fault(int sqlstate) {
     switch (ERRCODE_TO_CATEGORY(sqlstate)) {
-    case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
-    case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
-    case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
-    case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
-    case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
-    case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_TRANSACTION_STATE):
-        return true;
-    default:
-        return sqlstate == ERRCODE_INDEX_CORRUPTED || sqlstate == ERRCODE_UNDEFINED_TABLE;
+        case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+        case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+        case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
+        case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+        case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
+        case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_TRANSACTION_STATE): return true;
+        default: return sqlstate == ERRCODE_INDEX_CORRUPTED || sqlstate == ERRCODE_UNDEFINED_TABLE;
     }
 }
 
 void ChunkWriter::write_carefully(std::span<const EventRow> rows, std::int64_t first, bool with_lines, Written &written) {
     const std::size_t lines = written.lines.size(), legacy = written.legacy.size();
     const auto error = pg::subtransaction([&] { write(rows, first, with_lines, written); });
-    if (!error)
-        return;
+    if (!error) return;
     deliveries_.discard();
     written.lines.resize(lines);
     written.legacy.resize(legacy);
-    if (is_nobodys_fault(error->sqlstate))
-        throw pg::Error(*error);
+    if (is_nobodys_fault(error->sqlstate)) throw pg::Error(*error);
     if (rows.size() > 1) {
         const std::size_t half = rows.size() / 2;
         write_carefully(rows.first(half), first, with_lines, written);
@@ -116,8 +108,11 @@ void ChunkWriter::write_carefully(std::span<const EventRow> rows, std::int64_t f
     written.poison.push_back({first, rows.front(), *error});
     static pg::Plan quarantine("INSERT INTO _pulse.quarantine (position, event_id, xid, sqlstate, message) VALUES ($1, $2, $3, $4, $5)");
     const std::string_view sqlstate = unpack_sql_state(error->sqlstate), message = error->message;
-    quarantine.run({pg::param_int8(first), pg::param_int8(rows.front().id), {XID8OID, UInt64GetDatum(rows.front().xid)},
-                    pg::param_text(sqlstate), pg::param_text(message)});
+    quarantine.run({pg::param_int8(first),
+                    pg::param_int8(rows.front().id),
+                    {XID8OID, UInt64GetDatum(rows.front().xid)},
+                    pg::param_text(sqlstate),
+                    pg::param_text(message)});
 }
 
 void ChunkWriter::write_tick(std::span<const EventRow> rows, std::int64_t first, const Progress &progress) {
@@ -132,11 +127,12 @@ void ChunkWriter::write_tick(std::span<const EventRow> rows, std::int64_t first,
         }
         const Datum xid_array = PointerGetDatum(construct_array(xids, count, XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
         const Datum id_array = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-        ticks_.add({Int64GetDatum(first), Int64GetDatum(progress.last_position), Int16GetDatum(slot_), TimestampTzGetDatum(GetCurrentTimestamp()),
-                    before, upto, Int64GetDatum(progress.done_id.value_or(0)), xid_array, id_array},
+        ticks_.add({Int64GetDatum(first), Int64GetDatum(progress.last_position), Int16GetDatum(slot_),
+                    TimestampTzGetDatum(GetCurrentTimestamp()), before, upto, Int64GetDatum(progress.done_id.value_or(0)), xid_array,
+                    id_array},
                    {false, false, false, false, false, false, !progress.done_id.has_value(), false, false});
         ticks_.flush();
     });
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

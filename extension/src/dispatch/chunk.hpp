@@ -27,8 +27,8 @@ struct Written {
 std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit);
 
 class ChunkWriter {
-  public:
-    ChunkWriter();   // opens the partitions that new rows go to
+public:
+    ChunkWriter();  // opens the partitions that new rows go to
 
     // Gives the rows the positions from `first` on.
     void write(std::span<const EventRow> rows, std::int64_t first, bool with_lines, Written &written);
@@ -38,11 +38,11 @@ class ChunkWriter {
     void write_tick(std::span<const EventRow> rows, std::int64_t first, const Progress &progress);
     void close();
 
-  private:
+private:
     void write_event(const EventRow &row, std::int64_t position, bool with_lines, Written &written);
 
     std::int16_t slot_;
     TableWriter deliveries_, ticks_;
 };
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -1,9 +1,11 @@
 // The dispatcher process: one a database. Ticks when a commit wakes it, pauses under load so that batches grow, looks by
 // itself only at the slow safety interval. Any error ends it; the launcher starts it again. README.md draws the states.
 #include "dispatch/announcer.hpp"
+#include "dispatch/housekeeping.hpp"
 #include "dispatch/pacing.hpp"
 #include "dispatch/tick.hpp"
 #include "guc.hpp"
+#include "pg/standby.hpp"
 #include "pg/worker.hpp"
 
 namespace pulse::dispatch {
@@ -12,41 +14,43 @@ namespace {
 
 double seconds_now() { return static_cast<double>(GetCurrentTimestamp()) / 1e6; }
 
-// Plans that stay right whatever the tables' statistics say; commits that are never lost.
+// Plans that stay right whatever the tables' statistics say; commits that reach the disk, and no wait for standbys inside them.
 void set_session() {
     pg::call([] {
         struct {
             const char *name, *value;
-        } const settings[] = {{"enable_seqscan", "off"}, {"enable_bitmapscan", "off"}, {"enable_mergejoin", "off"},
-                              {"plan_cache_mode", "force_generic_plan"}, {"jit", "off"}, {"max_parallel_workers_per_gather", "0"},
-                              {"synchronous_commit", "on"}};
-        for (const auto &setting : settings)
-            SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION);
+        } const settings[] = {{"enable_seqscan", "off"},
+                              {"enable_bitmapscan", "off"},
+                              {"enable_mergejoin", "off"},
+                              {"plan_cache_mode", "force_generic_plan"},
+                              {"jit", "off"},
+                              {"max_parallel_workers_per_gather", "0"},
+                              {"synchronous_commit", "local"}};
+        for (const auto &setting : settings) SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION);
     });
 }
 
 // Counts a tick that ends in an error, which ends this process: the next one is careful.
 class FailureCount {
-  public:
+public:
     explicit FailureCount(pg::DatabaseEntry *entry) : entry_(entry), exceptions_(std::uncaught_exceptions()) {}
     ~FailureCount() {
-        if (std::uncaught_exceptions() > exceptions_)
-            ++entry_->failed_ticks;
+        if (std::uncaught_exceptions() > exceptions_) ++entry_->failed_ticks;
     }
     FailureCount(const FailureCount &) = delete;
     FailureCount &operator=(const FailureCount &) = delete;
 
-  private:
+private:
     pg::DatabaseEntry *entry_;
     int exceptions_;
 };
 
 class Dispatcher {
-  public:
+public:
     explicit Dispatcher(pg::DatabaseEntry *entry) : entry_(entry) {}
     void run();
 
-  private:
+private:
     void open();
     TickResult tick_once();
     void pause(double ms);
@@ -56,6 +60,7 @@ class Dispatcher {
     Backlog backlog_;
     BridgeAnnouncer announcer_;
     Pacing pacing_;
+    Housekeeping housekeeping_;
 };
 
 // The epoch, and whom the bridges listen to.
@@ -63,8 +68,7 @@ void Dispatcher::open() {
     bool gone = false;
     pg::transaction([&] {
         gone = !lock_dispatch();
-        if (gone)
-            return;
+        if (gone) return;
         pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
         {
             const pg::SpiSession spi;
@@ -86,29 +90,33 @@ TickResult Dispatcher::tick_once() {
     TickResult result;
     {
         const FailureCount count(entry_);
+        announcer_.defer(pg::standby_wanted());
         pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
     }
+    // Nothing is said before the standby has it: a position once shown must outlive this server.
+    if (announcer_.has_deferred()) {
+        pg::wait_for_standby(XactLastCommitEnd);
+        pg::transaction([&] { announcer_.send_deferred(); });
+    }
+    announcer_.defer(false);
     if (result.extension_gone) {
         entry_->no_extension = true;
         pg::end_worker();
     }
     announcer_.observe(static_cast<std::int64_t>(pg_atomic_read_u64(&entry_->head)));
-    if (announcer_.wake_up_due() == 0)
-        pg::transaction([&] { announcer_.send_wake_up(); });
+    if (announcer_.wake_up_due() == 0) pg::transaction([&] { announcer_.send_wake_up(); });
     pg::call([] { pgstat_report_stat(false); });
     return result;
 }
 
 void Dispatcher::pause(double ms) {
     const double until = seconds_now() + ms / 1000;
-    for (double left = ms; left >= 0.5; left = (until - seconds_now()) * 1000)
-        pg::wait(static_cast<long>(left + 0.5));
+    for (double left = ms; left >= 0.5; left = (until - seconds_now()) * 1000) pg::wait(static_cast<long>(left + 0.5));
 }
 
 void Dispatcher::sleep() {
     long timeout = guc::dispatch_safety_interval;
-    if (const auto due = announcer_.wake_up_due())
-        timeout = std::min(timeout, *due);
+    if (const auto due = announcer_.wake_up_due()) timeout = std::min(timeout, *due);
     pg_atomic_write_u32(&entry_->dispatcher_idle, 1);
     pg_memory_barrier();
     // Who committed before the flag was up has set dispatcher_work; who commits after it sets the latch.
@@ -129,16 +137,16 @@ void Dispatcher::run() {
         pg::serve_interrupts();
         pg::call([] { pgstat_report_activity(STATE_RUNNING, "pulse: dispatch"); });
         const TickResult result = tick_once();
-        if (result.more)
-            continue;
+        if (result.more) continue;
+        housekeeping_.run_if_due();
         pause(pacing_.after_tick(seconds_now(), static_cast<double>(result.events), guc::dispatch_max_gap));
         sleep();
     }
 }
 
-}   // namespace
+}  // namespace
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch
 
 extern "C" PULSE_EXPORT void pulse_dispatcher_main(Datum database);
 

@@ -10,7 +10,7 @@ namespace {
 
 struct Memory {
     Epoch epoch;
-    bool opened = false;   // in this transaction
+    bool opened = false;  // in this transaction
 };
 
 Memory &memory() {
@@ -20,8 +20,7 @@ Memory &memory() {
 
 void on_xact(XactEvent event, void *) {
     Memory &mine = memory();
-    if (!mine.opened || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
-        return;
+    if (!mine.opened || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)) return;
     mine.opened = false;
     if (event != XACT_EVENT_COMMIT) {
         mine.epoch.epoch.clear();
@@ -38,8 +37,7 @@ void on_xact(XactEvent event, void *) {
 
 std::string random_hex(int bytes) {
     unsigned char buffer[16];
-    if (!pg_strong_random(buffer, static_cast<size_t>(bytes)))
-        pg::fail(ERRCODE_INTERNAL_ERROR, "could not generate random bytes");
+    if (!pg_strong_random(buffer, static_cast<size_t>(bytes))) pg::fail(ERRCODE_INTERNAL_ERROR, "could not generate random bytes");
     std::string result;
     for (int i = 0; i < bytes; ++i) {
         result += "0123456789abcdef"[buffer[i] >> 4];
@@ -52,24 +50,21 @@ bool read_epoch(std::string_view wanted, Epoch &found) {
     static pg::Plan by_name("SELECT epoch, channel FROM _pulse.epochs WHERE epoch = $1");
     static pg::Plan newest("SELECT epoch, channel FROM _pulse.epochs ORDER BY number DESC LIMIT 1");
     const uint64 rows = wanted.empty() ? newest.run({}, true) : by_name.run({pg::param_text(wanted)}, true);
-    if (rows == 0)
-        return false;
+    if (rows == 0) return false;
     found.epoch = pg::result_row().text(1);
     found.channel = pg::result_row().text(2);
     return true;
 }
 
-}   // namespace
+}  // namespace
 
 const Epoch &current_epoch(std::int64_t last_position) {
     Memory &mine = memory();
     const pg::DatabaseEntry *entry = pg::my_database();
     const bool open = entry == nullptr || entry->epoch_open;
     const std::string_view name = entry != nullptr && open ? std::string_view(entry->epoch) : std::string_view();
-    if (mine.opened || (!name.empty() && name == mine.epoch.epoch))
-        return mine.epoch;
-    if (open && read_epoch(name, mine.epoch))
-        return mine.epoch;
+    if (mine.opened || (!name.empty() && name == mine.epoch.epoch)) return mine.epoch;
+    if (open && read_epoch(name, mine.epoch)) return mine.epoch;
     mine.epoch = {random_hex(8), "pulse_" + random_hex(16)};
     mine.opened = true;
     static pg::Plan insert("INSERT INTO _pulse.epochs (epoch, channel, after_position) VALUES ($1, $2, $3)");
@@ -78,8 +73,6 @@ const Epoch &current_epoch(std::int64_t last_position) {
     return mine.epoch;
 }
 
-void init_epoch() {
-    RegisterXactCallback(on_xact, nullptr);
-}
+void init_epoch() { RegisterXactCallback(on_xact, nullptr); }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -28,10 +28,10 @@ struct Named {
 // One worker of one database, as the launcher sees it.
 struct Post {
     pg::WorkerRole role;
-    TimestampTz asked_at = 0;     // when it was last registered
-    bool asked = false;           // registered, and it has not come up yet
+    TimestampTz asked_at = 0;  // when it was last registered
+    bool asked = false;        // registered, and it has not come up yet
     bool came_up = false;
-    unsigned starts = 0;          // the entry's count when it was registered
+    unsigned starts = 0;  // the entry's count when it was registered
     TimestampTz not_before = 0;
     long backoff = kFirstBackoff;
 };
@@ -42,10 +42,10 @@ struct Database {
 };
 
 class Launcher {
-  public:
+public:
     void run();
 
-  private:
+private:
     std::vector<Named> read_named();
     void stop_unnamed(const std::vector<Named> &named);
     void look_after(Database &database, const std::string &name);
@@ -64,11 +64,9 @@ std::vector<Named> Launcher::read_named() {
     std::vector<Named> named;
     pg::transaction([&] {
         List *names = NIL;
-        const bool good = pg::call([&] {
-            return SplitIdentifierString(pstrdup(guc::databases == nullptr ? "" : guc::databases), ',', &names);
-        });
-        if (!good || names == NIL)
-            return;
+        const bool good =
+            pg::call([&] { return SplitIdentifierString(pstrdup(guc::databases == nullptr ? "" : guc::databases), ',', &names); });
+        if (!good || names == NIL) return;
         pg::call([&] {
             (void)GetTransactionSnapshot();
             Relation relation = table_open(DatabaseRelationId, AccessShareLock);
@@ -91,15 +89,15 @@ std::vector<Named> Launcher::read_named() {
 }
 
 void Launcher::stop_unnamed(const std::vector<Named> &named) {
-    const auto is_named = [&](Oid oid) { return std::any_of(named.begin(), named.end(), [&](const Named &database) { return database.oid == oid; }); };
+    const auto is_named = [&](Oid oid) {
+        return std::any_of(named.begin(), named.end(), [&](const Named &database) { return database.oid == oid; });
+    };
     std::erase_if(databases_, [&](const Database &database) { return !is_named(database.oid); });
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
     for (pg::DatabaseEntry &entry : pg::shared()->databases) {
-        if (!OidIsValid(entry.database) || is_named(entry.database))
-            continue;
+        if (!OidIsValid(entry.database) || is_named(entry.database)) continue;
         for (pid_t pid : {entry.dispatcher_pid, entry.worker_pid})
-            if (pid != 0)
-                kill(pid, SIGTERM);
+            if (pid != 0) kill(pid, SIGTERM);
     }
     LWLockRelease(pg::shared()->lock);
 }
@@ -120,16 +118,14 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
         post.came_up = true;
         post.asked = false;
     }
-    if (running)
-        return;
+    if (running) return;
     if (post.asked && now < after(post.asked_at, kPatience)) {
         wake_by(after(post.asked_at, kPatience));
         return;
     }
     if (post.came_up || post.asked) {
         // It ended. One that ran for a while starts at once, one that keeps ending waits longer each time.
-        if (now >= after(post.asked_at, kHealthyRun))
-            post.backoff = kFirstBackoff;
+        if (now >= after(post.asked_at, kHealthyRun)) post.backoff = kFirstBackoff;
         post.not_before = after(now, post.backoff);
         post.backoff = std::min(post.backoff * 2, kLongestBackoff);
         post.came_up = post.asked = false;
@@ -148,8 +144,7 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
     post.asked = started;
     post.asked_at = now;
     post.starts = starts;
-    if (!started)
-        post.not_before = after(now, kLongestBackoff);
+    if (!started) post.not_before = after(now, kLongestBackoff);
     wake_by(started ? after(now, kPatience) : post.not_before);
 }
 
@@ -161,8 +156,7 @@ void Launcher::look_after(Database &database, const std::string &name) {
         pg::call([&] { ereport(WARNING, (errmsg("pulse: too many databases; \"%s\" gets no workers", name.c_str()))); });
         return;
     }
-    for (Post &post : database.posts)
-        look_after(post, entry, name);
+    for (Post &post : database.posts) look_after(post, entry, name);
 }
 
 void Launcher::run() {
@@ -171,9 +165,9 @@ void Launcher::run() {
         next_ = after(GetCurrentTimestamp(), kLookAround);
         stop_unnamed(named);
         for (const Named &one : named) {
-            auto known = std::find_if(databases_.begin(), databases_.end(), [&](const Database &database) { return database.oid == one.oid; });
-            if (known == databases_.end())
-                known = databases_.insert(databases_.end(), Database{one.oid});
+            auto known =
+                std::find_if(databases_.begin(), databases_.end(), [&](const Database &database) { return database.oid == one.oid; });
+            if (known == databases_.end()) known = databases_.insert(databases_.end(), Database{one.oid});
             look_after(*known, one.name);
         }
         pg::wait(std::max(1L, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next_)));
@@ -187,7 +181,7 @@ void leave(int, Datum) {
     LWLockRelease(pg::shared()->lock);
 }
 
-}   // namespace
+}  // namespace
 
 void register_launcher() {
     BackgroundWorker worker = {};
@@ -201,7 +195,7 @@ void register_launcher() {
     RegisterBackgroundWorker(&worker);
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch
 
 extern "C" PULSE_EXPORT void pulse_launcher_main(Datum);
 

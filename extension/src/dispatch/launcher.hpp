@@ -5,6 +5,6 @@
 
 namespace pulse::dispatch {
 
-void register_launcher();   // from _PG_init while preloading
+void register_launcher();  // from _PG_init while preloading
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -14,14 +14,11 @@ std::string legacy_truncated(std::int64_t event_id) { return '{' + id_member(eve
 // An object without its members of that name; the others keep their order.
 static std::string without_event_id(std::string_view object) {
     const auto members = json::members(object);
-    if (!members || !json::find(*members, "eventId"))
-        return std::string(object);
+    if (!members || !json::find(*members, "eventId")) return std::string(object);
     std::string result = "{";
     for (const json::Member &member : *members) {
-        if (member.key == "eventId")
-            continue;
-        if (result.size() > 1)
-            result += ',';
+        if (member.key == "eventId") continue;
+        if (result.size() > 1) result += ',';
         json::append_quoted(result, member.key);
         result += ':';
         result += member.value;
@@ -34,8 +31,7 @@ std::string legacy_payload(std::string_view payload, std::int64_t event_id) {
     if (json::kind(result) == json::Kind::kObject) {
         result = without_event_id(result);
         result.pop_back();
-        if (result.size() > 1)
-            result += ',';
+        if (result.size() > 1) result += ',';
     } else {
         result = "{\"payload\":" + result + ',';
     }
@@ -82,20 +78,17 @@ void Packer::add(const EventLine &event) {
         line += '\t';
         if (!event.by_reference) {
             const std::string payload = json::compact(event.payload);
-            if (line.size() + payload.size() <= kLargest)
-                line += payload;
+            if (line.size() + payload.size() <= kLargest) line += payload;
         }
     } else {
         line += "\t\t\t";
     }
-    if (line.size() > room() && !lines_.empty())
-        send(event.position - 1);
+    if (line.size() > room() && !lines_.empty()) send(event.position - 1);
     lines_ += line;
 }
 
 void Packer::finish(std::int64_t last) {
-    if (last >= first_)
-        send(last);
+    if (last >= first_) send(last);
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

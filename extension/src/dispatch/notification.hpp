@@ -8,7 +8,7 @@
 
 namespace pulse::dispatch {
 
-constexpr std::size_t kMaxNotification = 7999; // bytes, PostgreSQL's limit
+constexpr std::size_t kMaxNotification = 7999;  // bytes, PostgreSQL's limit
 constexpr std::size_t kMaxLegacyPayload = 7900;
 
 struct Notification {
@@ -24,23 +24,23 @@ std::string legacy_truncated(std::int64_t event_id);
 // One event as a line of a notification.
 struct EventLine {
     std::int64_t position, id;
-    std::string rooms;                     // JSON array
-    std::string_view name;                 // plain text
-    std::string_view headers, payload;     // JSON as stored
-    bool by_reference;                     // payload is not sent: attachments, or known to be too large
+    std::string rooms;                  // JSON array
+    std::string_view name;              // plain text
+    std::string_view headers, payload;  // JSON as stored
+    bool by_reference;                  // payload is not sent: attachments, or known to be too large
 };
 
 // Packs lines into notifications of at most kMaxNotification bytes which cover every position from `first` on.
 class Packer {
-  public:
+public:
     Packer(std::string_view epoch, std::string_view channel, std::int64_t first, std::uint64_t &sequence, std::vector<Notification> &out)
         : epoch_(epoch), channel_(channel), first_(first), sequence_(sequence), out_(out) {}
     void add(const EventLine &event);
-    void finish(std::int64_t last);        // covers the positions up to last; nothing is sent when there are none
+    void finish(std::int64_t last);  // covers the positions up to last; nothing is sent when there are none
     std::size_t bytes() const { return bytes_; }
 
-  private:
-    std::size_t room() const;              // bytes left for lines
+private:
+    std::size_t room() const;  // bytes left for lines
     void send(std::int64_t last);
 
     std::string_view epoch_, channel_;
@@ -53,4 +53,4 @@ class Packer {
 
 std::string header_line(std::string_view epoch, std::int64_t first, std::int64_t last, std::uint64_t sequence);
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -9,7 +9,7 @@
 namespace pulse::dispatch {
 
 class Pacing {
-  public:
+public:
     // A tick at `now` (seconds) found this many events. Returns the pause in milliseconds, at most max_gap.
     double after_tick(double now, double events, double max_gap) {
         const double passed = std::max(now - last_, 1e-6);
@@ -21,12 +21,12 @@ class Pacing {
     }
     double rate() const { return rate_; }
 
-  private:
-    static constexpr double kMemory = 0.1;   // seconds over which the rate is averaged
-    static constexpr double kCalm = 2000;    // events a second up to which there is no pause
-    static constexpr double kBusy = 10000;   // from here on the pause is max_gap
+private:
+    static constexpr double kMemory = 0.1;  // seconds over which the rate is averaged
+    static constexpr double kCalm = 2000;   // events a second up to which there is no pause
+    static constexpr double kBusy = 10000;  // from here on the pause is max_gap
     double rate_ = 0;
     double last_ = 0;
 };
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -13,26 +13,25 @@ namespace {
 struct Memory {
     Progress progress;
     bool loaded = false;
-    Oid extension = InvalidOid;   // of which incarnation of the extension
+    Oid extension = InvalidOid;  // of which incarnation of the extension
     Progress next;
-    bool has_next = false;   // next becomes progress when this transaction commits
+    bool has_next = false;  // next becomes progress when this transaction commits
     std::int64_t events = 0;
 };
 
 Memory &memory() {
-    static Memory *const kept = new Memory;   // for the life of the process: no destructor at exit
+    static Memory *const kept = new Memory;  // for the life of the process: no destructor at exit
     return *kept;
 }
 
 // Runs after the transaction has left the proc array and before its locks are released: the next tick sees it all.
 void on_xact(XactEvent event, void *) {
     Memory &mine = memory();
-    if (!mine.has_next)
-        return;
+    if (!mine.has_next) return;
     if (event == XACT_EVENT_PRE_PREPARE)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot PREPARE a transaction that has executed a dispatcher tick")));
-    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
-        return;
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot PREPARE a transaction that has executed a dispatcher tick")));
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
     mine.has_next = false;
     if (event == XACT_EVENT_ABORT) {
         mine.loaded = false;
@@ -46,16 +45,14 @@ void on_xact(XactEvent event, void *) {
         pg_atomic_fetch_add_u64(&entry->ticks, 1);
         entry->failed_ticks = 0;
         // A tick from SQL tells bridges nothing: the dispatcher does.
-        if (entry->dispatcher_pid != MyProcPid)
-            pg::wake_dispatcher(entry);
+        if (entry->dispatcher_pid != MyProcPid) pg::wake_dispatcher(entry);
     }
 }
 
 TxSnapshot parse_snapshot(Datum datum) {
     const char *text = pg::call([=] { return DatumGetCString(DirectFunctionCall1(pg_snapshot_out, datum)); });
     auto snapshot = TxSnapshot::parse(text);
-    if (!snapshot)
-        pg::fail(ERRCODE_DATA_CORRUPTED, std::string("snapshot in pulse.ticks is not readable: ") + text);
+    if (!snapshot) pg::fail(ERRCODE_DATA_CORRUPTED, std::string("snapshot in pulse.ticks is not readable: ") + text);
     return *std::move(snapshot);
 }
 
@@ -68,20 +65,18 @@ Progress read_last_tick() {
     Progress progress;
     progress.before = parse_snapshot(row.datum(1));
     progress.upto = parse_snapshot(row.datum(2));
-    if (!row.is_null(3))
-        progress.done_id = row.int8(3);
+    if (!row.is_null(3)) progress.done_id = row.int8(3);
     progress.last_position = row.int8(4);
     return progress;
 }
 
 uint64 widen(TransactionId xid, FullTransactionId next) {
     uint64 epoch = EpochFromFullTransactionId(next);
-    if (xid > XidFromFullTransactionId(next))
-        --epoch;
+    if (xid > XidFromFullTransactionId(next)) --epoch;
     return epoch << 32 | xid;
 }
 
-}   // namespace
+}  // namespace
 
 TxSnapshot current_snapshot() {
     Snapshot snapshot = pg::call([] { return GetActiveSnapshot(); });
@@ -90,8 +85,7 @@ TxSnapshot current_snapshot() {
     result.xmin = widen(snapshot->xmin, next);
     result.xmax = widen(snapshot->xmax, next);
     result.xip.reserve(snapshot->xcnt);
-    for (uint32 i = 0; i < snapshot->xcnt; ++i)
-        result.xip.push_back(widen(snapshot->xip[i], next));
+    for (uint32 i = 0; i < snapshot->xcnt; ++i) result.xip.push_back(widen(snapshot->xip[i], next));
     std::sort(result.xip.begin(), result.xip.end());
     return result;
 }
@@ -103,8 +97,7 @@ Datum snapshot_datum(const TxSnapshot &snapshot) {
 
 bool lock_dispatch() {
     const Oid extension = pg::lock_extension();
-    if (!OidIsValid(extension))
-        return false;
+    if (!OidIsValid(extension)) return false;
     if (memory().extension != extension) {
         memory().extension = extension;
         memory().loaded = false;
@@ -117,8 +110,9 @@ bool lock_dispatch() {
 const Progress &load_progress() {
     Memory &mine = memory();
     const pg::DatabaseEntry *entry = pg::my_database();
-    const bool current = mine.loaded && entry != nullptr &&
-                         pg_atomic_read_u64(const_cast<pg_atomic_uint64 *>(&entry->head)) == static_cast<uint64>(mine.progress.last_position);
+    const bool current =
+        mine.loaded && entry != nullptr &&
+        pg_atomic_read_u64(const_cast<pg_atomic_uint64 *>(&entry->head)) == static_cast<uint64>(mine.progress.last_position);
     if (!current) {
         mine.progress = read_last_tick();
         mine.loaded = true;
@@ -148,4 +142,4 @@ void remember_at_commit(const Progress &progress, std::int64_t events) {
 
 void init_progress() { RegisterXactCallback(on_xact, nullptr); }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -30,6 +30,6 @@ void skip_backlog(const TxSnapshot &before, const TxSnapshot &upto, std::int64_t
 // To be remembered when the transaction commits, before the dispatch lock is released.
 void remember_at_commit(const Progress &progress, std::int64_t events);
 
-void init_progress();   // once a process, from _PG_init
+void init_progress();  // once a process, from _PG_init
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -6,14 +6,16 @@
 
 namespace pulse::dispatch {
 
-#define PULSE_EVENT_COLUMNS "e.id, e.xid, e.name, e.rooms, e.payload, e.headers, e.attachments IS NOT NULL AND cardinality(e.attachments) > 0, e.channel, cardinality(e.rooms), e.xmin"
+#define PULSE_EVENT_COLUMNS                                                                                                         \
+    "e.id, e.xid, e.name, e.rooms, e.payload, e.headers, e.attachments IS NOT NULL AND cardinality(e.attachments) > 0, e.channel, " \
+    "cardinality(e.rooms), e.xmin"
 
 static Datum xid_array(const std::vector<std::uint64_t> &xids) {
     return pg::call([&] {
         auto *datums = static_cast<Datum *>(palloc(sizeof(Datum) * (xids.size() + 1)));
-        for (size_t i = 0; i < xids.size(); ++i)
-            datums[i] = UInt64GetDatum(xids[i]);
-        return PointerGetDatum(construct_array(datums, static_cast<int>(xids.size()), XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+        for (size_t i = 0; i < xids.size(); ++i) datums[i] = UInt64GetDatum(xids[i]);
+        return PointerGetDatum(
+            construct_array(datums, static_cast<int>(xids.size()), XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
     });
 }
 
@@ -39,55 +41,54 @@ static EventRow event_row(const pg::Row &row) {
 // A row belongs to the transaction in its xid column when that one wrote it, itself or in a subtransaction, whose id is
 // higher. A row copied from another cluster may carry an id that this cluster only reaches later: it had its turn
 // when P was started again, and must not have another.
-static bool is_own(const EventRow &event) {
-    return TransactionIdFollowsOrEquals(event.xmin, static_cast<TransactionId>(event.xid));
-}
+static bool is_own(const EventRow &event) { return TransactionIdFollowsOrEquals(event.xmin, static_cast<TransactionId>(event.xid)); }
 
 bool is_restart(const TxSnapshot &before) { return before == restart_snapshot(); }
 TxSnapshot restart_snapshot() { return {FirstNormalTransactionId, FirstNormalTransactionId, {}}; }
 
 std::optional<std::vector<EventRow>> read_ended(const TxSnapshot &before, const TxSnapshot &upto, std::int64_t limit) {
     // $3 only repeats what the snapshot says already; it keeps the rule true under a newer one.
-    static pg::Plan range("SELECT " PULSE_EVENT_COLUMNS " FROM pulse.events e WHERE e.xid >= $1 AND e.xid < $2 AND e.xid <> ALL ($3) LIMIT $4");
+    static pg::Plan range("SELECT " PULSE_EVENT_COLUMNS
+                          " FROM pulse.events e WHERE e.xid >= $1 AND e.xid < $2 AND e.xid <> ALL ($3) LIMIT $4");
     static pg::Plan listed("SELECT " PULSE_EVENT_COLUMNS " FROM pulse.events e WHERE e.xid = ANY ($1) LIMIT $2");
     const Ended ended = ended_between(before, upto);
     std::vector<EventRow> events;
     const auto keep = [&](const pg::Row &row) { events.push_back(event_row(row)); };
     if (ended.from < ended.to)
-        range.for_each({param_xid(ended.from), param_xid(ended.to), param_xids(ended.still_running), pg::param_int8(limit + 1)}, keep, true);
+        range.for_each({param_xid(ended.from), param_xid(ended.to), param_xids(ended.still_running), pg::param_int8(limit + 1)}, keep,
+                       true);
     const auto left = limit - static_cast<std::int64_t>(events.size());
-    if (!ended.listed.empty() && left >= 0)
-        listed.for_each({param_xids(ended.listed), pg::param_int8(left + 1)}, keep, true);
-    if (static_cast<std::int64_t>(events.size()) > limit)
-        return std::nullopt;
+    if (!ended.listed.empty() && left >= 0) listed.for_each({param_xids(ended.listed), pg::param_int8(left + 1)}, keep, true);
+    if (static_cast<std::int64_t>(events.size()) > limit) return std::nullopt;
     std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
-    std::sort(events.begin(), events.end(), [](const EventRow &a, const EventRow &b) { return a.id != b.id ? a.id < b.id : a.xid < b.xid; });
+    std::sort(events.begin(), events.end(),
+              [](const EventRow &a, const EventRow &b) { return a.id != b.id ? a.id < b.id : a.xid < b.xid; });
     return events;
 }
 
 // A backlog's set as SQL text: a cursor takes no parameters, and it is planned once for all its chunks.
 static std::string refs_query(const Progress &progress) {
-    const std::string select = "SELECT e.id, e.xid FROM pulse.events e WHERE e.id > " + std::to_string(progress.done_id.value_or(kNothingDone));
+    const std::string select =
+        "SELECT e.id, e.xid FROM pulse.events e WHERE e.id > " + std::to_string(progress.done_id.value_or(kNothingDone));
     if (is_restart(progress.before))
-        return select + " AND NOT EXISTS (SELECT FROM pulse.ticks t, unnest(t.ids, t.xids) AS done (id, xid) WHERE done.id = e.id AND done.xid = e.xid)";
+        return select + " AND NOT EXISTS (SELECT FROM pulse.ticks t, unnest(t.ids, t.xids) AS done (id, xid) WHERE done.id = e.id AND "
+                        "done.xid = e.xid)";
     const Ended ended = ended_between(progress.before, progress.upto);
     const auto list = [](const std::vector<std::uint64_t> &xids) {
         std::string text = "'{";
-        for (size_t i = 0; i < xids.size(); ++i)
-            text += (i > 0 ? "," : "") + std::to_string(xids[i]);
+        for (size_t i = 0; i < xids.size(); ++i) text += (i > 0 ? "," : "") + std::to_string(xids[i]);
         return text + "}'::xid8[]";
     };
     const auto xid = [](std::uint64_t value) { return "'" + std::to_string(value) + "'::xid8"; };
-    return select + " AND e.xid >= " + xid(ended.from) + " AND e.xid < " + xid(ended.to) + " AND e.xid <> ALL (" + list(ended.still_running) +
-           ") UNION ALL " + select + " AND e.xid = ANY (" + list(ended.listed) + ")";
+    return select + " AND e.xid >= " + xid(ended.from) + " AND e.xid < " + xid(ended.to) + " AND e.xid <> ALL (" +
+           list(ended.still_running) + ") UNION ALL " + select + " AND e.xid = ANY (" + list(ended.listed) + ")";
 }
 
 std::vector<EventRef> read_refs(const Progress &progress, std::int64_t limit) {
     const std::string sql = refs_query(progress) + " ORDER BY 1, 2";
     std::vector<EventRef> refs;
     pg::call([&] {
-        if (SPI_execute(sql.c_str(), true, limit) != SPI_OK_SELECT)
-            elog(ERROR, "could not read the backlog");
+        if (SPI_execute(sql.c_str(), true, limit) != SPI_OK_SELECT) elog(ERROR, "could not read the backlog");
     });
     for (uint64 i = 0; i < SPI_processed; ++i) {
         const pg::Row row = pg::result_row(i);
@@ -107,24 +108,23 @@ std::vector<EventRow> read_rows(const std::vector<EventRef> &refs, bool restart)
     }
     std::vector<EventRow> events;
     events.reserve(refs.size());
-    plan.for_each({param_xids(xids), {INT8ARRAYOID, pg::int8_array_datum(ids)}}, [&](const pg::Row &row) { events.push_back(event_row(row)); }, true);
-    if (!restart)
-        std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
+    plan.for_each(
+        {param_xids(xids), {INT8ARRAYOID, pg::int8_array_datum(ids)}}, [&](const pg::Row &row) { events.push_back(event_row(row)); }, true);
+    if (!restart) std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
     return events;
 }
 
 static constexpr const char *kCursor = "pulse_backlog";
 
 void Backlog::follow(const Progress &progress) {
-    if (open_ && at_.before == progress.before && at_.upto == progress.upto && at_.done_id == progress.done_id)
-        return;
+    if (open_ && at_.before == progress.before && at_.upto == progress.upto && at_.done_id == progress.done_id) return;
     close();
     at_ = progress;
-    const std::string sql = std::string("DECLARE ") + kCursor + " NO SCROLL CURSOR WITH HOLD FOR SELECT r.id, r.xid, count(*) OVER () FROM (" +
-                            refs_query(progress) + ") AS r (id, xid) ORDER BY 1, 2";
+    const std::string sql = std::string("DECLARE ") + kCursor +
+                            " NO SCROLL CURSOR WITH HOLD FOR SELECT r.id, r.xid, count(*) OVER () FROM (" + refs_query(progress) +
+                            ") AS r (id, xid) ORDER BY 1, 2";
     pg::call([&] {
-        if (SPI_execute(sql.c_str(), false, 0) < 0)
-            elog(ERROR, "could not open the backlog");
+        if (SPI_execute(sql.c_str(), false, 0) < 0) elog(ERROR, "could not open the backlog");
     });
     left_ = -1;
     open_ = true;
@@ -136,14 +136,12 @@ std::vector<EventRef> Backlog::peek(std::int64_t limit) {
     if (wanted > 0 && !at_end_) {
         pg::call([&] {
             Portal portal = SPI_cursor_find(kCursor);
-            if (portal == nullptr)
-                elog(ERROR, "the backlog's cursor is gone");
+            if (portal == nullptr) elog(ERROR, "the backlog's cursor is gone");
             SPI_cursor_fetch(portal, true, wanted);
         });
         for (uint64 i = 0; i < SPI_processed; ++i) {
             const pg::Row row = pg::result_row(i);
-            if (left_ < 0)
-                left_ = row.int8(3);
+            if (left_ < 0) left_ = row.int8(3);
             buffer_.push_back({row.int8(1), row.xid8(2)});
         }
         at_end_ = static_cast<std::int64_t>(SPI_processed) < wanted;
@@ -163,8 +161,7 @@ void Backlog::take(std::int64_t done_id) {
 void Backlog::close() {
     if (open_) {
         pg::call([] {
-            if (Portal portal = SPI_cursor_find(kCursor))
-                SPI_cursor_close(portal);
+            if (Portal portal = SPI_cursor_find(kCursor)) SPI_cursor_close(portal);
         });
     }
     open_ = false;
@@ -172,4 +169,4 @@ void Backlog::close() {
     left_ = 0;
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

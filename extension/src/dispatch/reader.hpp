@@ -23,7 +23,7 @@ struct EventRow {
     std::int64_t id;
     std::uint64_t xid;
     Datum name, rooms, payload, headers;
-    TransactionId xmin;     // who wrote the row: the transaction itself, or one of its subtransactions
+    TransactionId xmin;  // who wrote the row: the transaction itself, or one of its subtransactions
     int room_count;
     bool has_attachments;
     bool has_channel;
@@ -41,7 +41,7 @@ std::vector<EventRow> read_rows(const std::vector<EventRef> &refs, bool restart)
 // A backlog larger than one chunk, read once: a holdable cursor over its references, in this session. A new process
 // opens its own.
 class Backlog {
-  public:
+public:
     // Opens the cursor unless it stands exactly where the progress says.
     void follow(const Progress &progress);
     // The next references, at most `limit`, without taking them. Empty at the end.
@@ -52,11 +52,11 @@ class Backlog {
     std::int64_t left() const { return left_; }
     void close();
 
-  private:
+private:
     Progress at_;
     bool open_ = false, at_end_ = false;
-    std::int64_t left_ = 0;   // -1: not counted yet
+    std::int64_t left_ = 0;  // -1: not counted yet
     std::deque<EventRef> buffer_;
 };
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

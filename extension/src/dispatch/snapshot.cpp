@@ -14,8 +14,7 @@ bool TxSnapshot::running(std::uint64_t xid) const { return std::binary_search(xi
 std::string TxSnapshot::text() const {
     std::string result = std::to_string(xmin) + ':' + std::to_string(xmax) + ':';
     for (std::size_t i = 0; i < xip.size(); ++i) {
-        if (i > 0)
-            result += ',';
+        if (i > 0) result += ',';
         result += std::to_string(xip[i]);
     }
     return result;
@@ -23,33 +22,27 @@ std::string TxSnapshot::text() const {
 
 static bool take_number(std::string_view &text, std::uint64_t &value) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc())
-        return false;
+    if (error != std::errc()) return false;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     return true;
 }
 
 static bool take(std::string_view &text, char c) {
-    if (text.empty() || text.front() != c)
-        return false;
+    if (text.empty() || text.front() != c) return false;
     text.remove_prefix(1);
     return true;
 }
 
 std::optional<TxSnapshot> TxSnapshot::parse(std::string_view text) {
     TxSnapshot result;
-    if (!take_number(text, result.xmin) || !take(text, ':') || !take_number(text, result.xmax) || !take(text, ':'))
-        return std::nullopt;
+    if (!take_number(text, result.xmin) || !take(text, ':') || !take_number(text, result.xmax) || !take(text, ':')) return std::nullopt;
     while (!text.empty()) {
         std::uint64_t xid = 0;
-        if ((!result.xip.empty() && !take(text, ',')) || !take_number(text, xid))
-            return std::nullopt;
-        if (xid < result.xmin || xid >= result.xmax || (!result.xip.empty() && xid <= result.xip.back()))
-            return std::nullopt;
+        if ((!result.xip.empty() && !take(text, ',')) || !take_number(text, xid)) return std::nullopt;
+        if (xid < result.xmin || xid >= result.xmax || (!result.xip.empty() && xid <= result.xip.back())) return std::nullopt;
         result.xip.push_back(xid);
     }
-    if (result.xmin > result.xmax)
-        return std::nullopt;
+    if (result.xmin > result.xmax) return std::nullopt;
     return result;
 }
 
@@ -63,4 +56,4 @@ Ended ended_between(const TxSnapshot &before, const TxSnapshot &upto) {
     return ended;
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -1,8 +1,8 @@
 // What pulse.status() cannot read from tables: shared memory and settings, as one JSON object. Reads only.
 #include "guc.hpp"
-#include "json/slice.hpp"
 #include "pg/shmem.hpp"
 #include "pg/spi.hpp"
+#include "json/slice.hpp"
 
 namespace pulse::dispatch {
 
@@ -17,16 +17,14 @@ Names named_databases() {
     Names result;
     List *names = NIL;
     const char *mine = pg::call([&]() -> const char * {
-        if (!SplitIdentifierString(pstrdup(guc::databases == nullptr ? "" : guc::databases), ',', &names))
-            names = NIL;
+        if (!SplitIdentifierString(pstrdup(guc::databases == nullptr ? "" : guc::databases), ',', &names)) names = NIL;
         return get_database_name(MyDatabaseId);
     });
     result.json = "[";
     ListCell *cell;
     foreach (cell, names) {
         const std::string_view name = static_cast<const char *>(lfirst(cell));
-        if (result.json.size() > 1)
-            result.json += ',';
+        if (result.json.size() > 1) result.json += ',';
         json::append_quoted(result.json, name);
         result.has_mine = result.has_mine || (mine != nullptr && name == mine);
     }
@@ -39,11 +37,16 @@ std::string counters(const pg::DatabaseEntry *entry) {
     static constexpr struct {
         const char *name;
         pg_atomic_uint64 Entry::*counter;
-    } kCounters[] = {{"dispatchedEvents", &Entry::dispatched_events}, {"ticks", &Entry::ticks},
-                     {"notifications", &Entry::notifications},        {"wakeUps", &Entry::wakeups},
-                     {"quarantined", &Entry::quarantined},            {"legacyDropped", &Entry::legacy_dropped},
-                     {"skippedRooms", &Entry::skipped_rooms},         {"warnedEvents", &Entry::warned_events},
-                     {"policyErrors", &Entry::policy_errors},         {"jobsDone", &Entry::jobs_done},
+    } kCounters[] = {{"dispatchedEvents", &Entry::dispatched_events},
+                     {"ticks", &Entry::ticks},
+                     {"notifications", &Entry::notifications},
+                     {"wakeUps", &Entry::wakeups},
+                     {"quarantined", &Entry::quarantined},
+                     {"legacyDropped", &Entry::legacy_dropped},
+                     {"skippedRooms", &Entry::skipped_rooms},
+                     {"warnedEvents", &Entry::warned_events},
+                     {"policyErrors", &Entry::policy_errors},
+                     {"jobsDone", &Entry::jobs_done},
                      {"jobsFailed", &Entry::jobs_failed}};
     std::string result = "{";
     for (const auto &one : kCounters) {

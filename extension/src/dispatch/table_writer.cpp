@@ -6,8 +6,7 @@ namespace pulse::dispatch {
 TableWriter::TableWriter(Relation relation) : relation_(relation) {
     pg::call([&] {
         List *oids = RelationGetIndexList(relation_);
-        if (list_length(oids) > kMaxIndexes)
-            elog(ERROR, "relation \"%s\" has too many indexes", RelationGetRelationName(relation_));
+        if (list_length(oids) > kMaxIndexes) elog(ERROR, "relation \"%s\" has too many indexes", RelationGetRelationName(relation_));
         ListCell *cell;
         foreach (cell, oids) {
             indexes_[index_count_] = index_open(lfirst_oid(cell), RowExclusiveLock);
@@ -20,8 +19,7 @@ TableWriter::TableWriter(Relation relation) : relation_(relation) {
 }
 
 void TableWriter::add(std::initializer_list<Datum> values, std::initializer_list<bool> nulls) {
-    if (used_ == kMaxRows)
-        flush();
+    if (used_ == kMaxRows) flush();
     pg::call([&] {
         if (used_ == slots_made_) {
             slots_[used_] = MakeSingleTupleTableSlot(desc_, &TTSOpsVirtual);
@@ -36,16 +34,14 @@ void TableWriter::add(std::initializer_list<Datum> values, std::initializer_list
             ++column;
         }
         column = 0;
-        for (bool null : nulls)
-            slot->tts_isnull[column++] = null;
+        for (bool null : nulls) slot->tts_isnull[column++] = null;
         ExecStoreVirtualTuple(slot);
     });
     ++used_;
 }
 
 void TableWriter::flush() {
-    if (used_ == 0)
-        return;
+    if (used_ == 0) return;
     pg::call([&] {
         // The slots stay virtual: the tuples formed from them belong to the current memory context, and a row's
         // place comes back in tts_tid, also when the row was toasted on its way.
@@ -66,12 +62,10 @@ void TableWriter::discard() { used_ = 0; }
 
 void TableWriter::close() {
     pg::call([&] {
-        for (int i = 0; i < slots_made_; ++i)
-            ExecDropSingleTupleTableSlot(slots_[i]);
-        for (int n = 0; n < index_count_; ++n)
-            index_close(indexes_[n], NoLock);
+        for (int i = 0; i < slots_made_; ++i) ExecDropSingleTupleTableSlot(slots_[i]);
+        for (int n = 0; n < index_count_; ++n) index_close(indexes_[n], NoLock);
         table_close(relation_, NoLock);
     });
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -8,7 +8,7 @@
 namespace pulse::dispatch {
 
 class TableWriter {
-  public:
+public:
     static constexpr int kMaxRows = 500;
     static constexpr int kMaxIndexes = 4;
 
@@ -21,9 +21,9 @@ class TableWriter {
     void discard();
     void close();
 
-  private:
+private:
     Relation relation_;
-    TupleDesc desc_ = nullptr;   // a copy: slots made in a subtransaction must not pin the relation's own
+    TupleDesc desc_ = nullptr;  // a copy: slots made in a subtransaction must not pin the relation's own
     int index_count_ = 0;
     Relation indexes_[kMaxIndexes];
     IndexInfo *index_infos_[kMaxIndexes];
@@ -32,4 +32,4 @@ class TableWriter {
     int used_ = 0;
 };
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

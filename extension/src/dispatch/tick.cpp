@@ -12,26 +12,23 @@ namespace {
 void check_transaction() {
     if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
         pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick cannot run in a transaction that has written something");
-    if (XactIsoLevel != XACT_READ_COMMITTED)
-        pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick must run in a READ COMMITTED transaction");
-    if (GetCurrentTransactionNestLevel() != 1)
-        pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick cannot run in a subtransaction");
+    if (XactIsoLevel != XACT_READ_COMMITTED) pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick must run in a READ COMMITTED transaction");
+    if (GetCurrentTransactionNestLevel() != 1) pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick cannot run in a subtransaction");
 }
 
 // The active snapshot for a scope; after an Error the end of the transaction pops it.
 class LatestSnapshot {
-  public:
+public:
     LatestSnapshot() : exceptions_(std::uncaught_exceptions()) {
         pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
     }
     ~LatestSnapshot() {
-        if (std::uncaught_exceptions() == exceptions_)
-            PopActiveSnapshot();
+        if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
     }
     LatestSnapshot(const LatestSnapshot &) = delete;
     LatestSnapshot &operator=(const LatestSnapshot &) = delete;
 
-  private:
+private:
     int exceptions_;
 };
 
@@ -40,8 +37,8 @@ struct Due {
     TxSnapshot before, upto;
     std::vector<EventRow> rows;
     bool from_backlog;
-    bool last_chunk;   // nothing between before and upto is left when all rows are done
-    std::int64_t last_id = kNothingDone;   // of a backlog's chunk, whether its row is still there or not
+    bool last_chunk;                      // nothing between before and upto is left when all rows are done
+    std::int64_t last_id = kNothingDone;  // of a backlog's chunk, whether its row is still there or not
 };
 
 Due backlog_chunk(const Progress &progress, Backlog *backlog) {
@@ -55,37 +52,31 @@ Due backlog_chunk(const Progress &progress, Backlog *backlog) {
         refs = read_refs(progress, limit);
     }
     due.last_chunk = static_cast<std::int64_t>(refs.size()) < limit;
-    if (!refs.empty())
-        due.last_id = refs.back().id;
+    if (!refs.empty()) due.last_id = refs.back().id;
     due.rows = read_rows(refs, is_restart(progress.before));
     return due;
 }
 
 Due find_due(const Progress &progress, const TxSnapshot &now, Backlog *backlog) {
-    if (progress.done_id)
-        return backlog_chunk(progress, backlog);
+    if (progress.done_id) return backlog_chunk(progress, backlog);
     const TxSnapshot &before = progress.upto;
     const std::uint64_t next = pg::call([] { return U64FromFullTransactionId(ReadNextFullTransactionId()); });
     if (before.xmax > next) {
-        pg::call([] {
-            ereport(LOG, (errmsg("pulse: the log was written by another cluster; dispatching everything that has no position")));
-        });
+        pg::call(
+            [] { ereport(LOG, (errmsg("pulse: the log was written by another cluster; dispatching everything that has no position"))); });
         return backlog_chunk({restart_snapshot(), now, kNothingDone, progress.last_position}, backlog);
     }
-    if (now.xmax < before.xmax)
-        pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the tick's snapshot is older than the last tick's");
+    if (now.xmax < before.xmax) pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the tick's snapshot is older than the last tick's");
     const std::int64_t limit = guc::dispatch_chunk;
     auto rows = read_ended(before, now, limit);
-    if (rows && fitting(*rows, limit) == rows->size())
-        return {before, now, *std::move(rows), false, true};
+    if (rows && fitting(*rows, limit) == rows->size()) return {before, now, *std::move(rows), false, true};
     return backlog_chunk({before, now, kNothingDone, progress.last_position}, backlog);
 }
 
 void log_poison(const Written &written) {
     pg::DatabaseEntry *entry = pg::my_database();
     for (const Poison &poison : written.poison) {
-        if (entry != nullptr)
-            pg_atomic_fetch_add_u64(&entry->quarantined, 1);
+        if (entry != nullptr) pg_atomic_fetch_add_u64(&entry->quarantined, 1);
         pg::call([&] {
             ereport(WARNING, (errcode(poison.error.sqlstate),
                               errmsg("event %lld cannot be dispatched and is in quarantine at position %lld",
@@ -96,23 +87,20 @@ void log_poison(const Written &written) {
 }
 
 void note_time() {
-    if (pg::DatabaseEntry *entry = pg::my_database())
-        pg_atomic_write_u64(&entry->last_tick_at, static_cast<uint64>(GetCurrentTimestamp()));
+    if (pg::DatabaseEntry *entry = pg::my_database()) pg_atomic_write_u64(&entry->last_tick_at, static_cast<uint64>(GetCurrentTimestamp()));
 }
 
 void note_backlog(std::int64_t left) {
-    if (pg::DatabaseEntry *entry = pg::my_database())
-        pg_atomic_write_u64(&entry->backlog, left > 0 ? static_cast<uint64>(left) : 0);
+    if (pg::DatabaseEntry *entry = pg::my_database()) pg_atomic_write_u64(&entry->backlog, left > 0 ? static_cast<uint64>(left) : 0);
 }
 
-}   // namespace
+}  // namespace
 
 TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
     check_transaction();
-    if (!lock_dispatch())
-        return {.extension_gone = true};
+    if (!lock_dispatch()) return {.extension_gone = true};
     TickResult result;
-    const LatestSnapshot active;   // after the lock: it sees every tick that was
+    const LatestSnapshot active;  // after the lock: it sees every tick that was
     const pg::SpiSession spi;
     const TxSnapshot now = current_snapshot();
     const Progress progress = load_progress();
@@ -124,8 +112,7 @@ TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
             finish_idle(due.from_backlog ? due.upto : now);
         else
             skip_backlog(due.before, due.upto, due.last_id);
-        if (backlog != nullptr && due.from_backlog)
-            due.last_chunk ? backlog->close() : backlog->take(due.last_id);
+        if (backlog != nullptr && due.from_backlog) due.last_chunk ? backlog->close() : backlog->take(due.last_id);
         return result;
     }
 
@@ -147,6 +134,7 @@ TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
     const Progress next{due.before, due.upto, done ? std::nullopt : std::optional(done_id), last};
     writer.write_tick(rows, first, next);
     writer.close();
+    pg::call([] { ForceSyncCommit(); });  // from SQL too: a position once shown is never used again
     remember_at_commit(next, static_cast<std::int64_t>(count));
     log_poison(written);
     announcer.announce(epoch, first, last, with_lines, written.lines, written.legacy);
@@ -163,4 +151,4 @@ TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
     return result;
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -10,20 +10,20 @@ namespace pulse::dispatch {
 
 // Who sends what a tick has to say. The dispatcher's tells bridges; a tick from SQL only serves legacy channels.
 class Announcer {
-  public:
+public:
     // Whether bridges shall get the events themselves. False: they are told later which positions to read.
     virtual bool wants_lines(std::int64_t events, bool backlog) = 0;
     // Called inside the transaction, after everything else.
     virtual void announce(const Epoch &epoch, std::int64_t first, std::int64_t last, bool with_lines, const std::vector<EventLine> &lines,
                           std::vector<Notification> &legacy) = 0;
 
-  protected:
+protected:
     ~Announcer() = default;
 };
 
 struct TickResult {
     bool extension_gone = false;
-    bool more = false;          // a backlog waits for its next chunk
+    bool more = false;  // a backlog waits for its next chunk
     std::int64_t events = 0;
 };
 
@@ -31,4 +31,4 @@ struct TickResult {
 // isolate the event that did it. The caller's transaction is open and commits afterwards.
 TickResult tick(Announcer &announcer, Backlog *backlog, bool careful);
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

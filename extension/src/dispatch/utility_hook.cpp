@@ -21,10 +21,10 @@ ProcessUtility_hook_type previous = nullptr;
 // What this transaction owes at its end. Plain data: it outlives any error.
 pg::DatabaseEntry *held[8];
 int held_count = 0;
-Oid dropped_database = InvalidOid;   // its entry becomes free at commit
-bool look_again = false;             // at commit the launcher looks again
-bool extension_came = false;         // at commit this database may have the extension
-bool extension_gone = false;         // at commit this database has it no longer
+Oid dropped_database = InvalidOid;  // its entry becomes free at commit
+bool look_again = false;            // at commit the launcher looks again
+bool extension_came = false;        // at commit this database may have the extension
+bool extension_gone = false;        // at commit this database has it no longer
 
 bool workers_running(const pg::DatabaseEntry *entry) {
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
@@ -35,20 +35,17 @@ bool workers_running(const pg::DatabaseEntry *entry) {
 
 // Tells the workers of a database to end, keeps new ones away until the transaction is over, and waits for the old ones.
 void hold(Oid database) {
-    if (!OidIsValid(database) || held_count == static_cast<int>(lengthof(held)))
-        return;
+    if (!OidIsValid(database) || held_count == static_cast<int>(lengthof(held))) return;
     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
     pg::DatabaseEntry *entry = pg::ensure_database(database);
     if (entry != nullptr) {
         ++entry->held;
         held[held_count++] = entry;
         for (pid_t pid : {entry->dispatcher_pid, entry->worker_pid})
-            if (pid != 0)
-                kill(pid, SIGTERM);
+            if (pid != 0) kill(pid, SIGTERM);
     }
     LWLockRelease(pg::shared()->lock);
-    if (entry == nullptr)
-        return;
+    if (entry == nullptr) return;
     const TimestampTz patience = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kStopPatience);
     while (workers_running(entry) && GetCurrentTimestamp() < patience) {
         (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5, PG_WAIT_EXTENSION);
@@ -60,10 +57,8 @@ void hold(Oid database) {
 bool may_stop(Oid database) { return OidIsValid(database) && pg_database_ownercheck(database, GetUserId()); }
 
 bool may_copy(Oid database) {
-    if (!OidIsValid(database))
-        return false;
-    if (may_stop(database))
-        return true;
+    if (!OidIsValid(database)) return false;
+    if (may_stop(database)) return true;
     bool allowed = false;
     HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
     if (HeapTupleIsValid(tuple)) {
@@ -82,8 +77,7 @@ char *string_option(List *options, const char *name) {
     ListCell *cell;
     foreach (cell, options) {
         DefElem *option = lfirst_node(DefElem, cell);
-        if (strcmp(option->defname, name) == 0)
-            return option->arg == nullptr ? nullptr : defGetString(option);
+        if (strcmp(option->defname, name) == 0) return option->arg == nullptr ? nullptr : defGetString(option);
     }
     return nullptr;
 }
@@ -91,95 +85,84 @@ char *string_option(List *options, const char *name) {
 // Somebody without the right to the command must not stop workers by trying it.
 void hold_if_allowed(const char *database) {
     const Oid oid = get_database_oid(database, true);
-    if (may_stop(oid))
-        hold(oid);
+    if (may_stop(oid)) hold(oid);
 }
 
 void before(Node *statement) {
     switch (nodeTag(statement)) {
-    case T_DropdbStmt: {
-        const char *name = reinterpret_cast<DropdbStmt *>(statement)->dbname;
-        hold_if_allowed(name);
-        dropped_database = get_database_oid(name, true);
-        break;
-    }
-    case T_RenameStmt: {
-        auto *rename = reinterpret_cast<RenameStmt *>(statement);
-        if (rename->renameType == OBJECT_DATABASE) {
-            hold_if_allowed(rename->subname);
-            look_again = true;
+        case T_DropdbStmt: {
+            const char *name = reinterpret_cast<DropdbStmt *>(statement)->dbname;
+            hold_if_allowed(name);
+            dropped_database = get_database_oid(name, true);
+            break;
         }
-        break;
-    }
-    case T_AlterDatabaseStmt: {
-        auto *alter = reinterpret_cast<AlterDatabaseStmt *>(statement);
-        if (string_option(alter->options, "tablespace") != nullptr)
-            hold_if_allowed(alter->dbname);
-        look_again = true;   // ALLOW_CONNECTIONS too is the launcher's business
-        break;
-    }
-    case T_CreatedbStmt: {
-        const char *source = string_option(reinterpret_cast<CreatedbStmt *>(statement)->options, "template");
-        const Oid oid = get_database_oid(source == nullptr ? "template1" : source, true);
-        if (may_copy(oid))
-            hold(oid);
-        look_again = true;
-        break;
-    }
-    default:
-        break;
+        case T_RenameStmt: {
+            auto *rename = reinterpret_cast<RenameStmt *>(statement);
+            if (rename->renameType == OBJECT_DATABASE) {
+                hold_if_allowed(rename->subname);
+                look_again = true;
+            }
+            break;
+        }
+        case T_AlterDatabaseStmt: {
+            auto *alter = reinterpret_cast<AlterDatabaseStmt *>(statement);
+            if (string_option(alter->options, "tablespace") != nullptr) hold_if_allowed(alter->dbname);
+            look_again = true;  // ALLOW_CONNECTIONS too is the launcher's business
+            break;
+        }
+        case T_CreatedbStmt: {
+            const char *source = string_option(reinterpret_cast<CreatedbStmt *>(statement)->options, "template");
+            const Oid oid = get_database_oid(source == nullptr ? "template1" : source, true);
+            if (may_copy(oid)) hold(oid);
+            look_again = true;
+            break;
+        }
+        default: break;
     }
 }
 
 void after(Node *statement) {
     switch (nodeTag(statement)) {
-    case T_CreateExtensionStmt:   // any: a pack may bring pulse by CASCADE
-        extension_came = look_again = true;
-        break;
-    case T_DropStmt:
-        if (reinterpret_cast<DropStmt *>(statement)->removeType == OBJECT_EXTENSION && !OidIsValid(get_extension_oid("pulse", true))) {
-            extension_gone = true;
-            pg::wake_at_commit(pg::Wake::kDispatcher);
-            pg::wake_at_commit(pg::Wake::kWorker);
-        }
-        break;
-    case T_TransactionStmt:
-        // The prepared transaction's own session has forgotten what it wanted to wake.
-        if (reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED) {
-            pg::wake_at_commit(pg::Wake::kDispatcher);
-            pg::wake_at_commit(pg::Wake::kWorker);
-        }
-        break;
-    default:
-        break;
+        case T_CreateExtensionStmt:  // any: a pack may bring pulse by CASCADE
+            extension_came = look_again = true;
+            break;
+        case T_DropStmt:
+            if (reinterpret_cast<DropStmt *>(statement)->removeType == OBJECT_EXTENSION && !OidIsValid(get_extension_oid("pulse", true))) {
+                extension_gone = true;
+                pg::wake_at_commit(pg::Wake::kDispatcher);
+                pg::wake_at_commit(pg::Wake::kWorker);
+            }
+            break;
+        case T_TransactionStmt:
+            // The prepared transaction's own session has forgotten what it wanted to wake.
+            if (reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED) {
+                pg::wake_at_commit(pg::Wake::kDispatcher);
+                pg::wake_at_commit(pg::Wake::kWorker);
+            }
+            break;
+        default: break;
     }
 }
 
 void on_xact(XactEvent event, void *) {
-    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-        return;
-    if (held_count == 0 && !look_again && !extension_gone && !OidIsValid(dropped_database))
-        return;
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
+    if (held_count == 0 && !look_again && !extension_gone && !OidIsValid(dropped_database)) return;
     const bool committed = event == XACT_EVENT_COMMIT;
     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
-    for (int i = 0; i < held_count; ++i)
-        --held[i]->held;
+    for (int i = 0; i < held_count; ++i) --held[i]->held;
     if (committed && OidIsValid(dropped_database)) {
         pg::DatabaseEntry *entry = pg::find_database(dropped_database);
-        if (entry != nullptr && entry->held == 0 && entry->dispatcher_pid == 0 && entry->worker_pid == 0)
-            entry->database = InvalidOid;
+        if (entry != nullptr && entry->held == 0 && entry->dispatcher_pid == 0 && entry->worker_pid == 0) entry->database = InvalidOid;
     }
     if (committed && (extension_came || extension_gone)) {
         if (pg::DatabaseEntry *entry = pg::find_database(MyDatabaseId)) {
             entry->no_extension = extension_gone;
-            if (extension_gone)
-                entry->epoch_open = false;
+            if (extension_gone) entry->epoch_open = false;
         }
     }
     Latch *launcher = pg::shared()->launcher_latch;
     LWLockRelease(pg::shared()->lock);
-    if (held_count > 0 || (committed && look_again))
-        pg::wake(launcher);
+    if (held_count > 0 || (committed && look_again)) pg::wake(launcher);
     held_count = 0;
     dropped_database = InvalidOid;
     look_again = extension_came = extension_gone = false;
@@ -190,11 +173,12 @@ void on_utility(PlannedStmt *planned, const char *query, bool read_only_tree, Pr
                 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion) {
     Node *statement = planned->utilityStmt;
     before(statement);
-    (previous != nullptr ? previous : standard_ProcessUtility)(planned, query, read_only_tree, context, params, environment, dest, completion);
+    (previous != nullptr ? previous : standard_ProcessUtility)(planned, query, read_only_tree, context, params, environment, dest,
+                                                               completion);
     after(statement);
 }
 
-}   // namespace
+}  // namespace
 
 void init_utility_hook() {
     previous = ProcessUtility_hook;
@@ -202,4 +186,4 @@ void init_utility_hook() {
     RegisterXactCallback(on_xact, nullptr);
 }
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

@@ -5,6 +5,6 @@
 
 namespace pulse::dispatch {
 
-void init_utility_hook();   // from _PG_init while preloading
+void init_utility_hook();  // from _PG_init while preloading
 
-}   // namespace pulse::dispatch
+}  // namespace pulse::dispatch

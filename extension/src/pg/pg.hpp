@@ -30,6 +30,7 @@ extern "C" {
 #include <access/tableam.h>
 #include <access/transam.h>
 #include <access/xact.h>
+#include <access/xlog.h>
 #include <catalog/catalog.h>
 #include <catalog/index.h>
 #include <catalog/indexing.h>

@@ -11,8 +11,7 @@ static shmem_request_hook_type previous_request = nullptr;
 static shmem_startup_hook_type previous_startup = nullptr;
 
 static void on_request() {
-    if (previous_request != nullptr)
-        previous_request();
+    if (previous_request != nullptr) previous_request();
     RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
     RequestNamedLWLockTranche("pulse", 1);
 }
@@ -25,13 +24,13 @@ static void init_entry(DatabaseEntry *entry, Oid database) {
     pg_atomic_init_u32(&entry->dispatcher_work, 0);
     pg_atomic_init_u32(&entry->dispatcher_idle, 0);
     for (pg_atomic_uint64 *counter : {&entry->dispatched_events, &entry->ticks, &entry->notifications, &entry->wakeups, &entry->quarantined,
-                                      &entry->legacy_dropped, &entry->last_tick_at, &entry->backlog, &entry->skipped_rooms, &entry->warned_events, &entry->policy_errors, &entry->jobs_done, &entry->jobs_failed})
+                                      &entry->legacy_dropped, &entry->last_tick_at, &entry->backlog, &entry->skipped_rooms,
+                                      &entry->warned_events, &entry->policy_errors, &entry->jobs_done, &entry->jobs_failed})
         pg_atomic_init_u64(counter, 0);
 }
 
 static void on_startup() {
-    if (previous_startup != nullptr)
-        previous_startup();
+    if (previous_startup != nullptr) previous_startup();
     bool found;
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     shared_memory = static_cast<Shared *>(ShmemInitStruct("pulse", sizeof(Shared), &found));
@@ -40,8 +39,7 @@ static void on_startup() {
         shared_memory->launcher_pid = 0;
         shared_memory->launcher_latch = nullptr;
         shared_memory->short_of_workers = false;
-        for (DatabaseEntry &entry : shared_memory->databases)
-            init_entry(&entry, InvalidOid);
+        for (DatabaseEntry &entry : shared_memory->databases) init_entry(&entry, InvalidOid);
     }
     LWLockRelease(AddinShmemInitLock);
 }
@@ -57,8 +55,7 @@ Shared *shared() { return shared_memory; }
 
 DatabaseEntry *find_database(Oid database) {
     for (DatabaseEntry &entry : shared_memory->databases)
-        if (entry.database == database)
-            return &entry;
+        if (entry.database == database) return &entry;
     return nullptr;
 }
 
@@ -66,15 +63,13 @@ DatabaseEntry *ensure_database(Oid database) {
     DatabaseEntry *entry = find_database(database);
     if (entry == nullptr) {
         entry = find_database(InvalidOid);
-        if (entry != nullptr)
-            init_entry(entry, database);
+        if (entry != nullptr) init_entry(entry, database);
     }
     return entry;
 }
 
 DatabaseEntry *my_database() {
-    if (my_entry != nullptr || shared_memory == nullptr || !OidIsValid(MyDatabaseId))
-        return my_entry;
+    if (my_entry != nullptr || shared_memory == nullptr || !OidIsValid(MyDatabaseId)) return my_entry;
     LWLockAcquire(shared_memory->lock, LW_EXCLUSIVE);
     my_entry = ensure_database(MyDatabaseId);
     LWLockRelease(shared_memory->lock);
@@ -82,19 +77,16 @@ DatabaseEntry *my_database() {
 }
 
 void wake(Latch *latch) {
-    if (latch != nullptr)
-        SetLatch(latch);
+    if (latch != nullptr) SetLatch(latch);
 }
 
 void wake_dispatcher(DatabaseEntry *database) {
     // A dispatcher that is awake clears dispatcher_work before it takes its snapshot, and looks at it again before it
     // sleeps. So a busy one costs its publishers no system call, and is not disturbed while a batch grows.
     pg_memory_barrier();
-    if (pg_atomic_read_u32(&database->dispatcher_work) == 0)
-        pg_atomic_write_u32(&database->dispatcher_work, 1);
+    if (pg_atomic_read_u32(&database->dispatcher_work) == 0) pg_atomic_write_u32(&database->dispatcher_work, 1);
     pg_memory_barrier();
-    if (pg_atomic_read_u32(&database->dispatcher_idle) != 0)
-        wake(database->dispatcher_latch);
+    if (pg_atomic_read_u32(&database->dispatcher_idle) != 0) wake(database->dispatcher_latch);
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

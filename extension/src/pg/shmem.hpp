@@ -10,31 +10,31 @@ constexpr int kMaxDatabases = 64;
 
 // Fields without "atomic" are written under Shared::lock.
 struct DatabaseEntry {
-    Oid database;                       // InvalidOid: this entry is free
-    pid_t dispatcher_pid;               // 0: no dispatcher runs
-    Latch *dispatcher_latch;            // its process latch; the memory outlives the process
-    pid_t worker_pid;                   // the job worker, likewise
+    Oid database;             // InvalidOid: this entry is free
+    pid_t dispatcher_pid;     // 0: no dispatcher runs
+    Latch *dispatcher_latch;  // its process latch; the memory outlives the process
+    pid_t worker_pid;         // the job worker, likewise
     Latch *worker_latch;
-    bool epoch_open;                    // an epoch was opened since this shared memory was made
+    bool epoch_open;  // an epoch was opened since this shared memory was made
     char epoch[17];
-    int held;                           // > 0 while DDL needs the database without our workers
-    int failed_ticks;                   // dispatcher processes in a row that ended in a failed tick
-    unsigned starts[2];                 // how often a dispatcher, a job worker came up
-    bool no_extension;                  // the last worker found no extension here; cleared by CREATE EXTENSION
-    pg_atomic_uint32 dispatcher_work;   // set by every commit with events, cleared before a tick's snapshot
-    pg_atomic_uint32 dispatcher_idle;   // 1 while the dispatcher sleeps until its latch is set
-    pg_atomic_uint64 last_tick_at;      // TimestampTz of the last tick, with or without events
-    pg_atomic_uint64 backlog;           // events of a cut backlog that wait for their chunk
-    pg_atomic_uint64 head;              // last position dispatched
-    pg_atomic_uint32 slot;              // partition for new rows
-    pg_atomic_uint64 dispatched_events; // counters since start
+    int held;                            // > 0 while DDL needs the database without our workers
+    int failed_ticks;                    // dispatcher processes in a row that ended in a failed tick
+    unsigned starts[2];                  // how often a dispatcher, a job worker came up
+    bool no_extension;                   // the last worker found no extension here; cleared by CREATE EXTENSION
+    pg_atomic_uint32 dispatcher_work;    // set by every commit with events, cleared before a tick's snapshot
+    pg_atomic_uint32 dispatcher_idle;    // 1 while the dispatcher sleeps until its latch is set
+    pg_atomic_uint64 last_tick_at;       // TimestampTz of the last tick, with or without events
+    pg_atomic_uint64 backlog;            // events of a cut backlog that wait for their chunk
+    pg_atomic_uint64 head;               // last position dispatched
+    pg_atomic_uint32 slot;               // partition for new rows
+    pg_atomic_uint64 dispatched_events;  // counters since start
     pg_atomic_uint64 ticks;
     pg_atomic_uint64 notifications;
     pg_atomic_uint64 wakeups;
     pg_atomic_uint64 quarantined;
-    pg_atomic_uint64 legacy_dropped;    // legacy notifications that the NOTIFY queue had no room for
-    pg_atomic_uint64 skipped_rooms;     // a template's value was NULL
-    pg_atomic_uint64 warned_events;     // on_error 'warn' swallowed a failure
+    pg_atomic_uint64 legacy_dropped;  // legacy notifications that the NOTIFY queue had no room for
+    pg_atomic_uint64 skipped_rooms;   // a template's value was NULL
+    pg_atomic_uint64 warned_events;   // on_error 'warn' swallowed a failure
     pg_atomic_uint64 policy_errors;
     pg_atomic_uint64 jobs_done;
     pg_atomic_uint64 jobs_failed;
@@ -44,17 +44,17 @@ struct Shared {
     LWLock *lock;
     pid_t launcher_pid;
     Latch *launcher_latch;
-    bool short_of_workers;              // max_worker_processes left no room for one of ours
+    bool short_of_workers;  // max_worker_processes left no room for one of ours
     DatabaseEntry databases[kMaxDatabases];
 };
 
-void request_shmem();                                // from _PG_init while preloading: installs the shmem hooks
+void request_shmem();  // from _PG_init while preloading: installs the shmem hooks
 Shared *shared();
 // The entry of this backend's database, made on first use; null when not preloaded or all entries are taken.
 DatabaseEntry *my_database();
-DatabaseEntry *find_database(Oid database);          // null when there is none; caller holds the lock
-DatabaseEntry *ensure_database(Oid database);        // made when there is none; null when all are taken; caller holds the lock
-void wake(Latch *latch);                             // SetLatch that takes null
-void wake_dispatcher(DatabaseEntry *database);       // there may be something to dispatch
+DatabaseEntry *find_database(Oid database);     // null when there is none; caller holds the lock
+DatabaseEntry *ensure_database(Oid database);   // made when there is none; null when all are taken; caller holds the lock
+void wake(Latch *latch);                        // SetLatch that takes null
+void wake_dispatcher(DatabaseEntry *database);  // there may be something to dispatch
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -32,8 +32,7 @@ bool start_worker(WorkerRole role, Oid database, const char *database_name) {
     return call([&] {
         BackgroundWorkerHandle *handle = nullptr;
         const bool registered = RegisterDynamicBackgroundWorker(&worker, &handle);
-        if (handle != nullptr)
-            pfree(handle);
+        if (handle != nullptr) pfree(handle);
         return registered;
     });
 }
@@ -58,32 +57,31 @@ static void leave_entry(int, Datum) {
 
 DatabaseEntry *begin_worker(WorkerRole role, Oid database) {
     begin_signals();
-    if (shared() == nullptr)
-        end_worker();
+    if (shared() == nullptr) end_worker();
     LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
     my_place = ensure_database(database);
     const bool mine = my_place != nullptr && my_place->held == 0 && pid_of(my_place, role) == 0;
-    if (my_place != nullptr)
-        ++my_place->starts[static_cast<int>(role)];
+    if (my_place != nullptr) ++my_place->starts[static_cast<int>(role)];
     if (mine) {
         my_role = role;
         pid_of(my_place, role) = MyProcPid;
         latch_of(my_place, role) = MyLatch;
     }
     LWLockRelease(shared()->lock);
-    if (!mine)
-        end_worker();
+    if (!mine) end_worker();
     on_shmem_exit(leave_entry, Datum(0));
     call([=] {
         BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
         // Whatever the DBA's defaults for sessions are, a worker writes, waits for its locks, and finds only what it names.
         struct {
             const char *name, *value;
-        } const settings[] = {{"search_path", "pg_catalog, pg_temp"}, {"default_transaction_read_only", "off"},
-                              {"default_transaction_isolation", "read committed"}, {"lock_timeout", "0"},
-                              {"idle_in_transaction_session_timeout", "0"}, {"statement_timeout", "0"}};
-        for (const auto &setting : settings)
-            SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION);
+        } const settings[] = {{"search_path", "pg_catalog, pg_temp"},
+                              {"default_transaction_read_only", "off"},
+                              {"default_transaction_isolation", "read committed"},
+                              {"lock_timeout", "0"},
+                              {"idle_in_transaction_session_timeout", "0"},
+                              {"statement_timeout", "0"}};
+        for (const auto &setting : settings) SetConfigOption(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION);
     });
     return my_place;
 }
@@ -102,8 +100,7 @@ bool wait(long timeout_ms) {
     const int events = call([=] {
         const int wake = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
         const int happened = WaitLatch(MyLatch, wake, timeout_ms, PG_WAIT_EXTENSION);
-        if (happened & WL_LATCH_SET)
-            ResetLatch(MyLatch);
+        if (happened & WL_LATCH_SET) ResetLatch(MyLatch);
         return happened;
     });
     serve_interrupts();
@@ -113,8 +110,7 @@ bool wait(long timeout_ms) {
 Oid lock_extension() {
     return call([] {
         const Oid extension = get_extension_oid("pulse", true);
-        if (!OidIsValid(extension))
-            return InvalidOid;
+        if (!OidIsValid(extension)) return InvalidOid;
         LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
         return get_extension_oid("pulse", true) == extension ? extension : InvalidOid;
     });
@@ -122,4 +118,4 @@ Oid lock_extension() {
 
 void end_worker() { proc_exit(0); }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -35,7 +35,8 @@ Oid lock_extension();
 [[noreturn]] void end_worker();
 
 // Runs f in a transaction of its own. An Error leaves it to the end of the process.
-template <class F> void transaction(F &&f) {
+template <class F>
+void transaction(F &&f) {
     call([] {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
@@ -44,4 +45,4 @@ template <class F> void transaction(F &&f) {
     call([] { CommitTransactionCommand(); });
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -13,4 +13,4 @@ inline double backoff_seconds(int attempt, double random) {
     return wait * (1.0 + 0.1 * random);
 }
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue

@@ -15,11 +15,9 @@ std::string check_function(const std::string &name) {
         List *parts = stringToQualifiedNameList(name.c_str());
         const Oid arguments[] = {JSONOID};
         const Oid oid = LookupFuncName(parts, 1, arguments, true);
-        if (!OidIsValid(oid))
-            return {};
+        if (!OidIsValid(oid)) return {};
         HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-        if (!HeapTupleIsValid(tuple))
-            return {};
+        if (!HeapTupleIsValid(tuple)) return {};
         const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
         Found result;
         result.oid = oid;
@@ -32,16 +30,13 @@ std::string check_function(const std::string &name) {
         ReleaseSysCache(tuple);
         return result;
     });
-    if (!OidIsValid(found.oid))
-        pg::fail(ERRCODE_UNDEFINED_FUNCTION, "function " + name + "(json) does not exist", {}, kNeeded);
-    if (!found.right_kind)
-        pg::fail(ERRCODE_INVALID_FUNCTION_DEFINITION, "function " + name + "(json) does not return json", {}, kNeeded);
+    if (!OidIsValid(found.oid)) pg::fail(ERRCODE_UNDEFINED_FUNCTION, "function " + name + "(json) does not exist", {}, kNeeded);
+    if (!found.right_kind) pg::fail(ERRCODE_INVALID_FUNCTION_DEFINITION, "function " + name + "(json) does not return json", {}, kNeeded);
     if (!found.executable)
         pg::fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for function " + name, {},
                  "A job runs as the role that enqueues it: grant it EXECUTE on the function and USAGE on its schema.");
-    if (found.qualified == nullptr)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a temporary function cannot be a job's", {}, kNeeded);
+    if (found.qualified == nullptr) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a temporary function cannot be a job's", {}, kNeeded);
     return found.qualified;
 }
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue

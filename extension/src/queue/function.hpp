@@ -9,4 +9,4 @@ namespace pulse::queue {
 // function, its signature is another, or the user may not execute it.
 std::string check_function(const std::string &name);
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue

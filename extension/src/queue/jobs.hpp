@@ -10,7 +10,7 @@ struct Job {
     std::int64_t id;
     int attempt, max_attempts;
     long timeout_ms;
-    std::string function, role, args;
+    std::string queue, function, role, args;
 };
 
 // Takes the next due job in the order of priority, run_at and id: it is 'executing' and its attempt is counted.
@@ -23,4 +23,4 @@ void rescue();
 // Milliseconds until the next waiting job is due; nullopt when none waits.
 std::optional<std::int64_t> next_due();
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue

@@ -1,9 +1,9 @@
 // The call of user code: role, settings, time limit, and what is left behind.
 #include "queue/run.hpp"
 
-#include "json/slice.hpp"
 #include "pg/run_as.hpp"
 #include "pg/worker.hpp"
+#include "json/slice.hpp"
 
 #include <csignal>
 
@@ -14,7 +14,7 @@ namespace {
 std::int64_t running_job = 0;
 
 class RunningJob {
-  public:
+public:
     explicit RunningJob(std::int64_t id) { running_job = id; }
     ~RunningJob() { running_job = 0; }
     RunningJob(const RunningJob &) = delete;
@@ -31,12 +31,11 @@ void on_timeout() {
 }
 
 class TimeLimit {
-  public:
+public:
     explicit TimeLimit(long ms) {
         static TimeoutId id = MAX_TIMEOUTS;
         pg::call([=] {
-            if (id == MAX_TIMEOUTS)
-                id = RegisterTimeout(USER_TIMEOUT, on_timeout);
+            if (id == MAX_TIMEOUTS) id = RegisterTimeout(USER_TIMEOUT, on_timeout);
             over = false;
             // Again and again: user code that catches the first cancel gets another one.
             enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), static_cast<int>(std::min(ms, 1000L)));
@@ -45,21 +44,19 @@ class TimeLimit {
     }
     ~TimeLimit() {
         disable_timeout(id_, false);
-        if (over)
-            QueryCancelPending = false;   // fired once more when all was over
+        if (over) QueryCancelPending = false;  // fired once more when all was over
     }
     TimeLimit(const TimeLimit &) = delete;
     TimeLimit &operator=(const TimeLimit &) = delete;
 
-  private:
+private:
     TimeoutId id_;
 };
 
 // {"function":…,"args":…} hands over args; any other object is handed over as a whole.
 std::string_view arguments(std::string_view args) {
     if (const auto members = json::members(args))
-        if (const auto inner = json::find(*members, "args"))
-            return *inner;
+        if (const auto inner = json::find(*members, "args")) return *inner;
     return args;
 }
 
@@ -88,14 +85,12 @@ std::string describe(const pg::Raised &error, const Job &job) {
     return std::string(unpack_sql_state(error.sqlstate)) + ": " + error.message;
 }
 
-}   // namespace
+}  // namespace
 
 std::optional<std::string> run(const Job &job) {
-    if (job.function.empty())
-        return "no function: this version knows jobs of kind sql only";
+    if (job.function.empty()) return "no function: this version knows jobs of kind sql only";
     const Oid role = pg::call([&] { return get_role_oid(job.role.c_str(), true); });
-    if (!OidIsValid(role))
-        return "role \"" + job.role + "\" does not exist";
+    if (!OidIsValid(role)) return "role \"" + job.role + "\" does not exist";
     const RunningJob running(job.id);
     over = false;
     std::optional<pg::Raised> error;
@@ -103,20 +98,17 @@ std::optional<std::string> run(const Job &job) {
         error = pg::subtransaction([&] { call_function(job, role); });
     } catch (const pg::Error &e) {
         // Its subtransaction is rolled back already: a cancel ends this job, anything else the worker.
-        if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED)
-            throw;
+        if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED) throw;
         error = e.raised();
     }
-    if (!error)
-        return std::nullopt;
+    if (!error) return std::nullopt;
     return describe(*error, job);
 }
 
 void clean_session() {
     Oid temporary = InvalidOid, toast = InvalidOid;
     GetTempNamespaceState(&temporary, &toast);
-    if (OidIsValid(temporary))
-        pg::transaction([] { pg::call([] { ResetTempTableNamespace(); }); });
+    if (OidIsValid(temporary)) pg::transaction([] { pg::call([] { ResetTempTableNamespace(); }); });
     pg::call([] {
         DropAllPreparedStatements();
         LockReleaseAll(USER_LOCKMETHOD, true);
@@ -124,10 +116,9 @@ void clean_session() {
     });
 }
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue
 
 PULSE_FN(pulse_job_id) {
-    if (pulse::queue::running_job == 0)
-        return pulse::pg::null_result(fcinfo);
+    if (pulse::queue::running_job == 0) return pulse::pg::null_result(fcinfo);
     return Int64GetDatum(pulse::queue::running_job);
 }

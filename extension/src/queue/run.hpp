@@ -14,4 +14,4 @@ std::optional<std::string> run(const Job &job);
 // temporary tables, prepared statements, advisory locks. Outside a transaction.
 void clean_session();
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue

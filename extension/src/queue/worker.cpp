@@ -1,8 +1,9 @@
 // The job worker process: one a database. Claims a job and commits, so that its attempt counts whatever happens; runs it
 // and removes it in a second transaction, which also claims the next. Sleeps until its latch or the next job's time.
 // Any error of its own ends it; the launcher starts it again, and what it was running is tried again.
-#include "guc.hpp"
+#include "pg/standby.hpp"
 #include "pg/worker.hpp"
+#include "guc.hpp"
 #include "queue/run.hpp"
 
 namespace pulse::queue {
@@ -11,33 +12,34 @@ namespace {
 
 void set_session() {
     pg::call([] {
-        for (const char *name : {"enable_seqscan", "enable_bitmapscan", "jit"})
-            SetConfigOption(name, "off", PGC_SUSET, PGC_S_SESSION);
+        for (const char *name : {"enable_seqscan", "enable_bitmapscan", "jit"}) SetConfigOption(name, "off", PGC_SUSET, PGC_S_SESSION);
+        SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION);
         SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_SUSET, PGC_S_SESSION);
     });
 }
 
 class Worker {
-  public:
+public:
     explicit Worker(pg::DatabaseEntry *entry) : entry_(entry) {}
     void run();
 
-  private:
-    template <class F> void in_transaction(F &&f);
+private:
+    template <class F>
+    void in_transaction(F &&f);
     void claim_next();
     void run_claimed();
 
     pg::DatabaseEntry *entry_;
     std::optional<Job> job_;
-    std::optional<std::int64_t> sleep_;   // milliseconds until the next waiting job is due
+    std::optional<std::int64_t> sleep_;  // milliseconds until the next waiting job is due
 };
 
-template <class F> void Worker::in_transaction(F &&f) {
+template <class F>
+void Worker::in_transaction(F &&f) {
     bool gone = false;
     pg::transaction([&] {
         gone = !OidIsValid(pg::lock_extension());
-        if (gone)
-            return;
+        if (gone) return;
         pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
         f();
         pg::call([] { PopActiveSnapshot(); });
@@ -51,8 +53,7 @@ template <class F> void Worker::in_transaction(F &&f) {
 void Worker::claim_next() {
     const pg::SpiSession spi;
     job_ = claim();
-    if (!job_)
-        sleep_ = next_due();
+    if (!job_) sleep_ = next_due();
 }
 
 void Worker::run_claimed() {
@@ -61,19 +62,26 @@ void Worker::run_claimed() {
         snprintf(activity, sizeof activity, "pulse: job %lld: %s", static_cast<long long>(job_->id), job_->function.c_str());
         pgstat_report_activity(STATE_RUNNING, activity);
     });
+    const Job ran = *std::move(job_);
     std::optional<std::string> error;
     in_transaction([&] {
-        const Job job = *job_;
-        error = queue::run(job);
+        error = queue::run(ran);
         {
             const pg::SpiSession spi;
             if (error)
-                fail_attempt(job, *error);
+                fail_attempt(ran, *error);
             else
-                finish(job);
+                finish(ran);
         }
         claim_next();
     });
+    pg::wait_for_standby(XactLastCommitEnd);
+    if (error)
+        pg::call([&] {
+            ereport(LOG, (errmsg("job %lld of queue \"%s\" failed in attempt %d of %d", static_cast<long long>(ran.id), ran.queue.c_str(),
+                                 ran.attempt, ran.max_attempts),
+                          errdetail_internal("%s", error->c_str())));
+        });
     pg_atomic_fetch_add_u64(error ? &entry_->jobs_failed : &entry_->jobs_done, 1);
     clean_session();
     pg::call([] { pgstat_report_stat(false); });
@@ -99,9 +107,9 @@ void Worker::run() {
     }
 }
 
-}   // namespace
+}  // namespace
 
-}   // namespace pulse::queue
+}  // namespace pulse::queue
 
 extern "C" PULSE_EXPORT void pulse_worker_main(Datum database);
 
