@@ -69,15 +69,13 @@ class Database:
         return self.tool("psql", "-qAt", "-d", database, "-f", "-", input=text)
 
     def prepare(self, password: str) -> None:
-        """The database, its extensions in the versions now installed, the sample data once, and the login roles."""
-        new = not self.marker.exists()
+        """The database, its extensions in the versions now installed, the sample data, and the login roles."""
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = 'pulse'", database="postgres").strip():
             self.sql("CREATE DATABASE pulse", database="postgres")
         for extension in ["pulse", *self.packs]:
             self.sql(f"SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS {extension} CASCADE; ALTER EXTENSION {extension} UPDATE;")
-        if new:
-            for pack in self.packs:
-                self.load_sample(pack.removeprefix("pulse_"))
+        for pack in self.packs:
+            self.load_sample(pack.removeprefix("pulse_"))
         self.sql(f"""
             DO $do$ BEGIN
                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'bridge') THEN CREATE ROLE bridge LOGIN; END IF;
@@ -88,7 +86,7 @@ class Database:
         self.marker.write_text(json.dumps(self.installed(), indent=1) + "\n")
 
     def load_sample(self, schema: str) -> None:
-        """A pack with something to show has a function <schema>.load_sample()."""
+        """A pack with something to show has a function <schema>.load_sample(). At every start: what expires is there again."""
         if self.sql(f"SELECT to_regprocedure('{schema}.load_sample()') IS NOT NULL").strip() == "t":
             self.sql(f"SELECT {schema}.load_sample()")
 

@@ -6,8 +6,9 @@ CREATE TRIGGER donors_update_presence AFTER UPDATE OF blood_group, country_code 
     FOR EACH ROW EXECUTE FUNCTION _donors.follow_donor();
 CREATE TRIGGER donors_delete_presence AFTER DELETE ON donors.donors
     FOR EACH ROW EXECUTE FUNCTION _donors.follow_donor();
+-- The scripts of pg_dump switch row_security off: a restore brings the waiting job along, and its rows are no news.
 CREATE TRIGGER presence_insert_expiry AFTER INSERT ON donors.presence
-    FOR EACH STATEMENT EXECUTE FUNCTION _donors.on_available();
+    FOR EACH STATEMENT WHEN (current_setting('row_security') = 'on') EXECUTE FUNCTION _donors.on_available();
 CREATE TRIGGER presence_update_expiry AFTER UPDATE ON donors.presence
     FOR EACH ROW WHEN (NEW.is_available AND NOT OLD.is_available) EXECUTE FUNCTION _donors.on_available();
 
@@ -25,6 +26,6 @@ CREATE TRIGGER blood_requests_insert_fill BEFORE INSERT ON donors.blood_requests
 CREATE TRIGGER blood_request_responses_insert_fill BEFORE INSERT ON donors.blood_request_responses
     FOR EACH ROW WHEN (NEW.distance_km IS NULL) EXECUTE FUNCTION _donors.fill_response();
 
--- Only a new, open request alerts donors. pg_restore loads rows with row_security off: a restored copy alerts nobody.
+-- Only a new, open request alerts donors; one that a restore loads alerts nobody.
 CREATE TRIGGER blood_requests_insert_fan_out AFTER INSERT ON donors.blood_requests
     FOR EACH ROW WHEN (NEW.status = 'open' AND current_setting('row_security') = 'on') EXECUTE FUNCTION _donors.on_request();
