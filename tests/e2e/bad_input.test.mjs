@@ -131,7 +131,7 @@ test('E5: HTTP that makes no sense is answered, not obeyed', async () => {
 
 test('E5: strange names in rooms, events and payloads arrive intact or are refused clearly', async () => {
   const socket = await pulse.io({ userId: 'names' })
-  const strange = ['quote"s', "single'", 'back\\slash', 'emoji 🩸 and 𝄞', 'naïve', '{"json":1}', 'percent%3A', 'space and ;--', '\u2028', '<script>']
+  const strange = ['quote"s', "single'", 'back\\slash', 'emoji 🩸 and 𝄞', 'naïve', '{"json"}', 'percent%3A', 'space and ;--', '\u2028', '<script>']
   for (const name of strange) {
     const room = `open:${name}`
     assert.equal((await socket.emitWithAck('room:join', { room })).ok, true, room)

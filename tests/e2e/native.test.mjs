@@ -56,7 +56,7 @@ test('E5: refusals carry the same codes as everywhere', async () => {
   say({ type: 'emit', event: 'refuse', id: 2 })
   say({ type: 'emit', event: 'nobody', id: 3 })
   for (const [id, code] of [[1, 'forbidden'], [2, 'conflict'], [3, 'not_found']]) {
-    assert.equal((await wait('error', message => message.id === id)).error.code, code)
+    assert.equal((await wait('error', message => message.id === id)).code, code)
   }
 })
 

@@ -29,7 +29,8 @@ after(async () => {
 
 test('E6: /health and /ready answer with what is known, on both listeners, for GET and HEAD', async () => {
   for (const url of [pulse.bridge.url, pulse.bridge.internalUrl]) {
-    const health = await fetch(`${url}/health`)
+    // A bridge that has just started asks the database for its status first.
+    const health = await until(async () => { const answer = await fetch(`${url}/health`); return (await answer.clone().json()).checks.queue?.available !== undefined && answer })
     assert.equal(health.status, 200)
     const body = await health.json()
     assert.equal(body.status, 'ok')

@@ -32,7 +32,6 @@ bool Client::answer_at_once(Namespace &nsp, const Inbound &packet) {
 }
 
 void Client::event(Namespace &nsp, Inbound packet) {
-    services_.metrics.messages_received(nsp.name, packet.event).Increment();
     std::string correlation_id = new_correlation_id();
     db::HandleRequest request;
     request.nsp = nsp.name;
@@ -53,14 +52,16 @@ void Client::event(Namespace &nsp, Inbound packet) {
 void Client::event_answered(std::uint32_t serial, const Inbound &packet, const std::string &correlation_id,
                             Result<db::HandleAnswer> result) {
     Namespace *nsp = find(serial);
-    if (ending_ || nsp == nullptr || nsp->state != State::connected) return;
+    if (nsp == nullptr) return;
+    // Counted now and not on arrival: only the answer tells whether the name is one of ours or a client's invention.
+    if (result || result.error().code != Errc::not_found) services_.metrics.know_event(packet.event);
+    services_.metrics.messages_received(nsp->name, packet.event).Increment();
+    if (ending_ || nsp->state != State::connected) return;
     if (!result) {
-        if (result.error().code != Errc::not_found) services_.metrics.know_event(packet.event);
         refuse(packet, result.error(), correlation_id);
         done(serial);
         return;
     }
-    services_.metrics.know_event(packet.event);
     std::optional<std::string> disconnect_reason;
     apply_effects(*nsp, *result, disconnect_reason);
     answer(*nsp, packet, result->ack);
