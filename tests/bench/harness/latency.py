@@ -38,8 +38,9 @@ def run_once(stage, client, rate, seconds, first):
         from_commit.append((arrival[seq] - committed) / 1e6)
         from_send.append((arrival[seq] - sent) / 1e6)
         late.append((sent - due) / 1e6)
-    if counts['deliveries'] != len(from_commit) or counts['repeated']:
-        raise BenchError(f'{counts["deliveries"]} deliveries, {counts["repeated"]} out of order, of {len(from_commit)} events')
+    # Events of different connections may commit in another order than they were due in: only the number is checked.
+    if counts['deliveries'] != len(from_commit):
+        raise BenchError(f'{counts["deliveries"]} deliveries of {len(from_commit)} events')
     for values in (from_commit, from_send, late):
         values.sort()
     return {'p50': percentile(from_commit, .5), 'p99': percentile(from_commit, .99), 'max': from_commit[-1],

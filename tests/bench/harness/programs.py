@@ -128,7 +128,7 @@ class Bridge(Program):
     """pulse-bridge on free ports. Nothing is tuned but the ping interval, which the peers share."""
 
     def __init__(self, cluster, database, log):
-        path = Path(os.environ.get('PULSE_BRIDGE', ROOT / 'build' / 'bin' / 'pulse-bridge'))
+        path = Path(os.environ.get('PULSE_BRIDGE', ROOT / 'build' / 'plain' / 'bin' / 'pulse-bridge'))
         if not path.exists():
             raise BenchError(f'{path} is missing: run `make build` first')
         self.port, internal = free_port(), free_port()
