@@ -195,9 +195,13 @@ void Hub::flush() {
 
 void Hub::State::write_out() {
     joined_of.clear();
-    turn.drain([this](Turn::Lane lane, std::span<const Turn::FrameIndex> frames) {
-        if (lane != kDeafLane) write(lane, frames);
-    });
+    turn.drain(
+        [this](Turn::Lane lane) {
+            if (lane != kDeafLane) connections[lane].sink->write_soon();
+        },
+        [this](Turn::Lane lane, std::span<const Turn::FrameIndex> frames) {
+            if (lane != kDeafLane) write(lane, frames);
+        });
     metrics.send_queue_bytes().Set(static_cast<double>(queued_bytes));
 }
 

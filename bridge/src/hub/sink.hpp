@@ -18,6 +18,9 @@ public:
 
     virtual ~Sink() = default;
 
+    // A write() follows very soon, after those of a few other sinks: reads what it will need, so that the caches have it.
+    virtual void write_soon() {}
+
     // Whole frames, one or many joined; valid only during the call. Must not call back into the hub.
     virtual Write write(std::string_view bytes) = 0;
 

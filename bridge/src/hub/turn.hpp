@@ -2,6 +2,7 @@
 // stores into arrays that live on from turn to turn: no allocation and no reference count a receiver. Frames are held once a turn.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -46,9 +47,17 @@ public:
     bool empty() const { return entries_.empty(); }
 
     // f(lane, frames in order) for each lane with something to send; then everything is forgotten. f must not push.
-    template <class F>
-    void drain(F &&f) {
-        for (const Lane lane : dirty_) {
+    // soon(lane) is called for a few lanes together before f is called for each of them: with thousands of receivers nothing of
+    // a lane is in the caches, and what several lanes need can be on its way at the same time.
+    template <class Soon, class F>
+    void drain(Soon &&soon, F &&f) {
+        for (std::size_t i = 0; i < dirty_.size(); ++i) {
+            if (i % kTogether == 0) {
+                for (std::size_t ahead = i; ahead < std::min(i + kTogether, dirty_.size()); ++ahead) {
+                    if (lanes_[dirty_[ahead]].first != kEnd) soon(dirty_[ahead]);
+                }
+            }
+            const Lane lane = dirty_[i];
             std::uint32_t entry = lanes_[lane].first;
             if (entry == kEnd) continue;  // dropped, or its lane was dropped and used anew: then it is in the list twice
             lanes_[lane].first = kEnd;
@@ -64,6 +73,7 @@ public:
 
 private:
     static constexpr std::uint32_t kEnd = UINT32_MAX;
+    static constexpr std::size_t kTogether = 8;
     static constexpr std::size_t kKeep = 1U << 20;
     struct Entry {
         FrameIndex frame;

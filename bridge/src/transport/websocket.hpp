@@ -43,6 +43,7 @@ public:
     bool is_established() const { return wsi_ != nullptr; }
 
     // hub::Sink
+    void write_soon() override;
     Write write(std::string_view bytes) override;
     void request_writable() override;
     void close(Errc why) override;
@@ -51,6 +52,7 @@ private:
     void message(std::string_view text, bool binary);
     void engineio(std::string_view text, bool binary);
     void native(std::string_view text, bool binary);
+    Write broken();
     void fail(Errc why);
     bool too_late() const;
     void beat();
@@ -63,6 +65,7 @@ private:
     handlers::Services &services_;
     const SocketOptions &options_;
     lws *wsi_ = nullptr;
+    int fd_ = -1;  // for writing past libwebsockets; -1 when TLS is between
     ConnectionId id_;
     Protocol protocol_;
     bool awaiting_pong_ = false;
