@@ -1,6 +1,6 @@
 -- What the bridge calls beside pulse.handle: handle_connect, decide, bridge_hello, bridge_read; and answers to retried calls.
 BEGIN;
-SELECT plan(67);
+SELECT plan(68);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -135,6 +135,10 @@ SELECT is((shop.place('{}')).ack || (shop.place('{"requestId":null}')).ack || (s
 SELECT matches(shop.error_of($$SELECT shop.place('{"requestId":"r3","fail":1}')$$), '^P0001', 'a call that fails');
 SELECT is((shop.place('{"requestId":"r3"}')).ack, '[{"id":8}]', 'is run again');
 SELECT is((shop.place('{"requestId":1}')).ack = (shop.place('{"requestId":"1"}')).ack, false, 'a number and a string are two keys');
+INSERT INTO _pulse.answers (user_id, namespace, event, key, ack, effects, at)
+    VALUES ('ann', '/', 'order', 'old', '[]', '[]', now() - interval '25 hours'), ('ann', '/', 'order', 'young', '[]', '[]', now() - interval '23 hours');
+SELECT count(*) FROM generate_series(1, 64) n, shop.place(json_build_object('requestId', n)::text);
+SELECT is(ARRAY(SELECT a.key FROM _pulse.answers a WHERE a.key IN ('old', 'young')), ARRAY['young'], 'old answers are forgotten by and by');
 
 -- the stream: positions 1000001 … 1000006 in two ticks, 1000004 quarantined
 INSERT INTO _pulse.epochs (epoch, channel, after_position) VALUES ('00000000000000ff', 'pulse_secret', 1000000);
