@@ -1,5 +1,5 @@
 // A background worker that fails in a given way for its first two lives and does its work in the third. What it did is in the table
-// boundary.lives. Framed as the workers of pulse are: run_worker, transactions of its own, an ERROR ends the process.
+// boundary.lives. Framed as the workers of pulse are: process, transactions of its own, an ERROR ends the process.
 #include "pg/worker.hpp"
 #include "pg/spi.hpp"
 #include "pg/text.hpp"
@@ -37,7 +37,7 @@ extern "C" void boundary_worker_main(Datum) {
     memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    pg::run_worker([&] {
+    pg::process([&] {
         pg::call([&] { BackgroundWorkerInitializeConnectionByOid(order.database, InvalidOid, 0); });
         work(order);
     });
