@@ -142,7 +142,8 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
         item.length = attribute->attlen;
         pg::call([&] {
             const TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO);
-            if (OidIsValid(type->eq_opr) && type->eq_opr < FirstNormalObjectId) fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &item.equal, memory);
+            if (OidIsValid(type->eq_opr) && type->eq_opr < FirstNormalObjectId)
+                fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &item.equal, memory);
         });
         compared.push_back(item);
     }

@@ -1,11 +1,11 @@
 // pulse.publish in all its overloads: one body behind four symbols, because only the room (text or text[]) and a jsonb payload
 // are read differently. Validates, compacts, stores; knows nothing of tables or triggers.
 #include "guc.hpp"
+#include "json/check.hpp"
+#include "json/slice.hpp"
 #include "names/rules.hpp"
 #include "pg/text.hpp"
 #include "publish/event.hpp"
-#include "json/check.hpp"
-#include "json/slice.hpp"
 
 namespace pulse::publish {
 

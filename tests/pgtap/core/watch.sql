@@ -1,6 +1,6 @@
 -- pulse.watch, pulse.unwatch and the trigger function: which rows publish what, and what is refused when a watch is made.
 BEGIN;
-SELECT plan(153);
+SELECT plan(155);
 
 CREATE FUNCTION pg_temp.failure(statement text, OUT code text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -210,6 +210,14 @@ SELECT is((SELECT count(*)::int FROM moved), 5, 'the row is there');
 SELECT pulse.unwatch('moved');
 SELECT pulse.watch('moved', repeat('r', 255), ARRAY['room:{c}'], payload => '{}', on_error => 'warn');
 SELECT pg_temp.publishes(format('INSERT INTO moved VALUES (1, 2, %L), (2, 2, %L)', to_json(repeat('x', 300)), '"y"'), repeat('r', 255) || ' {"room:\"y\""} {}');
+
+-- What is skipped or lost is counted
+SELECT pulse.watch('orders', 'e', ARRAY['{note}', '{status}', 'fixed'], on_error => 'warn');
+CREATE TEMPORARY TABLE counters AS SELECT (pulse.status() -> 'counters' ->> 'skippedRooms')::int AS skipped, (pulse.status() -> 'counters' ->> 'warnedEvents')::int AS warned;
+INSERT INTO orders (id, note, status) VALUES (31, NULL, NULL), (32, NULL, 'x'), (33, 'y', 'x'), (34, E'\x07', 'x'), (35, '', 'x');
+SELECT is((pulse.status() -> 'counters' ->> 'skippedRooms')::int - skipped, 3, 'rooms skipped for a null are counted') FROM counters;
+SELECT is((pulse.status() -> 'counters' ->> 'warnedEvents')::int - warned, 1, 'and events lost by on_error warn') FROM counters;
+SELECT pulse.unwatch('orders');
 
 -- Refused when the watch is made
 CREATE VIEW a_view AS SELECT * FROM orders;
