@@ -185,6 +185,15 @@ TEST_F(Jwt, APublicKeyIsNoHmacSecret) {
     EXPECT_FALSE(only_rsa.verify(token_hs256(claims())));
 }
 
+TEST_F(Jwt, TheTokenCannotChooseAnotherAlgorithmForAKey) {
+    ASSERT_TRUE(verifier.add_public_key(pem(rsa())));
+    ASSERT_TRUE(verifier.add_public_key(pem(ec())));
+    bad(token_hs256(claims(), R"({"alg":"RS256"})"), Failure::signature);  // rightly signed with the secret
+    bad(token_hs256(claims(), R"({"alg":"ES256"})"), Failure::signature);
+    bad(token_rs256(claims(), rsa(), R"({"alg":"HS256"})"), Failure::signature);
+    bad(token_rs256(claims(), rsa(), R"({"alg":"ES256"})"), Failure::signature);
+}
+
 TEST_F(Jwt, AKeyServesItsOwnAlgorithmOnly) {
     ASSERT_TRUE(verifier.add_public_key(pem(ec())));
     bad(token_rs256(claims()), Failure::signature);                              // no RSA key known

@@ -149,6 +149,14 @@ TEST(Members, GiveDecodedKeysAndRawValues) {
     EXPECT_EQ((*found)[2].value, R"("\n")");
 }
 
+TEST(Members, KeepTheirKeyWhateverIsInTheirValue) {
+    const auto found = members(R"({"a":{"x":{"y":1}},"b":[{"z":1},[]],"c":{},"d":[]})");
+    ASSERT_TRUE(found);
+    std::string keys;
+    for (const Member &member : *found) keys += member.key;
+    EXPECT_EQ(keys, "abcd");
+}
+
 TEST(Members, RefuseDuplicatesAndOtherKinds) {
     EXPECT_FALSE(members(R"({"a":1,"a":1})"));
     EXPECT_FALSE(members("[]"));

@@ -180,6 +180,17 @@ TEST(Feed, ReadsInPiecesWhileThereIsMore) {
     EXPECT_EQ(s.feed.state(), Feed::State::live);
 }
 
+TEST(Feed, IgnoresRowsThatAreKnownAndRowsThatNobodyAskedFor) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    s.row(11);
+    EXPECT_EQ(s.feed.head().value, 10U);
+    s.feed.notification(header(11, 12));
+    for (const std::uint64_t p : {9U, 10U, 11U, 11U, 12U}) s.row(p);
+    s.feed.read_done(false);
+    EXPECT_EQ(s.got(), "<e 11><e 12>");
+}
+
 TEST(Feed, ReadsAReferenceOnlyWhenSomebodyIsThere) {
     Stream s;
     s.feed.start(kEpoch, Position{0});
