@@ -31,7 +31,9 @@ void _PG_init(void) {
     pulse::dispatch::init_utility_hook();
 }
 
+// The default of pulse.events.slot: asked for each row that comes by INSERT, so it announces the row too.
 PULSE_FN(pulse_current_slot) {
+    pulse::pg::wake_at_commit(pulse::pg::Wake::kDispatcher);
     const auto *database = pulse::pg::my_database();
     const uint32 slot = database == nullptr ? 0 : pg_atomic_read_u32(const_cast<pg_atomic_uint32 *>(&database->slot));
     return Int16GetDatum(static_cast<int16>(slot));

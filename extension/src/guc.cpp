@@ -30,7 +30,7 @@ void define() {
     DefineCustomIntVariable("pulse.dispatch_chunk", "Most deliveries (rooms of events) of one dispatcher transaction.", nullptr, &dispatch_chunk,
                             20000, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.dispatch_safety_interval", "How often an idle dispatcher looks without having been woken.",
-                            "Only events that no session announces wait for it, such as rows of a logical replica.",
+                            "A safety net: every commit with events wakes the dispatcher.",
                             &dispatch_safety_interval, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.", nullptr,
                              &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);

@@ -70,9 +70,7 @@ std::optional<std::vector<EventRow>> read_ended(const TxSnapshot &before, const 
 static std::string refs_query(const Progress &progress) {
     const std::string select =
         "SELECT e.id, e.xid FROM pulse.events e WHERE e.id > " + std::to_string(progress.done_id.value_or(kNothingDone));
-    if (is_restart(progress.before))
-        return select + " AND NOT EXISTS (SELECT FROM pulse.ticks t, unnest(t.ids, t.xids) AS done (id, xid) WHERE done.id = e.id AND "
-                        "done.xid = e.xid)";
+    if (is_restart(progress.before)) return select + " EXCEPT SELECT unnest(t.ids), unnest(t.xids) FROM pulse.ticks t";
     const Ended ended = ended_between(progress.before, progress.upto);
     const auto list = [](const std::vector<std::uint64_t> &xids) {
         std::string text = "'{";

@@ -21,7 +21,7 @@ BEGIN
       FROM pulse.ticks t ORDER BY t.last_position DESC, t.at DESC LIMIT 1;
     SELECT count(*) INTO v_counted FROM (
         SELECT FROM pulse.events e
-         WHERE e.xid >= pg_snapshot_xmax(v_from) AND (v_after IS NULL OR e.id > v_after) LIMIT 100000) AS newer;
+         WHERE e.xid >= pg_snapshot_xmax(v_from) AND e.xid < pg_snapshot_xmax(pg_current_snapshot()) AND (v_after IS NULL OR e.id > v_after) LIMIT 100000) AS newer;
     IF pg_snapshot_xmin(v_from) < pg_snapshot_xmax(v_from) THEN
         v_counted := v_counted + (SELECT count(*) FROM (
             SELECT FROM pulse.events e
