@@ -26,12 +26,8 @@ int run(int argc, char **argv) {
     }
     using bridge::config::Command;
     switch (invocation->command) {
-        case Command::version:
-            std::cout << "pulse-bridge " << PULSE_VERSION << " (" << PULSE_COMMIT << ")\n";
-            return 0;
-        case Command::print_config:
-            std::cout << bridge::config::print(invocation->config);
-            return 0;
+        case Command::version: std::cout << "pulse-bridge " << PULSE_VERSION << " (" << PULSE_COMMIT << ")\n"; return 0;
+        case Command::print_config: std::cout << bridge::config::print(invocation->config); return 0;
         case Command::token_mint: return bridge::app::mint_token(invocation->config, invocation->token, std::cout, std::cerr);
         case Command::check: return bridge::app::check(invocation->config, std::cout, std::cerr);
         case Command::serve: return bridge::app::App(invocation->config, PULSE_VERSION, PULSE_COMMIT).run();

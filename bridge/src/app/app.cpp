@@ -102,8 +102,8 @@ struct App::Parts {
         : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)),
           hub(hub_options(c), encoder, clock, metrics),
           database(loop, rng, metrics, {.conninfo = c.database_url, .pool_size = c.pool_size}),
-          listener(loop, rng, metrics, hub, listener_options(c)),
-          services{hub, database, verifier, deadlines, clock, rng, metrics, handler_options(c), {}},
+          listener(loop, rng, metrics, hub, listener_options(c)), services{hub, database, verifier,           deadlines, clock,
+                                                                           rng, metrics,  handler_options(c), {}},
           server(loop, services, server_options(c),
                  {[this] { return health(facts()); }, [this] { return ready(facts()); }, [this] { return metrics_page(); }}),
           status_timer(loop.timer()), drain_timer(loop.timer()) {}

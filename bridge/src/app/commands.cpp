@@ -72,8 +72,7 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
         out << "ok: connected, listening, a dispatcher is alive\n";
         return 0;
     }
-    error << "pulse-bridge: " << (health.reason.empty() ? "the functions of the extension cannot be prepared" : health.reason)
-          << "\n";
+    error << "pulse-bridge: " << (health.reason.empty() ? "the functions of the extension cannot be prepared" : health.reason) << "\n";
     return 1;
 }
 

@@ -35,9 +35,8 @@ transport::Reply health(const Facts &facts) {
     if (!dispatcher.contains("lagEvents") && facts.listener.listening) dispatcher["lagEvents"] = facts.listener.lag_events;
 
     json::Value checks = json::Value::object();
-    checks["postgres"] = {{"listener", facts.listener.connected},
-                          {"pools", facts.pools_up},
-                          {"waitingStatements", facts.waiting_statements}};
+    checks["postgres"] = {
+        {"listener", facts.listener.connected}, {"pools", facts.pools_up}, {"waitingStatements", facts.waiting_statements}};
     checks["dispatcher"] = std::move(dispatcher);
     checks["presence"] = numbers(status, "presence", {"count"});
     checks["queue"] = numbers(status, "queue", {"available", "executing", "retryable", "dead"});

@@ -20,8 +20,7 @@ std::string trimmed(const char *text) {
 
 SqlError error_of(const PGresult *result) {
     const auto field = [result](int code) { return trimmed(PQresultErrorField(result, code)); };
-    SqlError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL),
-                   field(PG_DIAG_MESSAGE_HINT)};
+    SqlError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL), field(PG_DIAG_MESSAGE_HINT)};
     if (error.message.empty()) error.message = trimmed(PQresultErrorMessage(result));
     return error;  // libpq's own failures carry no SQLSTATE: they mean a lost connection
 }
@@ -42,8 +41,8 @@ std::string_view Rows::text(int row, int column) const {
 void Connection::Finish::operator()(pg_conn *connection) const { PQfinish(connection); }
 
 Connection::Connection(loop::Loop &loop, Rng &rng, ConnectionOptions options, Callbacks callbacks)
-    : loop_(loop), options_(std::move(options)), callbacks_(std::move(callbacks)), backoff_(rng),
-      timer_(loop.timer()), deadlines_(loop.timer()) {}
+    : loop_(loop), options_(std::move(options)), callbacks_(std::move(callbacks)), backoff_(rng), timer_(loop.timer()),
+      deadlines_(loop.timer()) {}
 
 Connection::~Connection() = default;
 
@@ -73,16 +72,22 @@ void Connection::restart(const std::string &why) {
 void Connection::attempt() {
     state_ = State::connecting;
     // Keyword values given here win over nothing in the connection string, but stand in for what it leaves out.
-    const char *keywords[] = {"application_name", "keepalives_idle", "keepalives_interval", "keepalives_count",
-                              "tcp_user_timeout", "client_encoding", "dbname", nullptr};
-    const char *values[] = {options_.application_name.c_str(), "10", "5", "3", "15000", "UTF8",
-                            options_.conninfo.c_str(), nullptr};
+    const char *keywords[] = {"application_name",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "client_encoding",
+                              "dbname",
+                              nullptr};
+    const char *values[] = {options_.application_name.c_str(), "10", "5", "3", "15000", "UTF8", options_.conninfo.c_str(), nullptr};
     connection_.reset(PQconnectStartParams(keywords, values, 1));
     if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) {
         lose(connection_ ? last_error() : "out of memory");
         return;
     }
-    PQsetNoticeProcessor(connection_.get(), [](void *, const char *) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection_.get(), [](void *, const char *) {}, nullptr);
     timer_->once(options_.connect_timeout, [this] { lose("timed out while connecting"); });
     watch_ = loop_.watch(PQsocket(connection_.get()), [this](unsigned) { poll_connect(); });
     watch_->want(loop::kWritable);
@@ -96,8 +101,7 @@ void Connection::poll_connect() {
         return;
     }
     if (status == PGRES_POLLING_OK) {
-        if (PQsetnonblocking(connection_.get(), 1) != 0 ||
-            (options_.pipeline && PQenterPipelineMode(connection_.get()) != 1)) {
+        if (PQsetnonblocking(connection_.get(), 1) != 0 || (options_.pipeline && PQenterPipelineMode(connection_.get()) != 1)) {
             lose(last_error());
             return;
         }
@@ -213,8 +217,7 @@ bool Connection::transmit(Statement &statement) {
         for (const Parameter &parameter : statement.parameters) {
             values.push_back(parameter.text ? parameter.text->c_str() : nullptr);
         }
-        sent = PQsendQueryPrepared(connection, statement.query->name, static_cast<int>(values.size()), values.data(),
-                                   nullptr, nullptr, 0);
+        sent = PQsendQueryPrepared(connection, statement.query->name, static_cast<int>(values.size()), values.data(), nullptr, nullptr, 0);
     } else {
         sent = PQsendQueryParams(connection, statement.sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0);
     }
@@ -260,7 +263,9 @@ void Connection::read_results() {
     while (life == life_) {
         PGnotify *notification = PQnotifies(connection_.get());
         if (notification == nullptr) break;
-        struct Free { void operator()(PGnotify *held) const { PQfreemem(held); } };
+        struct Free {
+            void operator()(PGnotify *held) const { PQfreemem(held); }
+        };
         const std::unique_ptr<PGnotify, Free> held(notification);
         if (callbacks_.on_notification) callbacks_.on_notification(held->be_pid, held->relname, held->extra);
     }
@@ -278,9 +283,7 @@ void Connection::take_result(PGresult *result) {
             return;
         }
         case PGRES_TUPLES_OK:
-        case PGRES_COMMAND_OK:
-            front.result.emplace(Rows(result));
-            return;
+        case PGRES_COMMAND_OK: front.result.emplace(Rows(result)); return;
         case PGRES_PIPELINE_SYNC:
             PQclear(result);
             finish_front();

@@ -35,7 +35,9 @@ public:
     std::string_view text(int row, int column) const;  // empty when null
 
 private:
-    struct Clear { void operator()(pg_result *result) const; };
+    struct Clear {
+        void operator()(pg_result *result) const;
+    };
     std::unique_ptr<pg_result, Clear> result_;
 };
 
@@ -81,8 +83,8 @@ public:
     Connection(const Connection &) = delete;
     Connection &operator=(const Connection &) = delete;
 
-    void open();   // keeps trying until close()
-    void close();  // pending statements are answered as lost, nothing else is called afterwards
+    void open();                           // keeps trying until close()
+    void close();                          // pending statements are answered as lost, nothing else is called afterwards
     void restart(const std::string &why);  // gives this connection up and tries anew
 
     bool up() const { return state_ == State::up; }
@@ -126,10 +128,12 @@ private:
     Callbacks callbacks_;
     Backoff backoff_;
     State state_ = State::closed;
-    struct Finish { void operator()(pg_conn *connection) const; };
+    struct Finish {
+        void operator()(pg_conn *connection) const;
+    };
     std::unique_ptr<pg_conn, Finish> connection_;
     std::unique_ptr<loop::Watch> watch_;
-    std::unique_ptr<loop::Timer> timer_;     // connect timeout, back-off
+    std::unique_ptr<loop::Timer> timer_;  // connect timeout, back-off
     std::unique_ptr<loop::Timer> deadlines_;
     std::deque<Statement> sent_;     // answers are expected for these, in order
     std::deque<Statement> waiting_;  // not sent yet

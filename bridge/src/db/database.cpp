@@ -37,8 +37,12 @@ QueryPool::Options question_pool(const Database::Options &options) {
 Error failure(const SqlError &error, const char *what, std::string_view correlation_id) {
     const Error out = to_error(error);
     if (out.code == Errc::internal) {
-        log::error("statement failed", {{"statement", what}, {"correlationId", correlation_id}, {"sqlstate", error.sqlstate},
-                                        {"message", error.message}, {"detail", error.detail}, {"hint", error.hint}});
+        log::error("statement failed", {{"statement", what},
+                                        {"correlationId", correlation_id},
+                                        {"sqlstate", error.sqlstate},
+                                        {"message", error.message},
+                                        {"detail", error.detail},
+                                        {"hint", error.hint}});
     }
     return out;
 }
@@ -68,8 +72,8 @@ std::string bytea_array(const std::vector<std::string> &attachments) {
 Result<ConnectAnswer> connect_answer(const Rows &rows) {
     if (rows.size() != 1 || rows.is_null(0, 0)) return bad_answer("handle_connect");
     auto tree = json::parse(rows.text(0, 0), {.max_bytes = 64 * 1024 * 1024});
-    if (!tree || !tree->is_object() || !tree->contains("rooms") || !(*tree)["rooms"].is_array() ||
-        !tree->contains("position") || !(*tree)["position"].is_string()) {
+    if (!tree || !tree->is_object() || !tree->contains("rooms") || !(*tree)["rooms"].is_array() || !tree->contains("position") ||
+        !(*tree)["position"].is_string()) {
         return bad_answer("handle_connect");
     }
     ConnectAnswer answer;
@@ -125,8 +129,7 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
     const auto began = std::chrono::steady_clock::now();
     handlers_.run(kHandle, std::move(parameters), options_.patience_handle,
                   [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
-                      metrics_.handler_latency().Observe(
-                          std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+                      metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
                       if (const auto *error = std::get_if<SqlError>(&answer)) {
                           then(failure(*error, "handle", id));
                           return;
@@ -138,8 +141,7 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
                       }
                       auto cursor = Cursor::parse(rows.text(0, 2));
                       then(HandleAnswer{rows.is_null(0, 0) ? "[]" : std::string(rows.text(0, 0)),
-                                        rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)),
-                                        cursor ? std::move(*cursor) : Cursor{}});
+                                        rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)), cursor ? std::move(*cursor) : Cursor{}});
                   });
 }
 
@@ -158,8 +160,7 @@ void Database::send_decisions() {
     while (!decisions_.empty() && batches_under_way_ < kBatchesAtOnce) {
         const std::size_t size = std::min(decisions_.size(), options_.decisions_a_batch);
         const auto end = decisions_.begin() + static_cast<std::ptrdiff_t>(size);
-        auto batch = std::make_shared<std::vector<Waiting>>(std::make_move_iterator(decisions_.begin()),
-                                                            std::make_move_iterator(end));
+        auto batch = std::make_shared<std::vector<Waiting>>(std::make_move_iterator(decisions_.begin()), std::make_move_iterator(end));
         decisions_.erase(decisions_.begin(), end);
         std::string requests = "[";
         for (const Waiting &waiting : *batch) {
@@ -185,8 +186,7 @@ void Database::send_decisions() {
                         continue;
                     }
                     auto cursor = Cursor::parse(rows.text(n, 3));
-                    waiting.then(Decision{rows.text(n, 1) == "t", std::string(rows.text(n, 2)),
-                                          cursor ? std::move(*cursor) : Cursor{}});
+                    waiting.then(Decision{rows.text(n, 1) == "t", std::string(rows.text(n, 2)), cursor ? std::move(*cursor) : Cursor{}});
                 }
             }
             send_decisions();

@@ -135,7 +135,9 @@ void Listener::greeted(const Hello &first) {
         }
         state_ = State::listening;
         metrics_.database_up().Set(1);
-        log::info("listening", {{"epoch", second.epoch}, {"position", second.position.value}, {"head", feed_.head().value},
+        log::info("listening", {{"epoch", second.epoch},
+                                {"position", second.position.value},
+                                {"head", feed_.head().value},
                                 {"dispatcher", second.dispatcher_pid.has_value()}});
         feed_.start(second.epoch, second.position);
         learn(second);

@@ -36,11 +36,11 @@ struct ListenerOptions {
 class Listener final : public hub::Feed::Source {
 public:
     struct Health {
-        bool connected = false;   // the connection is up
-        bool listening = false;   // LISTENing on the channel of the epoch
-        bool dispatcher = false;  // hello said that one is alive
-        bool caught_up = false;   // nothing known is missing
-        std::string reason;       // the first of these that is false, in words; empty: ready
+        bool connected = false;        // the connection is up
+        bool listening = false;        // LISTENing on the channel of the epoch
+        bool dispatcher = false;       // hello said that one is alive
+        bool caught_up = false;        // nothing known is missing
+        std::string reason;            // the first of these that is false, in words; empty: ready
         std::uint64_t lag_events = 0;  // database head minus own head, when last looked
     };
 
@@ -90,7 +90,7 @@ private:
     std::uint64_t round_ = 0;  // changes with every greeting: late answers of an older one are ignored
     std::string channel_;
     std::optional<int> dispatcher_pid_;
-    Position known_head_;      // the database's, when last asked
+    Position known_head_;  // the database's, when last asked
     std::vector<Held> held_;
     std::size_t held_bytes_ = 0;
     bool held_overflow_ = false;

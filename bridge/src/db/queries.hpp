@@ -16,22 +16,18 @@ struct Query {
 inline constexpr Query kHello{"bridge_hello", "SELECT pulse.bridge_hello($1)", 1};
 
 // attachments as a JSON array of hex strings: one form, whatever bytea_output says
-inline constexpr Query kRead{
-    "bridge_read",
-    "SELECT position, id, rooms, name, headers, payload,"
-    " (SELECT pg_catalog.json_agg(pg_catalog.encode(a.bytes, 'hex') ORDER BY a.n)"
-    "    FROM pg_catalog.unnest(attachments) WITH ORDINALITY AS a(bytes, n))"
-    " FROM pulse.bridge_read($1::bigint, $2::bigint, $3::integer)",
-    3};
+inline constexpr Query kRead{"bridge_read",
+                             "SELECT position, id, rooms, name, headers, payload,"
+                             " (SELECT pg_catalog.json_agg(pg_catalog.encode(a.bytes, 'hex') ORDER BY a.n)"
+                             "    FROM pg_catalog.unnest(attachments) WITH ORDINALITY AS a(bytes, n))"
+                             " FROM pulse.bridge_read($1::bigint, $2::bigint, $3::integer)",
+                             3};
 
 inline constexpr Query kConnect{"handle_connect", "SELECT pulse.handle_connect($1, $2::json)", 2};
 
-inline constexpr Query kHandle{
-    "handle",
-    "SELECT ack, effects, position FROM pulse.handle($1, $2, $3::json, $4::json, $5::bytea[])", 5};
+inline constexpr Query kHandle{"handle", "SELECT ack, effects, position FROM pulse.handle($1, $2, $3::json, $4::json, $5::bytea[])", 5};
 
-inline constexpr Query kDecide{
-    "decide", "SELECT n, allowed, reason, position FROM pulse.decide($1::json) ORDER BY n", 1};
+inline constexpr Query kDecide{"decide", "SELECT n, allowed, reason, position FROM pulse.decide($1::json) ORDER BY n", 1};
 
 inline constexpr Query kStatus{"status", "SELECT pulse.status()", 0};
 

@@ -10,8 +10,7 @@ namespace bridge::db {
 
 using std::chrono::steady_clock;
 
-QueryPool::QueryPool(loop::Loop &loop, Rng &rng, Options options)
-    : loop_(loop), options_(std::move(options)), expiry_(loop.timer()) {
+QueryPool::QueryPool(loop::Loop &loop, Rng &rng, Options options) : loop_(loop), options_(std::move(options)), expiry_(loop.timer()) {
     for (int n = 0; n < options_.size; ++n) {
         ConnectionOptions connection;
         connection.conninfo = options_.conninfo;
@@ -57,8 +56,7 @@ void QueryPool::stop() {
     for (auto &job : jobs) job.answer(refused("the bridge is stopping"));
 }
 
-void QueryPool::run(const Query &query, std::vector<Parameter> parameters, std::chrono::milliseconds patience_down,
-                    OnAnswer answer) {
+void QueryPool::run(const Query &query, std::vector<Parameter> parameters, std::chrono::milliseconds patience_down, OnAnswer answer) {
     std::size_t bytes = 0;
     for (const Parameter &parameter : parameters) bytes += parameter.text ? parameter.text->size() : 0;
     if (stopped_ || waiting_.size() >= options_.max_waiting || waiting_bytes_ + bytes > options_.max_waiting_bytes) {
@@ -66,8 +64,7 @@ void QueryPool::run(const Query &query, std::vector<Parameter> parameters, std::
         return;
     }
     waiting_bytes_ += bytes;
-    waiting_.push_back(
-        Job{&query, std::move(parameters), std::move(answer), steady_clock::now(), patience_down, bytes});
+    waiting_.push_back(Job{&query, std::move(parameters), std::move(answer), steady_clock::now(), patience_down, bytes});
     const bool outer = std::exchange(inside_run_, true);
     dispatch();
     inside_run_ = outer;
@@ -104,9 +101,7 @@ void QueryPool::dispatch() {
 
 void QueryPool::expire() {
     const auto now = steady_clock::now();
-    const auto expired = [&](const Job &job) {
-        return now - job.since >= (up_ > 0 ? options_.patience_up : job.patience_down);
-    };
+    const auto expired = [&](const Job &job) { return now - job.since >= (up_ > 0 ? options_.patience_up : job.patience_down); };
     if (std::none_of(waiting_.begin(), waiting_.end(), expired)) return;
     std::deque<Job> kept;
     std::vector<OnAnswer> late;

@@ -19,8 +19,7 @@ std::size_t weight(const Inbound &packet) {
 }
 }  // namespace
 
-Client::Alarm::Alarm(Client &client)
-    : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.fire_deadline(); }), owner(client) {}
+Client::Alarm::Alarm(Client &client) : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.fire_deadline(); }), owner(client) {}
 
 Client::Client(Services &services, Protocol protocol, Peer peer)
     : services_(services), protocol_(protocol), peer_(std::move(peer)), alarm_(*this) {}

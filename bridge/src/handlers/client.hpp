@@ -26,7 +26,7 @@ namespace bridge::handlers {
 // What the HTTP request that opened the connection said.
 struct Peer {
     std::string ip;
-    std::string token;        // Authorization: Bearer, or ?token=; used where a CONNECT carries none
+    std::string token;  // Authorization: Bearer, or ?token=; used where a CONNECT carries none
     std::string traceparent;
 };
 
@@ -91,21 +91,21 @@ private:
     // join.cpp, leave.cpp
     void join(Namespace &nsp, codec::Inbound packet);
     void ask_join(Namespace &nsp, std::string room, codec::Inbound packet, int tries);
-    void join_answered(std::uint32_t serial, std::string room, codec::Inbound packet, int tries,
-                       const std::string &correlation_id, Result<db::Decision> answer);
+    void join_answered(std::uint32_t serial, std::string room, codec::Inbound packet, int tries, const std::string &correlation_id,
+                       Result<db::Decision> answer);
     void leave(Namespace &nsp, const codec::Inbound &packet);
 
     // disconnect.cpp
     void disconnect(const codec::Inbound &packet);
-    void end_session(Namespace &nsp, Errc why);             // ours: tells the client
+    void end_session(Namespace &nsp, Errc why);  // ours: tells the client
     void forget_session(Namespace &nsp, std::string_view reason);
     void fire_deadline();
     void arm_deadline();
 
     // client.cpp
-    void dispatch(Namespace &nsp, codec::Inbound packet);   // now, or when the one before is done
+    void dispatch(Namespace &nsp, codec::Inbound packet);  // now, or when the one before is done
     void run(Namespace &nsp, codec::Inbound packet);
-    void done(std::uint32_t serial);                        // the packet under way is finished: run the next
+    void done(std::uint32_t serial);  // the packet under way is finished: run the next
     Namespace *find(std::string_view name);
     Namespace *find(std::uint32_t serial);
     void answer(Namespace &nsp, const codec::Inbound &packet, std::string_view args);

@@ -54,8 +54,7 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
             token = found->get<std::string>();
         }
     }
-    if (token.empty() && request_claims_ &&
-        (!request_claims_->expires_at || *request_claims_->expires_at > services_.clock.wall())) {
+    if (token.empty() && request_claims_ && (!request_claims_->expires_at || *request_claims_->expires_at > services_.clock.wall())) {
         return request_claims_;
     }
     const bool from_request = token.empty();
@@ -74,11 +73,11 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
 void Client::ask_connect(Namespace &nsp, Attempt attempt) {
     std::string correlation_id = new_correlation_id();
     std::string asked = context(*attempt.claims, attempt.key, attempt.socket_id, nsp.name, correlation_id);
-    services_.queries.connect(
-        nsp.name, std::move(asked), std::move(correlation_id),
-        [&services = services_, id = id_, attempt = std::move(attempt)](Result<db::ConnectAnswer> answer) mutable {
-            if (Client *client = services.clients.find(id)) client->connect_answered(std::move(attempt), std::move(answer));
-        });
+    services_.queries.connect(nsp.name, std::move(asked), std::move(correlation_id),
+                              [&services = services_, id = id_, attempt = std::move(attempt)](Result<db::ConnectAnswer> answer) mutable {
+                                  if (Client *client = services.clients.find(id))
+                                      client->connect_answered(std::move(attempt), std::move(answer));
+                              });
 }
 
 void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer) {
@@ -94,11 +93,8 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
     }
     services_.metrics.know_namespace(nsp->name);  // SQL vouched for it: it may be a label
     hub::Hub &hub = services_.hub;
-    nsp->session = hub.add_session(id_, {.protocol = protocol_,
-                                         .nsp = nsp->name,
-                                         .key = attempt.key,
-                                         .socket_id = attempt.socket_id,
-                                         .claims = attempt.claims});
+    nsp->session = hub.add_session(
+        id_, {.protocol = protocol_, .nsp = nsp->name, .key = attempt.key, .socket_id = attempt.socket_id, .claims = attempt.claims});
     if (!nsp->session) return;  // the socket is just going; closed() will follow
     std::string connected = socketio() ? codec::socketio::connected(nsp->name, attempt.socket_id.view())
                                        : codec::native::connected(attempt.key.view(), answer->position.text());
@@ -124,8 +120,7 @@ void Client::accepted(Namespace &nsp, const Claims &claims) {
     services_.metrics.connections_opened(nsp.name, "websocket").Increment();
     nsp.expires_at = 0;
     if (claims.expires_at) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(*claims.expires_at - services_.clock.wall());
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*claims.expires_at - services_.clock.wall());
         nsp.expires_at = services_.deadlines.now() + std::max<std::int64_t>(left.count(), 0);
     }
     arm_deadline();
@@ -142,8 +137,7 @@ void Client::reject(Namespace &nsp, const Error &error) {
 void Client::refuse_connect(std::string_view nsp, const Error &error) {
     log::debug("connect refused", {{"namespace", nsp}, {"code", info(error.code).code}});
     if (socketio()) {
-        services_.hub.send(id_, hub::make_frame(codec::socketio::connect_error(nsp, error.detail,
-                                                                               codec::connect_error_data(error))));
+        services_.hub.send(id_, hub::make_frame(codec::socketio::connect_error(nsp, error.detail, codec::connect_error_data(error))));
         return;  // the connection stays: other namespaces, or another try with a better token
     }
     services_.hub.send(id_, hub::make_frame(codec::native::error(error, {})));

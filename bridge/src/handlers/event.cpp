@@ -40,13 +40,12 @@ void Client::event(Namespace &nsp, Inbound packet) {
     request.context = context(nsp, correlation_id);
     request.attachments = std::move(packet.attachments);
     request.correlation_id = correlation_id;
-    services_.queries.handle(std::move(request),
-                             [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
-                              correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
-                                 if (Client *client = services.clients.find(id)) {
-                                     client->event_answered(serial, packet, correlation_id, std::move(result));
-                                 }
-                             });
+    services_.queries.handle(std::move(request), [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
+                                                  correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
+        if (Client *client = services.clients.find(id)) {
+            client->event_answered(serial, packet, correlation_id, std::move(result));
+        }
+    });
 }
 
 void Client::event_answered(std::uint32_t serial, const Inbound &packet, const std::string &correlation_id,

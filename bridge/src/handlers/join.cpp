@@ -50,18 +50,18 @@ void Client::ask_join(Namespace &nsp, std::string room, Inbound packet, int trie
     std::string correlation_id = new_correlation_id();
     std::string asked = context(nsp, correlation_id);
     std::string name = room;
-    services_.queries.decide(
-        std::move(name), std::move(asked),
-        [&services = services_, id = id_, serial = nsp.serial, room = std::move(room), packet = std::move(packet), tries,
-         correlation_id = std::move(correlation_id)](Result<db::Decision> answer) mutable {
-            if (Client *client = services.clients.find(id)) {
-                client->join_answered(serial, std::move(room), std::move(packet), tries, correlation_id, std::move(answer));
-            }
-        });
+    services_.queries.decide(std::move(name), std::move(asked),
+                             [&services = services_, id = id_, serial = nsp.serial, room = std::move(room), packet = std::move(packet),
+                              tries, correlation_id = std::move(correlation_id)](Result<db::Decision> answer) mutable {
+                                 if (Client *client = services.clients.find(id)) {
+                                     client->join_answered(serial, std::move(room), std::move(packet), tries, correlation_id,
+                                                           std::move(answer));
+                                 }
+                             });
 }
 
-void Client::join_answered(std::uint32_t serial, std::string room, Inbound packet, int tries,
-                           const std::string &correlation_id, Result<db::Decision> answered) {
+void Client::join_answered(std::uint32_t serial, std::string room, Inbound packet, int tries, const std::string &correlation_id,
+                           Result<db::Decision> answered) {
     Namespace *nsp = find(serial);
     if (ending_ || nsp == nullptr || nsp->state != State::connected) return;
     if (!answered) {
@@ -75,8 +75,8 @@ void Client::join_answered(std::uint32_t serial, std::string room, Inbound packe
     }
     hub::FramePtr ack;
     if (packet.id) {
-        const std::string args = R"([{"ok":true,"room":)" + json::quote(room) + R"(,"position":)" +
-                                 json::quote(answered->position.text()) + "}]";
+        const std::string args =
+            R"([{"ok":true,"room":)" + json::quote(room) + R"(,"position":)" + json::quote(answered->position.text()) + "}]";
         ack = hub::make_frame(codec::ack_frame(protocol_, nsp->name, *packet.id, args));
     }
     switch (services_.hub.join(nsp->session, room, answered->position.position, std::move(ack))) {
@@ -86,9 +86,7 @@ void Client::join_answered(std::uint32_t serial, std::string room, Inbound packe
             if (--tries > 0) return ask_join(*nsp, std::move(room), std::move(packet), tries);
             refuse(packet, Error{Errc::unavailable, "the server is too busy, try again"}, correlation_id);
             break;
-        case hub::Join::too_many:
-            refuse(packet, Error{Errc::invalid, "this session is in too many rooms"}, correlation_id);
-            break;
+        case hub::Join::too_many: refuse(packet, Error{Errc::invalid, "this session is in too many rooms"}, correlation_id); break;
         case hub::Join::gone: return;
     }
     done(serial);

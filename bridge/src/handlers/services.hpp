@@ -47,9 +47,9 @@ private:
 struct HandlerOptions {
     bool allow_anonymous = false;
     std::chrono::milliseconds connect_timeout{45'000};
-    std::size_t max_waiting = 100;           // inbound events of one session behind the one that runs
+    std::size_t max_waiting = 100;  // inbound events of one session behind the one that runs
     std::size_t max_waiting_bytes = 2'000'000;
-    std::size_t max_namespaces = 32;         // on one connection
+    std::size_t max_namespaces = 32;  // on one connection
 };
 
 struct Services {

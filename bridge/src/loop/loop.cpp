@@ -18,8 +18,7 @@ void must(int status, const char *what) {
 
 template <class Handle>
 void close_handle(Handle *handle) {
-    uv_close(reinterpret_cast<uv_handle_t *>(&handle->uv),
-             [](uv_handle_t *closed) { delete static_cast<Handle *>(closed->data); });
+    uv_close(reinterpret_cast<uv_handle_t *>(&handle->uv), [](uv_handle_t *closed) { delete static_cast<Handle *>(closed->data); });
 }
 
 }  // namespace
@@ -102,8 +101,7 @@ void Timer::once(std::chrono::milliseconds after, Callback callback) {
     // uv's clock is that of the turn's beginning; without this a long turn would shorten the wait
     uv_update_time(handle_->uv.loop);
     uv_timer_start(
-        &handle_->uv,
-        [](uv_timer_t *timer) { fire_timer(timer, static_cast<Handle *>(timer->data)->callback, false); },
+        &handle_->uv, [](uv_timer_t *timer) { fire_timer(timer, static_cast<Handle *>(timer->data)->callback, false); },
         static_cast<std::uint64_t>(after.count() < 0 ? 0 : after.count()), 0);
 }
 
@@ -111,8 +109,7 @@ void Timer::every(std::chrono::milliseconds period, Callback callback) {
     handle_->callback = std::move(callback);
     const auto ms = static_cast<std::uint64_t>(period.count());
     uv_timer_start(
-        &handle_->uv,
-        [](uv_timer_t *timer) { fire_timer(timer, static_cast<Handle *>(timer->data)->callback, true); }, ms, ms);
+        &handle_->uv, [](uv_timer_t *timer) { fire_timer(timer, static_cast<Handle *>(timer->data)->callback, true); }, ms, ms);
 }
 
 void Timer::stop() { uv_timer_stop(&handle_->uv); }
@@ -130,8 +127,7 @@ Signal::Signal(uv_loop_s *loop, int number, std::function<void(int)> callback) :
     uv_signal_init(loop, &handle_->uv);
     handle_->uv.data = handle_;
     uv_signal_start(
-        &handle_->uv,
-        [](uv_signal_t *signal, int caught) { static_cast<Handle *>(signal->data)->callback(caught); }, number);
+        &handle_->uv, [](uv_signal_t *signal, int caught) { static_cast<Handle *>(signal->data)->callback(caught); }, number);
 }
 
 Signal::~Signal() {
@@ -153,14 +149,12 @@ void Loop::Closer::operator()(uv_loop_s *loop) const {
 
 Loop::Loop() : loop_(new uv_loop_s), own_(new Own) {
     must(uv_loop_init(loop_.get()), "uv_loop_init");
-    must(uv_async_init(loop_.get(), &own_->async,
-                       [](uv_async_t *async) { static_cast<Loop *>(async->data)->run_posted(); }),
+    must(uv_async_init(loop_.get(), &own_->async, [](uv_async_t *async) { static_cast<Loop *>(async->data)->run_posted(); }),
          "uv_async_init");
     own_->async.data = this;
     uv_prepare_init(loop_.get(), &own_->prepare);
     own_->prepare.data = this;
-    uv_prepare_start(&own_->prepare,
-                     [](uv_prepare_t *prepare) { static_cast<Loop *>(prepare->data)->run_hooks(); });
+    uv_prepare_start(&own_->prepare, [](uv_prepare_t *prepare) { static_cast<Loop *>(prepare->data)->run_hooks(); });
 }
 
 Loop::~Loop() {

@@ -90,16 +90,18 @@ public:
     void at_turn_end(std::function<void()> hook);
     void wake();
 
-    void run();        // until stop()
+    void run();  // until stop()
     void stop();
-    void run_once();   // one turn without sleeping (tests, shutdown)
+    void run_once();                              // one turn without sleeping (tests, shutdown)
     bool drain(std::chrono::milliseconds limit);  // runs until no handle but our own is left, or the time is over
 
     uv_loop_s *raw() { return loop_.get(); }
 
 private:
     struct Own;  // async and prepare handles
-    struct Closer { void operator()(uv_loop_s *loop) const; };
+    struct Closer {
+        void operator()(uv_loop_s *loop) const;
+    };
 
     void run_posted();
     void run_hooks();

@@ -50,9 +50,8 @@ LwsLoop::LwsLoop(Loop &loop, const LwsOptions &options) : loop_(loop), server_st
     g_creation_log = nullptr;
     if (context_ == nullptr) {
         if (said.find("evlib") != std::string::npos) {
-            throw std::runtime_error(
-                "libwebsockets cannot use libuv: its plug-in is missing "
-                "(Debian package libwebsockets-evlib-uv)");
+            throw std::runtime_error("libwebsockets cannot use libuv: its plug-in is missing "
+                                     "(Debian package libwebsockets-evlib-uv)");
         }
         throw std::runtime_error("libwebsockets did not start: " + (said.empty() ? std::string("no reason given") : said));
     }

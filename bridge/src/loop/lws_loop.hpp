@@ -13,7 +13,7 @@ namespace bridge::loop {
 
 struct LwsOptions {
     std::string server_string = "pulse";
-    unsigned keepalive_timeout_s = 30;   // an idle HTTP connection between requests
+    unsigned keepalive_timeout_s = 30;  // an idle HTTP connection between requests
     unsigned header_timeout_s = 10;
     // Receives libwebsockets' own warnings and errors, one line each, without newline.
     void (*log)(int level, const char *line) = nullptr;

@@ -14,7 +14,7 @@ namespace bridge::loop {
 
 class Wheel {
 public:
-    static constexpr int kSlots = 4096;            // power of two
+    static constexpr int kSlots = 4096;             // power of two
     static constexpr std::int64_t kResolution = 8;  // ms a slot: one turn of the wheel is 32.8 s
 
     class Entry {

@@ -42,8 +42,7 @@ Acceptor::Acceptor(loop::Loop &loop, const std::string &host, std::uint16_t port
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     addrinfo *found = nullptr;
     const std::string where = host + ":" + std::to_string(port);
-    if (const int status = getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(), &hints, &found);
-        status != 0) {
+    if (const int status = getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(), &hints, &found); status != 0) {
         throw std::runtime_error("cannot listen on " + where + ": " + gai_strerror(status));
     }
     std::string why = "no address";

@@ -31,9 +31,8 @@ std::string custom_header(lws *wsi, std::string_view name_with_colon) {
 }
 
 bool same_word(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
-               return std::tolower(x) == std::tolower(y);
-           });
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 constexpr std::array<std::pair<lws_token_indexes, Method>, 8> kMethods{{
@@ -67,13 +66,11 @@ Request read_request(lws *wsi) {
     }
     std::array<char, 8192> argument{};
     for (int n = 0;; ++n) {
-        const int length = lws_hdr_copy_fragment(wsi, argument.data(), static_cast<int>(argument.size()),
-                                                 WSI_TOKEN_HTTP_URI_ARGS, n);
+        const int length = lws_hdr_copy_fragment(wsi, argument.data(), static_cast<int>(argument.size()), WSI_TOKEN_HTTP_URI_ARGS, n);
         if (length <= 0) break;
         const std::string_view text(argument.data(), static_cast<std::size_t>(length));
         const std::size_t equals = text.find('=');
-        request.query.emplace_back(text.substr(0, equals),
-                                   equals == std::string_view::npos ? std::string_view{} : text.substr(equals + 1));
+        request.query.emplace_back(text.substr(0, equals), equals == std::string_view::npos ? std::string_view{} : text.substr(equals + 1));
     }
     request.ip = peer_ip(wsi);
     request.host = header(wsi, WSI_TOKEN_HOST);

@@ -22,16 +22,16 @@ struct Request {
     std::string ip;
 
     std::string host, origin, authorization, internal_token, traceparent, connection;
-    std::string request_headers;                             // Access-Control-Request-Headers
+    std::string request_headers;  // Access-Control-Request-Headers
     std::string websocket_key, websocket_version, subprotocols;
-    bool upgrade = false;                                    // Upgrade: websocket
+    bool upgrade = false;  // Upgrade: websocket
     bool http11 = false;
     bool transfer_encoding = false;
-    std::optional<std::string> content_length;               // as it was written
+    std::optional<std::string> content_length;  // as it was written
 
     std::optional<std::string_view> param(std::string_view name) const;
     bool keep_alive() const;
-    std::string bearer() const;                              // the token of `Authorization: Bearer …`, else of ?token=
+    std::string bearer() const;  // the token of `Authorization: Bearer …`, else of ?token=
 };
 
 Request read_request(lws *wsi);

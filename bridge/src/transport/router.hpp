@@ -12,10 +12,12 @@
 namespace bridge::transport {
 
 enum class Route {
-    socketio,   // /socket.io/
-    native,     // /ws
-    health, ready, metrics,
-    internal,   // /internal/…, on the internal listener only
+    socketio,  // /socket.io/
+    native,    // /ws
+    health,
+    ready,
+    metrics,
+    internal,  // /internal/…, on the internal listener only
     not_found,
 };
 

@@ -61,8 +61,7 @@ loop::LwsOptions lws_options() {
 Server::Server(loop::Loop &loop, handlers::Services &services, ServerOptions options, Pages pages)
     : services_(services), options_(std::move(options)), pages_(std::move(pages)), lws_(loop, lws_options()),
       public_(loop, options_.host, options_.port, options_.send_buffer, [this](int fd) { adopt(fd, false); }),
-      internal_(loop, options_.internal_host, options_.internal_port, options_.send_buffer,
-                [this](int fd) { adopt(fd, true); }) {
+      internal_(loop, options_.internal_host, options_.internal_port, options_.send_buffer, [this](int fd) { adopt(fd, true); }) {
     // tx_packet_size must be given, or it follows the receive buffer.
     static std::array<lws_protocols, 3> protocols;  // libwebsockets keeps the pointer
     protocols = {{{"http", trampoline, 0, kReceiveBuffer, 0, this, 65536},
@@ -166,9 +165,8 @@ int Server::confirm_upgrade(lws *wsi, std::string_view protocol) {
         const bool base64 = request.param("b64").value_or("") == "1";
         speaks = base64 ? Protocol::socketio_base64 : Protocol::socketio;
     }
-    at->socket = std::make_unique<Socket>(
-        services_, options_.socket, speaks,
-        handlers::Peer{std::move(request.ip), request.bearer(), std::move(request.traceparent)});
+    at->socket = std::make_unique<Socket>(services_, options_.socket, speaks,
+                                          handlers::Peer{std::move(request.ip), request.bearer(), std::move(request.traceparent)});
     return 0;
 }
 

@@ -26,12 +26,10 @@ const hub::FramePtr &ping_frame(Protocol protocol) {
 
 }  // namespace
 
-Socket::Heart::Heart(Socket &socket)
-    : Entry([](Entry &entry) { static_cast<Heart &>(entry).owner.beat(); }), owner(socket) {}
+Socket::Heart::Heart(Socket &socket) : Entry([](Entry &entry) { static_cast<Heart &>(entry).owner.beat(); }), owner(socket) {}
 
 Socket::Socket(handlers::Services &services, const SocketOptions &options, Protocol protocol, handlers::Peer peer)
-    : services_(services), options_(options), protocol_(protocol), client_(services, protocol, std::move(peer)),
-      heart_(*this) {}
+    : services_(services), options_(options), protocol_(protocol), client_(services, protocol, std::move(peer)), heart_(*this) {}
 
 Socket::~Socket() = default;
 
@@ -41,11 +39,11 @@ void Socket::established(lws *wsi) {
     id_ = services_.hub.open(*this);
     if (protocol_ != Protocol::native) {
         const PublicId sid = services_.rng.id();
-        services_.hub.send(id_, hub::make_frame(codec::engineio::open_frame(
-                                    {.sid = sid.view(),
-                                     .ping_interval = std::chrono::milliseconds(options_.ping_interval),
-                                     .ping_timeout = std::chrono::milliseconds(options_.ping_timeout),
-                                     .max_payload = options_.max_payload})));
+        services_.hub.send(id_,
+                           hub::make_frame(codec::engineio::open_frame({.sid = sid.view(),
+                                                                        .ping_interval = std::chrono::milliseconds(options_.ping_interval),
+                                                                        .ping_timeout = std::chrono::milliseconds(options_.ping_timeout),
+                                                                        .max_payload = options_.max_payload})));
     }
     deadline_ = services_.deadlines.now() + options_.ping_interval;
     services_.deadlines.arm(heart_, deadline_);
@@ -108,14 +106,13 @@ void Socket::engineio(std::string_view text, bool binary) {
         case Type::noop: return;
         case Type::close: return fail(Errc::client_close);
         case Type::open:
-        case Type::ping:     // the server asks, the client answers
+        case Type::ping:  // the server asks, the client answers
         case Type::upgrade: return fail(Errc::protocol_error);
         case Type::message:
         case Type::binary: break;
     }
     const codec::socketio::Limits limits{.max_payload = options_.max_payload};
-    auto inbound = packet->type == Type::message ? decoder_.text(packet->payload, limits)
-                                                 : decoder_.binary(packet->bytes(), limits);
+    auto inbound = packet->type == Type::message ? decoder_.text(packet->payload, limits) : decoder_.binary(packet->bytes(), limits);
     if (!inbound) return fail(inbound.error().code);
     if (*inbound) client_.receive(std::move(**inbound));
 }
@@ -154,7 +151,7 @@ void Socket::beat() {
 
 // ---- bytes out
 
-void Socket::write_soon() { (void)lws_partial_buffered(wsi_); }
+void Socket::write_soon() { static_cast<void>(lws_partial_buffered(wsi_) != 0); }
 
 // Whole frames go past libwebsockets, straight to the kernel: much of what a fan-out costs is else spent in lws_write. Only while
 // libwebsockets keeps nothing of its own for this socket (the rest of a pong, say), and what the kernel does not take of a frame

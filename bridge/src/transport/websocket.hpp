@@ -69,8 +69,8 @@ private:
     ConnectionId id_;
     Protocol protocol_;
     bool awaiting_pong_ = false;
-    bool deaf_ = false;        // what still comes in is dropped
-    bool closing_ = false;     // nothing goes out any more but the close frame
+    bool deaf_ = false;     // what still comes in is dropped
+    bool closing_ = false;  // nothing goes out any more but the close frame
     bool close_sent_ = false;
     Errc closing_with_ = Errc::shutting_down;
     bool broken_ = false;

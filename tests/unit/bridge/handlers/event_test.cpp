@@ -1,0 +1,238 @@
+// Events, joins and leaves: one at a time in a session, answered in order, bounded.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fakes.hpp"
+
+namespace bridge::handlers::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Kind = codec::Inbound::Kind;
+
+TEST(Event, TheAckOfSqlGoesOutAsItCame) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("save", R"([{"b":1,"a":2.50}])", "7");
+    ASSERT_EQ(world.queries.handles.size(), 1U);
+    auto &[request, then] = world.queries.handles.front();
+    EXPECT_EQ(request.event, "save");
+    EXPECT_EQ(request.args, R"([{"b":1,"a":2.50}])");
+    EXPECT_THAT(request.context, HasSubstr(R"("sessionId":")"));
+    then(World::handled(R"([{"z":1,"a":1e3}])"));
+    EXPECT_EQ(peer.one(), R"(437[{"z":1,"a":1e3}])");
+}
+
+TEST(Event, OneHandlerAtATimeAndTheOthersInOrder) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    for (const char *name : {"a", "b", "c"}) peer.emit(name);
+    for (const char *name : {"a", "b", "c"}) {
+        ASSERT_EQ(world.queries.handles.size(), 1U);
+        EXPECT_EQ(world.queries.handles.front().first.event, name);
+        auto then = std::move(world.queries.handles.front().second);
+        world.queries.handles.pop_front();
+        then(World::handled("[]"));
+    }
+    EXPECT_TRUE(world.queries.handles.empty());
+    EXPECT_THAT(peer.take(), IsEmpty());  // no id, no ack
+}
+
+TEST(Event, ASlowHandlerDelaysNeitherPingsNorDeliveries) {
+    World world;
+    Caller peer(world);
+    peer.settle({"all"});
+    peer.emit("slow");
+    peer.emit("heartbeat");
+    world.hub.deliver({Position{1}, 1, R"(["all"])", R"("news")", "{}", "1", {}});
+    const auto sent = peer.take();
+    ASSERT_EQ(sent.size(), 2U);
+    EXPECT_THAT(sent[0], HasSubstr("heartbeat:ack"));
+    EXPECT_EQ(sent[1], R"(42["news",1])");
+}
+
+TEST(Event, TooManyWaitingAreRefusedAndTheConnectionStays) {
+    HandlerOptions options;
+    options.max_waiting = 2;
+    World world(options);
+    Caller peer(world);
+    peer.settle();
+    for (int i = 0; i < 4; ++i) peer.emit("e", "[]", std::to_string(i));
+    EXPECT_THAT(peer.one(), ::testing::AllOf(HasSubstr(R"(433[{"error":{"code":"rate_limited")"), HasSubstr(R"("retryAfter":1)")));
+    EXPECT_TRUE(peer.sink.closes.empty());
+    EXPECT_EQ(world.queries.handles.size(), 1U);
+}
+
+TEST(Event, ErrorsGoToTheAckOrAsAnEvent) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("save", "[]", "1");
+    world.queries.handles.front().second(Error{Errc::conflict, "already there", "look first"});
+    EXPECT_THAT(peer.one(),
+                HasSubstr(R"(431[{"error":{"code":"conflict","message":"already there","hint":"look first","correlationId":")"));
+    world.queries.handles.pop_front();
+    peer.emit("save");
+    world.queries.handles.front().second(Error{Errc::internal, "internal error"});
+    EXPECT_THAT(peer.one(), HasSubstr(R"(42["error",{"code":"internal","message":"internal error","event":"save","correlationId":")"));
+}
+
+TEST(Event, EffectsComeInOrderBeforeTheAck) {
+    World world;
+    Caller peer(world);
+    peer.settle({"old"});
+    peer.emit("move", "[]", "0");
+    world.queries.handles.front().second(
+        World::handled(R"(["done"])", R"([{"leave":"old"},{"join":"new \"room\""},{"reply":["hi",{"x":[1, 2]}]},{"unknown":1}])"));
+    const auto sent = peer.take();
+    ASSERT_EQ(sent.size(), 2U);
+    EXPECT_EQ(sent[0], R"(42["hi",{"x":[1, 2]}])");
+    EXPECT_EQ(sent[1], R"(430["done"])");
+    EXPECT_EQ(world.hub.members("old"), 0U);
+    EXPECT_EQ(world.hub.members("new \"room\""), 1U);
+}
+
+TEST(Event, ADisconnectEffectLetsTheAckArriveAndDropsWhatWaits) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("bye", "[]", "0");
+    peer.emit("never", "[]", "1");
+    world.queries.handles.front().second(World::handled(R"(["ok"])", R"([{"disconnect":"enough"}])"));
+    EXPECT_EQ(peer.take(), (std::vector<std::string>{R"(430["ok"])", "41"}));
+    EXPECT_EQ(world.queries.handles.size(), 1U);
+    EXPECT_EQ(world.hub.sessions(), 0U);
+    EXPECT_TRUE(peer.sink.closes.empty());
+}
+
+TEST(Event, ADisconnectEffectClosesANativeConnection) {
+    World world;
+    Caller peer(world, Protocol::native, world.token("u1"));
+    world.queries.connects.front().then(World::allowed({}));
+    peer.take();
+    peer.emit("bye", "[]", "1");
+    world.queries.handles.front().second(World::handled("[]", R"([{"disconnect":"enough"}])"));
+    EXPECT_THAT(peer.one(), HasSubstr(R"({"type":"ack","id":1)"));
+    EXPECT_EQ(peer.sink.closes, std::vector{Errc::evicted});
+}
+
+TEST(Event, AnAnswerAfterTheSessionEndedIsDropped) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("slow", "[]", "1");
+    peer.say(Kind::disconnect);
+    peer.settle();  // connected again: another session
+    world.queries.handles.front().second(World::handled("[1]", R"([{"join":"stale"}])"));
+    EXPECT_THAT(peer.take(), IsEmpty());
+    EXPECT_EQ(world.hub.members("stale"), 0U);
+}
+
+TEST(Event, MalformedEffectsHarmNobody) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    for (const char *effects : {"", "{}", "[1,null,\"x\"]", R"([{"join":5},{"reply":"x"},{"reply":[]},{}])", "[["}) {
+        peer.emit("e", "[]", "0");
+        world.queries.handles.front().second(World::handled("[]", effects));
+        world.queries.handles.pop_front();
+        EXPECT_EQ(peer.one(), "430[]") << effects;
+    }
+}
+
+TEST(Join, AllowedJoinsAreAckedWithTheirPositionThenReplayed) {
+    World world;
+    Caller peer(world);
+    peer.settle({});
+    peer.emit("room:join", R"([{"room":"r1"}])", "3");
+    world.hub.deliver({Position{6}, 6, R"(["r1"])", R"("e")", "{}", "6", {}});
+    world.hub.advance(Position{6});
+    ASSERT_EQ(world.queries.decisions.size(), 1U);
+    EXPECT_EQ(world.queries.decisions.front().what, "r1");
+    world.queries.decisions.front().then(World::decision(true, 5));
+    EXPECT_EQ(peer.take(), (std::vector<std::string>{R"(433[{"ok":true,"room":"r1","position":"9f3c01ab5577de20:5"}])", R"(42["e",6])"}));
+}
+
+TEST(Join, DeniedJoinsSayForbiddenAndNotWhy) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("room:join", R"(["r1"])", "3");
+    world.queries.decisions.front().then(World::decision(false));
+    const std::string answer = peer.one();
+    EXPECT_THAT(answer, HasSubstr(R"("code":"forbidden")"));
+    EXPECT_EQ(answer.find("because"), std::string::npos);
+    EXPECT_EQ(world.hub.members("r1"), 0U);
+}
+
+TEST(Join, ADecisionOlderThanTheRingIsAskedAgain) {
+    World world;
+    Caller peer(world);
+    peer.settle({});
+    world.hub.advance(Position{100});
+    world.hub.forget_replay();
+    peer.emit("room:join", R"(["r1"])", "3");
+    for (int i = 0; i < 2; ++i) {
+        world.queries.decisions.front().then(World::decision(true, 50));
+        world.queries.decisions.pop_front();
+        EXPECT_THAT(peer.take(), IsEmpty());
+        ASSERT_EQ(world.queries.decisions.size(), 1U) << "asked again";
+    }
+    world.queries.decisions.front().then(World::decision(true, 100));
+    EXPECT_THAT(peer.one(), HasSubstr(R"("ok":true)"));
+}
+
+TEST(Join, BadRoomsAreRefusedWithoutAskingSql) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    for (const std::string &args :
+         {std::string("[]"), std::string("[{}]"), std::string("[5]"), std::string(R"([{"room":""}])"), std::string(R"([{"room":["a"]}])"),
+          "[\"" + std::string(256, 'x') + "\"]", std::string(R"(["a\u0000b"])")}) {
+        peer.emit("room:join", args, "1");
+        EXPECT_THAT(peer.one(), HasSubstr(R"(431[{"error":{"code":")")) << args;
+    }
+    EXPECT_TRUE(world.queries.decisions.empty());
+}
+
+TEST(Leave, NeedsNoPermissionAndEndsDelivery) {
+    World world;
+    Caller peer(world);
+    peer.settle({"all"});
+    peer.emit("room:leave", R"([{"room":"all"}])", "1");
+    EXPECT_EQ(peer.one(), R"(431[{"ok":true}])");
+    world.hub.deliver({Position{1}, 1, R"(["all"])", R"("e")", "{}", "1", {}});
+    EXPECT_THAT(peer.take(), IsEmpty());
+    peer.emit("room:leave", R"([{"room":"never"}])", "2");
+    EXPECT_EQ(peer.one(), R"(432[{"ok":true}])");
+}
+
+TEST(Ping, AnswersWithTheTimeAndAnAckWhenAsked) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("ping");
+    EXPECT_THAT(peer.one(), ::testing::MatchesRegex(R"(42\["pong",\{"timestamp":"20[0-9-]+T[0-9:.]+Z"\}\])"));
+    peer.emit("ping", "[]", "4");
+    const auto sent = peer.take();
+    ASSERT_EQ(sent.size(), 2U);
+    EXPECT_THAT(sent[1], HasSubstr(R"(434[{"timestamp":")"));
+}
+
+TEST(Kick, SaysGoodbyeInEveryNamespace) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.connect(world.token("u1"), "/b");
+    world.queries.connects.front().then(World::allowed({}));
+    peer.take();
+    peer.client.kick(Errc::evicted);
+    EXPECT_EQ(peer.take(), (std::vector<std::string>{"41", "41/b,"}));
+    EXPECT_EQ(peer.sink.closes, std::vector{Errc::evicted});
+}
+
+}  // namespace
+}  // namespace bridge::handlers::test
