@@ -82,7 +82,8 @@ TEST(Notification, RefusesMalformedLines) {
                                    std::string("x\t1\t[\"a\"]\t\"e\"\t{}\t1"), std::string("1\t1\t\t\"e\"\t{}\t"),
                                    std::string("1\t1\t\t\t\t1"), std::string("1\t1\ta\t\"e\"\t{}\t1"), std::string("1\t1\t[]\te\t{}\t1"),
                                    std::string("1\t1\t[]\t\"e\"\t\t1"), line(1) + "\n" + line(1), line(1) + "\n"}) {
-        auto n = Notification::parse(header(1, 1) + "\n" + bad);
+        const std::string text = header(1, 1) + "\n" + bad;
+        auto n = Notification::parse(text);
         ASSERT_TRUE(n);
         auto found = n->next();
         while (found && *found) found = n->next();
