@@ -64,7 +64,7 @@ void rescue() {
 std::optional<std::int64_t> next_due() {
     static pg::Plan plan("SELECT (extract(epoch FROM min(run_at) - clock_timestamp()) * 1000)::bigint FROM _pulse.jobs "
                          "WHERE state IN ('available', 'scheduled', 'retryable') AND run_at < 'infinity'");
-    plan.run({}, true);
+    plan.run();  // a snapshot of its own: what this transaction has just put back counts
     const pg::Row row = pg::result_row();
     if (row.is_null(1)) return std::nullopt;
     return std::max<std::int64_t>(row.int8(1) + 1, 0);

@@ -1,0 +1,195 @@
+// E4, first form: jobs run as who enqueued them, fail alone, count every attempt, and survive whatever ends their worker.
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import { Cluster } from '../support/cluster.mjs'
+import { until } from '../support/wait.mjs'
+
+let cluster
+before(async () => {
+  cluster = await Cluster.create({ settings: { 'pulse.dispatch_safety_interval': '1h' } })
+  await cluster.sql(`
+    CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN; GRANT pulse_publisher TO ann, bob;
+    CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO PUBLIC;
+    CREATE TABLE app.done (job bigint, who text, session text, args json, at timestamptz DEFAULT clock_timestamp());
+    GRANT ALL ON app.done TO PUBLIC;
+    CREATE FUNCTION app.note(args json) RETURNS json LANGUAGE sql AS $$
+      INSERT INTO app.done VALUES (pulse.job_id(), current_user, session_user, args) RETURNING args $$;
+    CREATE FUNCTION app.fail(args json) RETURNS json LANGUAGE plpgsql AS $$
+      BEGIN PERFORM app.note(args); RAISE EXCEPTION 'boom' USING ERRCODE = 'PX001'; END $$;
+    CREATE FUNCTION app.sleep(args json) RETURNS json LANGUAGE plpgsql AS $$
+      BEGIN PERFORM app.note(args); PERFORM pg_sleep(600); RETURN null; END $$;
+    CREATE FUNCTION app.do(args json) RETURNS json LANGUAGE plpgsql AS $$
+      BEGIN EXECUTE args ->> 'sql'; RETURN null; END $$`)
+})
+after(() => cluster?.drop())
+afterEach(() => cluster.sql('DELETE FROM _pulse.jobs; DELETE FROM app.done'))
+
+const enqueue = (fn, args = {}, options = '') =>
+  cluster.value(`SELECT pulse.enqueue('q', 'sql', $1::json ${options})`, [JSON.stringify({ function: fn, args })])
+async function as(user, text, parameters) {
+  const client = await cluster.connect({ user })
+  try { return (await client.query(text, parameters)).rows } finally { await client.end() }
+}
+const enqueueAs = async (user, fn, args = {}, options = '') =>
+  (await as(user, `SELECT pulse.enqueue('q', 'sql', $1::json ${options}) AS id`, [JSON.stringify({ function: fn, args })]))[0].id
+const job = async id => (await cluster.sql('SELECT * FROM _pulse.jobs WHERE id = $1', [id]))[0]
+const gone = id => until(async () => !(await job(id)), { what: `the end of job ${id}` })
+const inState = (id, state) => until(async () => { const row = await job(id); return row?.state === state && row }, { what: `job ${id} ${state}` })
+const done = () => cluster.sql('SELECT job, who, session, args FROM app.done ORDER BY at')
+const workerPid = () => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse worker' AND datname = 'pulse'`)
+const retryNow = id => cluster.sql('UPDATE _pulse.jobs SET run_at = clock_timestamp() WHERE id = $1', [id])
+
+test('E4: a job runs after the commit, as who enqueued it, and is gone; rolled back it never runs', async () => {
+  const client = await cluster.connect({ user: 'ann' })
+  await client.query('BEGIN')
+  await client.query(`SELECT pulse.enqueue('q', 'sql', '{"function":"app.note","args":{"rolled":"back"}}')`)
+  await client.query('ROLLBACK; BEGIN')
+  const id = (await client.query(`SELECT pulse.enqueue('q', 'sql', '{"function":"app.note","args":{"n":1}}') AS id`)).rows[0].id
+  assert.deepEqual(await done(), [])
+  await client.query('COMMIT')
+  await client.end()
+  await gone(id)
+  assert.deepEqual(await done(), [{ job: id, who: 'ann', session: 'postgres', args: { n: 1 } }])
+  const whole = await cluster.value(`SELECT pulse.enqueue('q', 'sql', '{"function":"app.note","n":2}')`)
+  await gone(whole)
+  assert.deepEqual((await done())[1].args, { function: 'app.note', n: 2 })
+  assert.equal(await cluster.value('SELECT pulse.job_id()'), null)
+})
+
+test('E4: what a job does and its end are one transaction; a failed attempt leaves nothing, is tried again later, and dies', async () => {
+  const id = await enqueue('app.fail', {}, ', max_attempts => 2')
+  const waiting = await inState(id, 'retryable')
+  assert.deepEqual([waiting.attempt, waiting.last_error], [1, 'PX001: boom'])
+  const wait = (waiting.run_at - waiting.attempted_at) / 1000
+  assert.ok(wait >= 1 && wait < 1.5, `${wait} s`)
+  assert.deepEqual(await done(), [])
+  const dead = await inState(id, 'discarded')
+  assert.deepEqual([dead.attempt, dead.last_error], [2, 'PX001: boom'])
+  assert.deepEqual((await cluster.value('SELECT pulse.status()')).queue, { available: 0, executing: 0, retryable: 0, dead: 1 })
+})
+
+test('E4: a failing job takes no other with it; smaller priority first, then run_at, then id; later jobs wait', async () => {
+  await cluster.sql(`CREATE TABLE app.gate (open bool); INSERT INTO app.gate VALUES (false)`)
+  await cluster.sql(`CREATE FUNCTION app.wait(args json) RETURNS json LANGUAGE plpgsql AS $$
+    BEGIN WHILE NOT (SELECT open FROM app.gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN null; END $$`)
+  const gate = await enqueue('app.wait')
+  await inState(gate, 'executing')
+  for (const [n, priority] of [[1, 5], [2, 0], [3, 5], [4, -1], [5, 0]]) await enqueue('app.note', { n }, `, priority => ${priority}`)
+  await enqueue('app.fail', {}, ', priority => -5, max_attempts => 1')
+  const later = await enqueue('app.note', { n: 6 }, `, priority => -9, run_at => clock_timestamp() + interval '1.5 s'`)
+  assert.equal((await job(later)).state, 'scheduled')
+  await cluster.sql('UPDATE app.gate SET open = true')
+  await gone(later)
+  assert.deepEqual((await done()).map(row => row.args.n), [4, 2, 5, 1, 3, 6])
+})
+
+test('E4: a job that runs longer than its timeout is ended, also one that catches it', async () => {
+  const slow = await enqueue('app.sleep', {}, `, timeout => '200 ms', max_attempts => 1`)
+  const stubborn = await enqueue('app.do', { sql: `DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$` },
+    `, timeout => '300 ms', max_attempts => 1`)
+  assert.equal((await inState(slow, 'discarded')).last_error, '57014: ran longer than its timeout of 200 ms')
+  await inState(stubborn, 'executing')
+  const pid = await workerPid()
+  // it swallows every cancel: only ending the process helps, and that counts as an attempt
+  await cluster.sql('SELECT pg_terminate_backend($1)', [pid])
+  assert.equal((await inState(stubborn, 'discarded')).last_error, 'the worker ended during this attempt')
+  await gone(await enqueue('app.note'))
+})
+
+test('E4: neither RESET ROLE nor SET ROLE nor SET SESSION AUTHORIZATION leads out of the role', async () => {
+  for (const sql of ['RESET ROLE', 'SET ROLE postgres', 'SET LOCAL ROLE bob', 'SET SESSION AUTHORIZATION postgres', 'RESET SESSION AUTHORIZATION',
+    'DECLARE c CURSOR WITH HOLD FOR SELECT 1', 'PREPARE s AS SELECT 1', 'CREATE TABLE public.mine ()', 'SELECT * FROM _pulse.jobs']) {
+    const id = await enqueueAs('ann', 'app.do', { sql }, ', max_attempts => 1')
+    const { last_error: error } = await inState(id, 'discarded')
+    assert.match(error, /^(42501|0A000): /, `${sql}: ${error}`)
+  }
+})
+
+test('E4: a deferred constraint trigger fires as the role of the job, and its failure fails the job', async () => {
+  await cluster.sql(`CREATE TABLE app.deferred (n int);
+    GRANT ALL ON app.deferred TO PUBLIC;
+    CREATE FUNCTION app.at_end() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN IF NEW.n < 0 THEN RAISE EXCEPTION 'negative'; END IF; INSERT INTO app.done (who) VALUES (current_user); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_end AFTER INSERT ON app.deferred DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.at_end()`)
+  await gone(await enqueueAs('ann', 'app.do', { sql: 'INSERT INTO app.deferred VALUES (1)' }))
+  assert.deepEqual((await done()).map(row => row.who), ['ann'])
+  const id = await enqueueAs('ann', 'app.do', { sql: 'INSERT INTO app.deferred VALUES (-1)' }, ', max_attempts => 1')
+  assert.equal((await inState(id, 'discarded')).last_error, 'P0001: negative')
+})
+
+test('E4: a job finds nothing of the job before it in its session', async () => {
+  await cluster.sql(`CREATE FUNCTION app.set(args json) RETURNS json LANGUAGE sql AS $$ SELECT to_json(set_config('work_mem', '77kB', false)) $$`)
+  await gone(await enqueueAs('ann', 'app.do', { sql: `CREATE TEMP TABLE left_behind (); SELECT pg_advisory_lock(4711)` }))
+  await gone(await enqueueAs('ann', 'app.set'))
+  await gone(await enqueueAs('bob', 'app.do', { sql: `INSERT INTO app.done (args) SELECT json_build_object('table', to_regclass('pg_temp.left_behind') IS NOT NULL, 'lock', EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'), 'work_mem', current_setting('work_mem') = '77kB')` }))
+  assert.deepEqual((await done()).map(row => row.args), [{ table: false, lock: false, work_mem: false }])
+  assert.equal(await cluster.value(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'`), '0')
+})
+
+test('E4: a role that is gone, a function that is gone or forbidden: the job dies with a clear error, the worker goes on', async () => {
+  await cluster.sql(`CREATE ROLE leaving LOGIN; GRANT pulse_publisher TO leaving;
+    CREATE FUNCTION app.leaving(args json) RETURNS json LANGUAGE sql RETURN args; CREATE FUNCTION app.forbidden(args json) RETURNS json LANGUAGE sql RETURN args`)
+  const options = `, run_at => clock_timestamp() + interval '1 s', max_attempts => 1`
+  const ids = [await enqueueAs('leaving', 'app.note', {}, options), await enqueueAs('ann', 'app.leaving', {}, options), await enqueueAs('ann', 'app.forbidden', {}, options)]
+  await cluster.sql('REVOKE pulse_publisher FROM leaving; DROP ROLE leaving; DROP FUNCTION app.leaving(json); REVOKE EXECUTE ON FUNCTION app.forbidden(json) FROM PUBLIC')
+  const errors = []
+  for (const id of ids) errors.push((await inState(id, 'discarded')).last_error)
+  assert.deepEqual(errors, ['role "leaving" does not exist', '42883: function app.leaving(json) does not exist', '42501: permission denied for function forbidden'])
+})
+
+test('E4: a worker killed with -9 in a job: its attempt counts, other jobs run, a job that always kills dies', async () => {
+  const victim = await enqueue('app.sleep', {}, ', max_attempts => 2')
+  const other = await enqueue('app.note', { other: true }, ', priority => 1')
+  for (let attempt = 1; attempt <= 2; ++attempt) {
+    const row = await inState(victim, 'executing')
+    assert.equal(row.attempt, attempt)
+    process.kill(await workerPid(), 'SIGKILL')
+    await until(async () => (await job(victim)).state !== 'executing', { what: 'the rescue' })
+    if (attempt === 1) {
+      await gone(other)
+      await retryNow(victim)
+      await cluster.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pulse worker'`)   // it sleeps until the old time
+    }
+  }
+  const dead = await inState(victim, 'discarded')
+  assert.deepEqual([dead.attempt, dead.last_error], [2, 'the worker ended during this attempt'])
+  assert.deepEqual((await done()).map(row => row.args), [{ other: true }])
+})
+
+test('E4: a unique key covers waiting jobs of the same role; a retry that meets a newer one is superseded', async () => {
+  const options = `, unique_key => 'key', run_at => clock_timestamp() + interval '1 h'`
+  const first = await enqueueAs('ann', 'app.note', { n: 1 }, options)
+  assert.equal(await enqueueAs('ann', 'app.note', { n: 2 }, options), first)
+  assert.notEqual(await enqueueAs('bob', 'app.note', { n: 3 }, options), first)
+  await cluster.sql('DELETE FROM _pulse.jobs')
+  const running = await enqueue('app.sleep', {}, `, unique_key => 'key', timeout => '1 s'`)
+  await inState(running, 'executing')
+  const newer = await enqueue('app.note', { newer: true }, options)
+  assert.notEqual(newer, running)
+  assert.match((await inState(running, 'discarded')).last_error, /^superseded by a newer job with the same unique_key; its own error: 57014/)
+  assert.equal((await job(newer)).state, 'scheduled')
+})
+
+test('E4: a SECURITY DEFINER trigger of a pack enqueues for a user who may not', async () => {
+  await cluster.sql(`CREATE ROLE visitor LOGIN; CREATE ROLE pack_owner; GRANT pulse_publisher TO pack_owner; GRANT ALL ON SCHEMA app TO pack_owner;
+    CREATE TABLE app.requests (id int); GRANT INSERT ON app.requests TO visitor;
+    CREATE FUNCTION app.on_request() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+      BEGIN PERFORM pulse.enqueue('q', 'sql', json_build_object('function', 'app.note', 'args', to_json(NEW))); RETURN NULL; END $$;
+    ALTER FUNCTION app.on_request() OWNER TO pack_owner;
+    CREATE TRIGGER on_request AFTER INSERT ON app.requests FOR EACH ROW EXECUTE FUNCTION app.on_request()`)
+  await assert.rejects(enqueueAs('visitor', 'app.note'), { code: '42501' })
+  await as('visitor', 'INSERT INTO app.requests VALUES (7)')
+  await until(async () => (await done()).length === 1, { what: 'the job' })
+  assert.deepEqual((await done()).map(({ who, args }) => [who, args]), [['pack_owner', { id: 7 }]])
+})
+
+test('E4: DROP EXTENSION ends an idle worker and waits for a running job', async () => {
+  const id = await enqueue('app.sleep', {}, `, timeout => '1 s', max_attempts => 1`)
+  await inState(id, 'executing')
+  const seen = cluster.log.length
+  await cluster.sql('DROP EXTENSION pulse CASCADE')
+  await until(async () => !(await workerPid()), { what: 'the end of the worker' })
+  assert.doesNotMatch(cluster.log.slice(seen), /background worker "pulse (dispatcher|worker)[^"]*" \(PID \d+\) (was terminated|exited with exit code [1-9])/)
+  await cluster.sql('CREATE EXTENSION pulse')
+  await gone(await enqueue('app.note', { again: true }))
+})
