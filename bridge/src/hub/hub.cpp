@@ -107,7 +107,9 @@ SessionId Hub::add_session(ConnectionId id, const SessionSpec &spec) {
     connection->first_session = index;
     s.hot[index] = {0, id.index, s.encoding(spec.protocol, spec.nsp)};
     ++s.encodings[s.hot[index].encoding].references;
-    s.by_key.insert_or_assign(spec.key, index);
+    const std::uint32_t key_hash = IndexTable::hash(spec.key.view());
+    if (const std::uint32_t before = s.with_key(spec.key); before != kNone) s.by_key.erase(key_hash, before);
+    s.by_key.insert(key_hash, index);
     s.metrics.active_connections(spec.nsp).Increment();
     s.metrics.sessions().Set(static_cast<double>(++s.session_count));
     return {index, session.generation};
@@ -122,7 +124,7 @@ void Hub::remove_session(SessionId id) {
     std::uint32_t *link = &connection.first_session;
     while (*link != id.index) link = &s.sessions[*link].next_on_connection;
     *link = session->next_on_connection;
-    if (const auto found = s.by_key.find(session->key); found != s.by_key.end() && found->second == id.index) s.by_key.erase(found);
+    s.by_key.erase(IndexTable::hash(session->key.view()), id.index);  // a newer session with this key stays
 
     Encoding &encoding = s.encodings[s.hot[id.index].encoding];
     --encoding.references;
@@ -157,9 +159,9 @@ EncodingId Hub::State::encoding(Protocol protocol, std::string_view nsp) {
 const Session *Hub::find(SessionId id) const { return state_->find(id); }
 
 SessionId Hub::find_key(const PublicId &key) const {
-    const auto found = state_->by_key.find(key);
-    if (found == state_->by_key.end()) return {};
-    return {found->second, state_->sessions[found->second].generation};
+    const std::uint32_t found = state_->with_key(key);
+    if (found == kNone) return {};
+    return {found, state_->sessions[found].generation};
 }
 
 Protocol Hub::protocol(SessionId id) const {

@@ -4,7 +4,7 @@
 namespace bridge::hub {
 
 std::optional<std::uint32_t> Rooms::place_of(RoomIndex room, std::uint32_t session, const Session &of) const {
-    const std::vector<Member> &members = rooms_[room].members;
+    const std::span<const Member> members = rooms_[room].members.span();
     if (of.rooms.size() <= members.size()) {
         for (std::uint32_t place = 0; place < of.rooms.size(); ++place) {
             if (of.rooms[place].room == room) return place;
@@ -19,8 +19,8 @@ std::optional<std::uint32_t> Rooms::place_of(RoomIndex room, std::uint32_t sessi
 
 void Rooms::join(std::string_view name, std::uint32_t session, Session &of, Position since) {
     RoomIndex index;
-    if (const auto found = by_name_.find(name); found != by_name_.end()) {
-        index = found->second;
+    if (const auto found = find(name)) {
+        index = *found;
     } else {
         if (free_.empty()) {
             index = static_cast<RoomIndex>(rooms_.size());
@@ -30,10 +30,10 @@ void Rooms::join(std::string_view name, std::uint32_t session, Session &of, Posi
             free_.pop_back();
         }
         rooms_[index].name = name;
-        by_name_.emplace(rooms_[index].name, index);
+        by_name_.insert(IndexTable::hash(name), index);
     }
-    std::vector<Member> &members = rooms_[index].members;
-    of.rooms.push_back({index, static_cast<std::uint32_t>(members.size()), since});
+    Members &members = rooms_[index].members;
+    of.rooms.push_back({index, members.size(), since});
     members.push_back({session, static_cast<std::uint32_t>(of.rooms.size() - 1)});
 }
 
@@ -41,7 +41,7 @@ void Rooms::leave(std::uint32_t place, Session &of, std::vector<Session> &sessio
     const Membership gone = of.rooms[place];
     Room &room = rooms_[gone.room];
 
-    room.members[gone.slot] = room.members.back();
+    room.members[gone.slot] = room.members[room.members.size() - 1];
     room.members.pop_back();
     if (gone.slot < room.members.size()) {
         const Member &moved = room.members[gone.slot];
@@ -55,12 +55,10 @@ void Rooms::leave(std::uint32_t place, Session &of, std::vector<Session> &sessio
         rooms_[moved.room].members[moved.slot].place = place;
     }
 
-    if (room.members.empty()) {
-        by_name_.erase(room.name);
+    if (room.members.size() == 0) {
+        by_name_.erase(IndexTable::hash(room.name), gone.room);
         room = Room{};  // gives its memory back
         free_.push_back(gone.room);
-    } else if (room.members.capacity() > 64 && room.members.size() * 4 < room.members.capacity()) {
-        room.members.shrink_to_fit();
     }
 }
 

@@ -8,26 +8,22 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "hub/index_table.hpp"
+#include "hub/members.hpp"
 #include "hub/session.hpp"
 
 namespace bridge::hub {
 
-struct Member {
-    std::uint32_t session;  // index in the slab
-    std::uint32_t place;    // index in that session's `rooms`
-};
-
 class Rooms {
 public:
     std::optional<RoomIndex> find(std::string_view name) const {
-        const auto found = by_name_.find(name);
-        return found == by_name_.end() ? std::nullopt : std::optional(found->second);
+        const RoomIndex found = by_name_.find(IndexTable::hash(name), [&](RoomIndex room) { return rooms_[room].name == name; });
+        return found == IndexTable::kNone ? std::nullopt : std::optional(found);
     }
     std::string_view name(RoomIndex room) const { return rooms_[room].name; }
-    std::span<const Member> members(RoomIndex room) const { return rooms_[room].members; }
+    std::span<const Member> members(RoomIndex room) const { return rooms_[room].members.span(); }
     std::size_t size() const { return by_name_.size(); }
 
     // Where `session` is in its list of rooms, or nullopt. Walks the shorter of the two lists.
@@ -42,10 +38,10 @@ public:
 private:
     struct Room {
         std::string name;
-        std::vector<Member> members;
+        Members members;
     };
-    std::unordered_map<std::string_view, RoomIndex> by_name_;  // keys point into rooms_, whose elements never move
-    std::deque<Room> rooms_;
+    IndexTable by_name_;
+    std::deque<Room> rooms_;  // grows without moving what is there, and without a moment of twice the memory
     std::vector<RoomIndex> free_;
 };
 

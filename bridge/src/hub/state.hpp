@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "hub/hub.hpp"
@@ -60,7 +59,7 @@ struct Hub::State {
     std::vector<SessionHot> hot;  // same index
     std::vector<std::uint32_t> free_sessions;
     std::size_t session_count = 0;
-    std::unordered_map<PublicId, std::uint32_t> by_key;
+    IndexTable by_key;
     std::vector<Encoding> encodings;
 
     Rooms rooms;
@@ -88,6 +87,9 @@ struct Hub::State {
         return &sessions[id.index];
     }
     EncodingId encoding(Protocol protocol, std::string_view nsp);
+    std::uint32_t with_key(const PublicId &key) const {
+        return by_key.find(IndexTable::hash(key.view()), [&](std::uint32_t session) { return sessions[session].key == key; });
+    }
     void leave_all(std::uint32_t session);
     void seal(std::uint32_t connection);
     void count_sent(Encoding &encoding, std::string_view name, std::uint64_t receivers);
