@@ -1,0 +1,42 @@
+-- pulse.status() in a database without a dispatcher: its form, its problems with hints, and the lag.
+BEGIN;
+SELECT plan(15);
+
+SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status()) AS k),
+          '{preloaded,databases,dispatcher,worker,epoch,position,notifyQueueUsage,quarantined,queue,counters,problems}'::text[], 'E6: the documented keys');
+SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status() -> 'dispatcher') AS k), '{running,pid,lagEvents,lastTickAt,failedTicks}'::text[],
+          'E6: the dispatcher''s keys');
+SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status() -> 'queue') AS k), '{available,executing,retryable,dead}'::text[], 'E6: the queue''s keys');
+SELECT is(pulse.status() ->> 'preloaded', 'true', 'pulse is preloaded here');
+SELECT is(pulse.status() -> 'dispatcher' ->> 'running', 'false', 'no dispatcher runs');
+SELECT is(pulse.status() -> 'problems' -> 0 ->> 'problem', format('database %I is not in pulse.databases: it has no dispatcher', current_database()),
+          'the problem is named');
+SELECT matches(pulse.status() -> 'problems' -> 0 ->> 'hint', format('^ALTER SYSTEM SET pulse.databases = ''.*%I''; SELECT pg_reload_conf\(\);$', current_database()),
+               'and the statement that helps');
+
+-- The first tick's xid has ended: rows that carry it are due.
+SELECT is(_pulse.lag_events(0), 0::bigint, 'there is no lag');
+INSERT INTO pulse.events (name, rooms, payload, xid)
+    SELECT 'late', '{r}', '1', pg_snapshot_xmax(t.upto) FROM pulse.ticks t, generate_series(1, 3) WHERE t.last_position = 0;
+SELECT is(_pulse.lag_events(0), 3::bigint, 'events without a position are the lag');
+SELECT is(_pulse.lag_events(1000), 1003::bigint, 'beside the backlog that the dispatcher knows of');
+INSERT INTO pulse.ticks (first_position, last_position, slot, at, before, upto, done_id, xids, ids)
+    SELECT 1, 1, 0, now(), t.upto, format('%s:%s:', pg_snapshot_xmax(t.upto)::text::bigint + 1, pg_snapshot_xmax(t.upto)::text::bigint + 1)::pg_snapshot,
+           (SELECT min(id) FROM pulse.events WHERE name = 'late'), '{}', '{}'
+      FROM pulse.ticks t WHERE t.last_position = 0;
+SELECT is(_pulse.lag_events(0), 2::bigint, 'of a backlog, what comes after the chunks that are done');
+UPDATE pulse.ticks SET done_id = NULL WHERE last_position = 1;
+SELECT is(_pulse.lag_events(0), 0::bigint, 'and none when the last chunk is done');
+
+INSERT INTO _pulse.quarantine (position, event_id, xid, sqlstate, message) VALUES (1, 1, '3', '54000', 'too long');
+SELECT is(pulse.status() ->> 'quarantined', '1', 'quarantined events are counted');
+SELECT is((SELECT p ->> 'problem' FROM json_array_elements(pulse.status() -> 'problems') AS p WHERE p ->> 'hint' LIKE '%_pulse.quarantine%'),
+          '1 events could not be dispatched', 'and are a problem');
+CREATE ROLE monitor;
+GRANT pulse_admin TO monitor;
+SET LOCAL ROLE monitor;
+SELECT isnt(pulse.status()::text, NULL, 'pulse_admin can read it');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;
