@@ -77,10 +77,7 @@ void Dispatcher::open() {
         }
         pg::call([] { PopActiveSnapshot(); });
     });
-    if (gone) {
-        entry_->no_extension = true;
-        pg::end_worker();
-    }
+    if (gone) pg::end_without_extension();
 }
 
 TickResult Dispatcher::tick_once() {
@@ -99,10 +96,7 @@ TickResult Dispatcher::tick_once() {
         pg::transaction([&] { announcer_.send_deferred(); });
     }
     announcer_.defer(false);
-    if (result.extension_gone) {
-        entry_->no_extension = true;
-        pg::end_worker();
-    }
+    if (result.extension_gone) pg::end_without_extension();
     announcer_.observe(static_cast<std::int64_t>(pg_atomic_read_u64(&entry_->head)));
     if (announcer_.wake_up_due() == 0) pg::transaction([&] { announcer_.send_wake_up(); });
     pg::call([] { pgstat_report_stat(false); });

@@ -1,5 +1,6 @@
 // Direct multi-insert into one partition and its indexes: what the dispatcher writes deliveries and ticks with, at twice
 // the speed of SQL. Checks nothing: the caller keeps NOT NULL; the tables have no constraints, triggers or generated columns.
+// Refuses indexes that would need an executor (unique, partial, on expressions).
 // Lives inside one transaction. All of it may throw pg::Error.
 #pragma once
 

@@ -23,8 +23,9 @@ pg::DatabaseEntry *held[8];
 int held_count = 0;
 Oid dropped_database = InvalidOid;  // its entry becomes free at commit
 bool look_again = false;            // at commit the launcher looks again
-bool extension_came = false;        // at commit this database may have the extension
-bool extension_gone = false;        // at commit this database has it no longer
+bool extension_touched = false;     // a command may create or drop the extension here
+Oid extension_before = InvalidOid;  // … which was this one at first
+Oid extension_after = InvalidOid;   // … and is this one at the end: a savepoint may have taken the command back
 
 bool workers_running(const pg::DatabaseEntry *entry) {
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
@@ -88,8 +89,24 @@ void hold_if_allowed(const char *database) {
     if (may_stop(oid)) hold(oid);
 }
 
+void touch_extension() {
+    if (extension_touched) return;
+    extension_touched = true;
+    extension_before = get_extension_oid("pulse", true);
+}
+
 void before(Node *statement) {
     switch (nodeTag(statement)) {
+        case T_CreateExtensionStmt:  // any: a pack may bring pulse by CASCADE
+        case T_DropOwnedStmt: touch_extension(); break;
+        case T_DropStmt: {
+            const ObjectType type = reinterpret_cast<DropStmt *>(statement)->removeType;
+            if (type == OBJECT_EXTENSION || type == OBJECT_SCHEMA) touch_extension();
+            break;
+        }
+        case T_TransactionStmt:
+            if (reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED) touch_extension();
+            break;
         case T_DropdbStmt: {
             const char *name = reinterpret_cast<DropdbStmt *>(statement)->dbname;
             hold_if_allowed(name);
@@ -121,51 +138,46 @@ void before(Node *statement) {
     }
 }
 
+void wake_workers_at_commit() {
+    pg::wake_at_commit(pg::Wake::kDispatcher);
+    pg::wake_at_commit(pg::Wake::kWorker);
+}
+
 void after(Node *statement) {
-    switch (nodeTag(statement)) {
-        case T_CreateExtensionStmt:  // any: a pack may bring pulse by CASCADE
-            extension_came = look_again = true;
-            break;
-        case T_DropStmt:
-            if (reinterpret_cast<DropStmt *>(statement)->removeType == OBJECT_EXTENSION && !OidIsValid(get_extension_oid("pulse", true))) {
-                extension_gone = true;
-                pg::wake_at_commit(pg::Wake::kDispatcher);
-                pg::wake_at_commit(pg::Wake::kWorker);
-            }
-            break;
-        case T_TransactionStmt:
-            // The prepared transaction's own session has forgotten what it wanted to wake.
-            if (reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED) {
-                pg::wake_at_commit(pg::Wake::kDispatcher);
-                pg::wake_at_commit(pg::Wake::kWorker);
-            }
-            break;
-        default: break;
-    }
+    // The prepared transaction's own session has forgotten what it wanted to wake.
+    if (IsA(statement, TransactionStmt) && reinterpret_cast<TransactionStmt *>(statement)->kind == TRANS_STMT_COMMIT_PREPARED)
+        wake_workers_at_commit();
 }
 
 void on_xact(XactEvent event, void *) {
+    if (event == XACT_EVENT_PRE_COMMIT && extension_touched) {  // the last moment to look into the catalog
+        extension_after = get_extension_oid("pulse", true);
+        if (extension_after != extension_before) wake_workers_at_commit();
+    }
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
-    if (held_count == 0 && !look_again && !extension_gone && !OidIsValid(dropped_database)) return;
+    if (held_count == 0 && !look_again && !extension_touched && !OidIsValid(dropped_database)) return;
     const bool committed = event == XACT_EVENT_COMMIT;
+    const bool changed = committed && extension_touched && extension_after != extension_before;
     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
     for (int i = 0; i < held_count; ++i) --held[i]->held;
     if (committed && OidIsValid(dropped_database)) {
         pg::DatabaseEntry *entry = pg::find_database(dropped_database);
         if (entry != nullptr && entry->held == 0 && entry->dispatcher_pid == 0 && entry->worker_pid == 0) entry->database = InvalidOid;
     }
-    if (committed && (extension_came || extension_gone)) {
+    if (changed) {
         if (pg::DatabaseEntry *entry = pg::find_database(MyDatabaseId)) {
-            entry->no_extension = extension_gone;
-            if (extension_gone) entry->epoch_open = false;
+            entry->no_extension = !OidIsValid(extension_after);
+            entry->epoch_open = false;
+            pg_atomic_fetch_add_u32(&entry->extension_changes, 1);
         }
     }
     Latch *launcher = pg::shared()->launcher_latch;
     LWLockRelease(pg::shared()->lock);
-    if (held_count > 0 || (committed && look_again)) pg::wake(launcher);
+    if (held_count > 0 || changed || (committed && look_again)) pg::wake(launcher);
     held_count = 0;
     dropped_database = InvalidOid;
-    look_again = extension_came = extension_gone = false;
+    look_again = extension_touched = false;
+    extension_before = extension_after = InvalidOid;
 }
 
 // Plain C inside: an ereport may pass through here, and no object is alive.

@@ -31,7 +31,9 @@ Deadline::Deadline() : armed_(deadlines == 0 && guc::handler_timeout > 0) {
 
 Deadline::~Deadline() {
     --deadlines;
-    if (armed_) disable_timeout(timeout_id, false);
+    if (!armed_) return;
+    disable_timeout(timeout_id, false);
+    if (over) QueryCancelPending = false;  // fired once more, or just after the last check: it is not the next statement's
 }
 
 void Deadline::check() const {
@@ -42,7 +44,6 @@ void Deadline::check() const {
 
 pg::Raised Deadline::explain(const pg::Raised &error, const std::string &what) const {
     if (error.sqlstate != ERRCODE_QUERY_CANCELED || !armed_ || !over) return error;
-    QueryCancelPending = false;  // a timer that fired once more meanwhile
     return pg::make_raised(ERRCODE_QUERY_CANCELED,
                            what + " ran longer than pulse.handler_timeout (" + std::to_string(guc::handler_timeout) + " ms)", error.detail,
                            error.hint);

@@ -21,6 +21,7 @@ static void init_entry(DatabaseEntry *entry, Oid database) {
     entry->database = database;
     pg_atomic_init_u64(&entry->head, 0);
     pg_atomic_init_u32(&entry->slot, 0);
+    pg_atomic_init_u32(&entry->extension_changes, 0);
     pg_atomic_init_u32(&entry->dispatcher_work, 0);
     pg_atomic_init_u32(&entry->dispatcher_idle, 0);
     for (pg_atomic_uint64 *counter : {&entry->dispatched_events, &entry->ticks, &entry->notifications, &entry->wakeups, &entry->quarantined,

@@ -7,6 +7,9 @@ namespace pulse::pg {
 
 static DatabaseEntry *my_place = nullptr;
 static WorkerRole my_role;
+static Oid my_extension = InvalidOid;  // the one that this worker serves
+static bool replaced = false;          // another one has come in its place
+static uint32 changes_seen = 0;        // of the entry, before the extension was last looked for
 
 static pid_t &pid_of(DatabaseEntry *database, WorkerRole role) {
     return role == WorkerRole::kDispatcher ? database->dispatcher_pid : database->worker_pid;
@@ -108,14 +111,27 @@ bool wait(long timeout_ms) {
 }
 
 Oid lock_extension() {
-    return call([] {
+    if (my_place != nullptr) changes_seen = pg_atomic_read_u32(&my_place->extension_changes);
+    const Oid found = call([] {
         const Oid extension = get_extension_oid("pulse", true);
         if (!OidIsValid(extension)) return InvalidOid;
         LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
         return get_extension_oid("pulse", true) == extension ? extension : InvalidOid;
     });
+    if (my_place == nullptr) return found;  // a tick from SQL
+    if (!OidIsValid(my_extension)) my_extension = found;
+    replaced = OidIsValid(found) && found != my_extension;
+    return replaced ? InvalidOid : found;
 }
 
 void end_worker() { proc_exit(0); }
+
+void end_without_extension() {
+    LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
+    // Whoever created it since we looked has woken the launcher already, and must not be overruled.
+    if (!replaced && pg_atomic_read_u32(&my_place->extension_changes) == changes_seen) my_place->no_extension = true;
+    LWLockRelease(shared()->lock);
+    end_worker();
+}
 
 }  // namespace pulse::pg

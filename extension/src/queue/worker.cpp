@@ -44,10 +44,7 @@ void Worker::in_transaction(F &&f) {
         f();
         pg::call([] { PopActiveSnapshot(); });
     });
-    if (gone) {
-        entry_->no_extension = true;
-        pg::end_worker();
-    }
+    if (gone) pg::end_without_extension();
 }
 
 void Worker::claim_next() {
@@ -95,9 +92,12 @@ void Worker::run() {
     });
     for (;;) {
         in_transaction([&] { claim_next(); });
-        while (job_) {
-            run_claimed();
-            pg::serve_interrupts();
+        if (job_) {
+            do {
+                run_claimed();
+                pg::serve_interrupts();
+            } while (job_);
+            continue;  // what was enqueued meanwhile may have set the latch while a job or a standby was waited for
         }
         pg::call([] {
             pgstat_report_stat(true);
