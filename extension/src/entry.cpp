@@ -24,8 +24,7 @@ void _PG_init(void) {
     pulse::pg::init_run_as();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
-    if (!process_shared_preload_libraries_in_progress)
-        return;
+    if (!process_shared_preload_libraries_in_progress) return;
     pulse::pg::request_shmem();
     pulse::dispatch::register_launcher();
     pulse::dispatch::init_utility_hook();

@@ -20,21 +20,22 @@ void define() {
                                GUC_LIST_INPUT, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.max_payload", "Largest payload of an event.", nullptr, &max_payload, 1024 * 1024, 1024, 64 * 1024 * 1024,
                             PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pulse.handler_timeout", "Longest run of a handler, connect function or batch of policies.", "0 means no limit.",
-                            &handler_timeout, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    DefineCustomRealVariable("pulse.notify_queue_threshold", "Share of the NOTIFY queue in use above which bridges get wake-ups without events.",
-                             nullptr, &notify_queue_threshold, 0.5, 0.0, 1.0, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.handler_timeout", "Longest run of a handler, connect function or batch of policies.",
+                            "0 means no limit.", &handler_timeout, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomRealVariable("pulse.notify_queue_threshold",
+                             "Share of the NOTIFY queue in use above which bridges get wake-ups without events.", nullptr,
+                             &notify_queue_threshold, 0.5, 0.0, 1.0, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.dispatch_max_gap", "Longest pause between two ticks under load, so that batches grow.",
                             "An idle dispatcher ticks at once.", &dispatch_max_gap, 8, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
                             nullptr);
-    DefineCustomIntVariable("pulse.dispatch_chunk", "Most deliveries (rooms of events) of one dispatcher transaction.", nullptr, &dispatch_chunk,
-                            20000, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.dispatch_chunk", "Most deliveries (rooms of events) of one dispatcher transaction.", nullptr,
+                            &dispatch_chunk, 20000, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.dispatch_safety_interval", "How often an idle dispatcher looks without having been woken.",
-                            "A safety net: every commit with events wakes the dispatcher.",
-                            &dispatch_safety_interval, 1000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.", nullptr,
-                             &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                            "A safety net: every commit with events wakes the dispatcher.", &dispatch_safety_interval, 1000, 10, 3600000,
+                            PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.",
+                             nullptr, &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pulse");
 }
 
-}   // namespace pulse::guc
+}  // namespace pulse::guc

@@ -4,14 +4,14 @@
 namespace pulse::guc {
 
 extern char *databases;
-extern int max_payload;               // bytes
-extern int handler_timeout;           // ms
-extern double notify_queue_threshold; // 0 … 1
-extern int dispatch_max_gap;          // ms
-extern int dispatch_chunk;            // deliveries
-extern int dispatch_safety_interval;  // ms
+extern int max_payload;                // bytes
+extern int handler_timeout;            // ms
+extern double notify_queue_threshold;  // 0 … 1
+extern int dispatch_max_gap;           // ms
+extern int dispatch_chunk;             // deliveries
+extern int dispatch_safety_interval;   // ms
 extern bool warn_not_preloaded;
 
-void define();   // from _PG_init
+void define();  // from _PG_init
 
-}   // namespace pulse::guc
+}  // namespace pulse::guc

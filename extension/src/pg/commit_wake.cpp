@@ -10,29 +10,23 @@ namespace pulse::pg {
 static unsigned wanted = 0;
 
 static void on_xact(XactEvent event, void *) {
-    if (wanted == 0)
-        return;
+    if (wanted == 0) return;
     const unsigned who = wanted;
     switch (event) {
-    case XACT_EVENT_COMMIT:
-    case XACT_EVENT_PARALLEL_COMMIT: {
-        wanted = 0;
-        // Latches live in shared memory for good; an entry's pointer is written once a worker starts and read unlocked.
-        if (DatabaseEntry *database = my_database()) {
-            if (who & static_cast<unsigned>(Wake::kDispatcher))
-                wake_dispatcher(database);
-            if (who & static_cast<unsigned>(Wake::kWorker))
-                wake(database->worker_latch);
+        case XACT_EVENT_COMMIT:
+        case XACT_EVENT_PARALLEL_COMMIT: {
+            wanted = 0;
+            // Latches live in shared memory for good; an entry's pointer is written once a worker starts and read unlocked.
+            if (DatabaseEntry *database = my_database()) {
+                if (who & static_cast<unsigned>(Wake::kDispatcher)) wake_dispatcher(database);
+                if (who & static_cast<unsigned>(Wake::kWorker)) wake(database->worker_latch);
+            }
+            break;
         }
-        break;
-    }
-    case XACT_EVENT_ABORT:
-    case XACT_EVENT_PARALLEL_ABORT:
-    case XACT_EVENT_PREPARE:
-        wanted = 0;
-        break;
-    default:
-        break;
+        case XACT_EVENT_ABORT:
+        case XACT_EVENT_PARALLEL_ABORT:
+        case XACT_EVENT_PREPARE: wanted = 0; break;
+        default: break;
     }
 }
 
@@ -40,4 +34,4 @@ void wake_at_commit(Wake who) { wanted |= static_cast<unsigned>(who); }
 
 void init_commit_wake() { RegisterXactCallback(on_xact, nullptr); }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

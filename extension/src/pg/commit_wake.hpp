@@ -6,7 +6,7 @@ namespace pulse::pg {
 
 enum class Wake : unsigned { kDispatcher = 1, kWorker = 2 };
 
-void wake_at_commit(Wake who);   // cheap to call for each event
-void init_commit_wake();         // once a process, from _PG_init
+void wake_at_commit(Wake who);  // cheap to call for each event
+void init_commit_wake();        // once a process, from _PG_init
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -9,10 +9,8 @@ static void copy_text(char *to, size_t size, std::string_view from) {
     size_t length = std::min(from.size(), size - 1);
     // never cut a UTF-8 character in two
     if (length < from.size())
-        while (length > 0 && (static_cast<unsigned char>(from[length]) & 0xC0) == 0x80)
-            --length;
-    if (length > 0)
-        std::memcpy(to, from.data(), length);
+        while (length > 0 && (static_cast<unsigned char>(from[length]) & 0xC0) == 0x80) --length;
+    if (length > 0) std::memcpy(to, from.data(), length);
     to[length] = '\0';
 }
 
@@ -63,10 +61,10 @@ Raised raised_from_current_exception() noexcept {
 }
 
 void raise(const Raised &raised) {
-    ereport(ERROR, (errcode(raised.sqlstate), errmsg_internal("%s", raised.message),
-                    raised.detail[0] != '\0' ? errdetail_internal("%s", raised.detail) : 0,
-                    raised.hint[0] != '\0' ? errhint("%s", raised.hint) : 0,
-                    raised.context[0] != '\0' ? errcontext("%s", raised.context) : 0));
+    ereport(ERROR,
+            (errcode(raised.sqlstate), errmsg_internal("%s", raised.message),
+             raised.detail[0] != '\0' ? errdetail_internal("%s", raised.detail) : 0,
+             raised.hint[0] != '\0' ? errhint("%s", raised.hint) : 0, raised.context[0] != '\0' ? errcontext("%s", raised.context) : 0));
     pg_unreachable();
 }
 
@@ -81,4 +79,4 @@ void log_swallowed(const char *where, const Raised &raised) noexcept {
     }
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -24,18 +24,18 @@ struct Raised {
 };
 
 class Error : public std::exception {
-  public:
+public:
     explicit Error(const Raised &raised) : raised_(raised) {}
     const char *what() const noexcept override { return raised_.message; }
     const Raised &raised() const noexcept { return raised_; }
 
-  private:
+private:
     Raised raised_;
 };
 
 // Restores the error machinery's globals on every path out of a scope.
 class SavedStacks {
-  public:
+public:
     SavedStacks() : exception_(PG_exception_stack), context_(error_context_stack) {}
     ~SavedStacks() { restore(); }
     SavedStacks(const SavedStacks &) = delete;
@@ -45,7 +45,7 @@ class SavedStacks {
         error_context_stack = context_;
     }
 
-  private:
+private:
     sigjmp_buf *exception_;
     ErrorContextCallback *context_;
 };
@@ -58,7 +58,8 @@ Raised raised_from_current_exception() noexcept;
 // ereport(ERROR); call only where no object with a destructor is alive.
 [[noreturn]] void raise(const Raised &raised);
 
-template <class F> std::invoke_result_t<F> call(F &&f) {
+template <class F>
+std::invoke_result_t<F> call(F &&f) {
     const MemoryContext caller = CurrentMemoryContext;
     {
         SavedStacks saved;
@@ -71,18 +72,20 @@ template <class F> std::invoke_result_t<F> call(F &&f) {
     throw Error(take_error(caller));
 }
 
-template <Datum (*Body)(FunctionCallInfo)> Datum entry(FunctionCallInfo fcinfo) {
+template <Datum (*Body)(FunctionCallInfo)>
+Datum entry(FunctionCallInfo fcinfo) {
     Raised raised;
     try {
         return Body(fcinfo);
     } catch (...) {
         raised = raised_from_current_exception();
     }
-    raise(raised);   // after the handler: a longjmp out of a catch would leak the exception
+    raise(raised);  // after the handler: a longjmp out of a catch would leak the exception
 }
 
 // The frame of a background worker's main: an exception becomes an ereport, which ends the process.
-template <class F> void process(F &&body) {
+template <class F>
+void process(F &&body) {
     Raised raised;
     try {
         body();
@@ -96,7 +99,8 @@ template <class F> void process(F &&body) {
 void log_swallowed(const char *where, const Raised &raised) noexcept;
 
 // Runs f where nothing may be raised any more. Returns whether it succeeded.
-template <class F> bool callback(const char *where, F &&f) noexcept {
+template <class F>
+bool callback(const char *where, F &&f) noexcept {
     Raised raised;
     try {
         call([&] { f(); });
@@ -115,7 +119,8 @@ template <class F> bool callback(const char *where, F &&f) noexcept {
 
 // Runs f in a subtransaction: commits it, or rolls it back and returns the error. A cancelled query or a shutdown is
 // not an error of f: it is thrown on. Restores memory context and resource owner on both ways.
-template <class F> std::optional<Raised> subtransaction(F &&f) {
+template <class F>
+std::optional<Raised> subtransaction(F &&f) {
     const MemoryContext context = CurrentMemoryContext;
     const ResourceOwner owner = CurrentResourceOwner;
     call([] { BeginInternalSubTransaction(nullptr); });
@@ -133,21 +138,20 @@ template <class F> std::optional<Raised> subtransaction(F &&f) {
     }
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
-    if (error && (error->sqlstate == ERRCODE_QUERY_CANCELED || error->sqlstate == ERRCODE_ADMIN_SHUTDOWN))
-        throw Error(*error);
+    if (error && (error->sqlstate == ERRCODE_QUERY_CANCELED || error->sqlstate == ERRCODE_ADMIN_SHUTDOWN)) throw Error(*error);
     return error;
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg
 
 #define PULSE_EXPORT __attribute__((visibility("default")))
 
 // Defines an SQL-callable function: PULSE_FN(pulse_publish) { … use fcinfo … }
-#define PULSE_FN(name)                                                                                                 \
-    extern "C" PULSE_EXPORT Datum name(FunctionCallInfo fcinfo);                                                       \
-    extern "C" {                                                                                                       \
-    PG_FUNCTION_INFO_V1(name);                                                                                         \
-    }                                                                                                                  \
-    static Datum name##_body(FunctionCallInfo fcinfo);                                                                 \
-    extern "C" Datum name(FunctionCallInfo fcinfo) { return pulse::pg::entry<name##_body>(fcinfo); }                   \
+#define PULSE_FN(name)                                                                               \
+    extern "C" PULSE_EXPORT Datum name(FunctionCallInfo fcinfo);                                     \
+    extern "C" {                                                                                     \
+    PG_FUNCTION_INFO_V1(name);                                                                       \
+    }                                                                                                \
+    static Datum name##_body(FunctionCallInfo fcinfo);                                               \
+    extern "C" Datum name(FunctionCallInfo fcinfo) { return pulse::pg::entry<name##_body>(fcinfo); } \
     static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

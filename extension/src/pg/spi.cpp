@@ -8,8 +8,7 @@ uint64 Plan::run(std::initializer_list<Param> params, bool read_only, long max_r
     Oid types[kMaxParams];
     Datum values[kMaxParams];
     char nulls[kMaxParams];
-    if (params.size() > kMaxParams)
-        fail(ERRCODE_INTERNAL_ERROR, "too many parameters of a plan");
+    if (params.size() > kMaxParams) fail(ERRCODE_INTERNAL_ERROR, "too many parameters of a plan");
     int count = 0;
     for (const Param &param : params) {
         types[count] = param.type;
@@ -20,17 +19,14 @@ uint64 Plan::run(std::initializer_list<Param> params, bool read_only, long max_r
     return call([&]() -> uint64 {
         if (plan_ == nullptr) {
             SPIPlanPtr prepared = SPI_prepare(sql_, count, types);
-            if (prepared == nullptr)
-                elog(ERROR, "could not prepare \"%s\": %s", sql_, SPI_result_code_string(SPI_result));
-            if (SPI_keepplan(prepared) != 0)
-                elog(ERROR, "could not keep the plan of \"%s\"", sql_);
+            if (prepared == nullptr) elog(ERROR, "could not prepare \"%s\": %s", sql_, SPI_result_code_string(SPI_result));
+            if (SPI_keepplan(prepared) != 0) elog(ERROR, "could not keep the plan of \"%s\"", sql_);
             plan_ = prepared;
         }
         const int code = SPI_execute_plan(plan_, values, nulls, read_only, max_rows);
-        if (code < 0)
-            elog(ERROR, "could not run \"%s\": %s", sql_, SPI_result_code_string(code));
+        if (code < 0) elog(ERROR, "could not run \"%s\": %s", sql_, SPI_result_code_string(code));
         return SPI_processed;
     });
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

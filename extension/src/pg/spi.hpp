@@ -8,22 +8,23 @@ namespace pulse::pg {
 
 // SPI_connect for a scope. After an Error the transaction is spoiled and its end cleans up: then it does not finish.
 class SpiSession {
-  public:
-    SpiSession() : exceptions_(std::uncaught_exceptions()) { call([] { SPI_connect(); }); }
+public:
+    SpiSession() : exceptions_(std::uncaught_exceptions()) {
+        call([] { SPI_connect(); });
+    }
     ~SpiSession() {
-        if (std::uncaught_exceptions() == exceptions_)
-            SPI_finish();
+        if (std::uncaught_exceptions() == exceptions_) SPI_finish();
     }
     SpiSession(const SpiSession &) = delete;
     SpiSession &operator=(const SpiSession &) = delete;
 
-  private:
+private:
     int exceptions_;
 };
 
 // One row of a result; columns count from 1.
 class Row {
-  public:
+public:
     Row(HeapTuple tuple, TupleDesc desc) : tuple_(tuple), desc_(desc) {}
     bool is_null(int column) const {
         bool null;
@@ -42,12 +43,11 @@ class Row {
     std::optional<std::string_view> optional_text(int column) const {
         bool null;
         Datum value = get(column, &null);
-        if (null)
-            return std::nullopt;
+        if (null) return std::nullopt;
         return view(value);
     }
 
-  private:
+private:
     Datum get(int column, bool *null) const {
         return call([&] { return SPI_getbinval(tuple_, desc_, column, null); });
     }
@@ -57,7 +57,7 @@ class Row {
 
 // A plan prepared at first use and kept for the life of the process. Make it a function-local static: it has no destructor.
 class Plan {
-  public:
+public:
     constexpr Plan(const char *sql) : sql_(sql) {}
     struct Param {
         Oid type;
@@ -67,15 +67,15 @@ class Plan {
     // Runs it inside an SpiSession and returns the number of rows; row(n) reads the last result.
     uint64 run(std::initializer_list<Param> params = {}, bool read_only = false, long max_rows = 0);
     // Calls each(row) for every row of the result.
-    template <class Each> uint64 for_each(std::initializer_list<Param> params, Each &&each, bool read_only = false) {
+    template <class Each>
+    uint64 for_each(std::initializer_list<Param> params, Each &&each, bool read_only = false) {
         const uint64 rows = run(params, read_only);
-        SPITupleTable *table = SPI_tuptable;   // each() may run another plan
-        for (uint64 i = 0; i < rows; ++i)
-            each(Row(table->vals[i], table->tupdesc));
+        SPITupleTable *table = SPI_tuptable;  // each() may run another plan
+        for (uint64 i = 0; i < rows; ++i) each(Row(table->vals[i], table->tupdesc));
         return rows;
     }
 
-  private:
+private:
     const char *sql_;
     SPIPlanPtr plan_ = nullptr;
 };
@@ -91,4 +91,4 @@ inline Plan::Param param_json(std::string_view value) { return {JSONOID, text_da
 inline Plan::Param param_int8(int64 value) { return {INT8OID, Int64GetDatum(value)}; }
 inline Plan::Param param_int4(int32 value) { return {INT4OID, Int32GetDatum(value)}; }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

@@ -9,8 +9,7 @@ std::vector<std::optional<std::string_view>> text_array(Datum array) {
     int count = 0;
     call([&] {
         ArrayType *type = DatumGetArrayTypeP(array);
-        if (ARR_NDIM(type) > 1)
-            ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("array must have one dimension")));
+        if (ARR_NDIM(type) > 1) ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("array must have one dimension")));
         deconstruct_array(type, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
     });
     std::vector<std::optional<std::string_view>> result;
@@ -27,21 +26,19 @@ std::vector<std::optional<std::string_view>> text_array(Datum array) {
 Datum text_array_datum(const std::vector<std::string_view> &elements) {
     std::vector<Datum> datums;
     datums.reserve(elements.size());
-    for (auto element : elements)
-        datums.push_back(text_datum(element));
-    return call([&] {
-        return PointerGetDatum(construct_array(datums.data(), static_cast<int>(datums.size()), TEXTOID, -1, false, TYPALIGN_INT));
-    });
+    for (auto element : elements) datums.push_back(text_datum(element));
+    return call(
+        [&] { return PointerGetDatum(construct_array(datums.data(), static_cast<int>(datums.size()), TEXTOID, -1, false, TYPALIGN_INT)); });
 }
 
 Datum int8_array_datum(const std::vector<int64> &elements) {
     std::vector<Datum> datums;
     datums.reserve(elements.size());
-    for (auto element : elements)
-        datums.push_back(Int64GetDatum(element));
+    for (auto element : elements) datums.push_back(Int64GetDatum(element));
     return call([&] {
-        return PointerGetDatum(construct_array(datums.data(), static_cast<int>(datums.size()), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+        return PointerGetDatum(
+            construct_array(datums.data(), static_cast<int>(datums.size()), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
     });
 }
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg

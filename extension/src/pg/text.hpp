@@ -23,8 +23,7 @@ inline std::string to_string(Datum datum) { return std::string(view(datum)); }
 inline bool arg_is_null(FunctionCallInfo fcinfo, int n) { return fcinfo->args[n].isnull; }
 inline Datum arg(FunctionCallInfo fcinfo, int n) { return fcinfo->args[n].value; }
 inline std::optional<std::string> optional_text(FunctionCallInfo fcinfo, int n) {
-    if (arg_is_null(fcinfo, n))
-        return std::nullopt;
+    if (arg_is_null(fcinfo, n)) return std::nullopt;
     return to_string(arg(fcinfo, n));
 }
 inline Datum null_result(FunctionCallInfo fcinfo) {
@@ -37,4 +36,4 @@ std::vector<std::optional<std::string_view>> text_array(Datum array);
 Datum text_array_datum(const std::vector<std::string_view> &elements);
 Datum int8_array_datum(const std::vector<int64> &elements);
 
-}   // namespace pulse::pg
+}  // namespace pulse::pg
