@@ -29,7 +29,7 @@ struct Client : Ready {
 
     Server &server;
     int fd;
-    size_t slot = 0;   // in Server::clients_
+    size_t slot = 0;  // in Server::clients_
     bool upgraded = false;
     bool joined = false;
     std::string input;
@@ -54,16 +54,14 @@ struct Listener : Ready {
 };
 
 class Server {
-  public:
+public:
     Server(int port, int control_port)
-        : control_(*this),
-          public_listener_(*this, port, false),
-          control_listener_(*this, control_port, true) {}
+        : control_(*this), public_listener_(*this, port, false), control_listener_(*this, control_port, true) {}
 
     void run() {
         for (;;) {
             poller.turn(-1);
-            gone_.clear();   // destroyed between turns: the poller may still name them inside one
+            gone_.clear();  // destroyed between turns: the poller may still name them inside one
         }
     }
 
@@ -115,23 +113,21 @@ class Server {
                 pollfd wait{fd, POLLOUT, 0};
                 poll(&wait, 1, 1000);
             } else {
-                return;   // the connection broke: its own event will drop it
+                return;  // the connection broke: its own event will drop it
             }
         }
     }
 
     Poller poller;
 
-  private:
+private:
     Control control_;
     std::vector<std::unique_ptr<Client>> clients_, gone_;
     Listener public_listener_, control_listener_;
 };
 
 Listener::Listener(Server &owner, int port, bool is_control)
-    : server(owner),
-      control(is_control),
-      fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    : server(owner), control(is_control), fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     const int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     sockaddr_in address{};
@@ -188,8 +184,8 @@ void Client::on_ready(uint32_t) {
     if (input.empty()) input.shrink_to_fit();
 }
 
-}   // namespace
-}   // namespace bench
+}  // namespace
+}  // namespace bench
 
 int main(int argc, char **argv) {
     if (argc != 3) {

@@ -30,10 +30,9 @@ namespace {
 using nlohmann::json;
 
 class Commands : public Ready {
-  public:
+public:
     Commands(FleetOptions fleet, FanoutOptions fanout, const std::string &publish, const std::string &room)
-        : fanout_(std::move(fanout)),
-          fleet_(poller_, fleet) {
+        : fanout_(std::move(fanout)), fleet_(poller_, fleet) {
         if (!publish.empty()) trigger_ = make_trigger(publish, room, fleet.event, poller_);
         fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
         poller_.add(0, EPOLLIN, *this);
@@ -66,7 +65,7 @@ class Commands : public Ready {
         }
     }
 
-  private:
+private:
     json answer(const std::string &line) {
         std::istringstream words(line);
         std::string command;
@@ -168,11 +167,11 @@ class Commands : public Ready {
     std::vector<std::string> lines_;
     std::string partial_;
     bool quit_ = false;
-    bool ended_ = false;   // standard input: what was read is still answered
+    bool ended_ = false;  // standard input: what was read is still answered
 };
 
-}   // namespace
-}   // namespace bench
+}  // namespace
+}  // namespace bench
 
 int main(int argc, char **argv) {
     bench::FleetOptions fleet;

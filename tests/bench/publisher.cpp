@@ -72,7 +72,7 @@ void publish(const Options &options, PGconn *pg, int own, long long start, std::
     }
 }
 
-}   // namespace
+}  // namespace
 
 int main(int argc, char **argv) {
     Options options;

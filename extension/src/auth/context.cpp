@@ -1,8 +1,8 @@
 // Parsing a context, and what pulse.claims() and its like return.
 #include "auth/context.hpp"
 
-#include "pg/text.hpp"
 #include "json/slice.hpp"
+#include "pg/text.hpp"
 
 namespace pulse::auth {
 

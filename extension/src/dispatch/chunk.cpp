@@ -1,8 +1,8 @@
 // Deliveries, quarantine and the tick's row of one chunk.
 #include "dispatch/chunk.hpp"
 
-#include "pg/shmem.hpp"
 #include "json/slice.hpp"
+#include "pg/shmem.hpp"
 
 namespace pulse::dispatch {
 

@@ -1,8 +1,8 @@
 // What pulse.status() cannot read from tables: shared memory and settings, as one JSON object. Reads only.
 #include "guc.hpp"
+#include "json/slice.hpp"
 #include "pg/shmem.hpp"
 #include "pg/spi.hpp"
-#include "json/slice.hpp"
 
 namespace pulse::dispatch {
 

@@ -1,10 +1,10 @@
 // pulse.handle_connect: may a client connect to a namespace, and which rooms does it get at once. All connect functions
 // of the namespace are asked; their rooms are united; one that raises refuses.
 #include "handle/call.hpp"
+#include "json/slice.hpp"
 #include "names/room_value.hpp"
 #include "names/rules.hpp"
 #include "rooms/function.hpp"
-#include "json/slice.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
 // pulse.decide and what pulse.join shares with it.
 #include "handle/decide.hpp"
 
+#include "json/slice.hpp"
 #include "names/rules.hpp"
 #include "pg/shmem.hpp"
 #include "rooms/policy.hpp"
-#include "json/slice.hpp"
 
 namespace pulse::handle {
 

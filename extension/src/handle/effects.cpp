@@ -1,7 +1,7 @@
 // What handlers ask of the bridge: pulse.join, leave, reply, disconnect; and pulse.fail.
 #include "handle/decide.hpp"
-#include "names/rules.hpp"
 #include "json/slice.hpp"
+#include "names/rules.hpp"
 
 namespace pulse::handle {
 

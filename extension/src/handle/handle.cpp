@@ -1,8 +1,8 @@
 // pulse.handle: runs the handler of a client's event as pulse_client, in the transaction of this one statement.
 #include "handle/answers.hpp"
 #include "handle/call.hpp"
-#include "rooms/function.hpp"
 #include "json/slice.hpp"
+#include "rooms/function.hpp"
 
 namespace pulse::handle {
 

@@ -1,7 +1,7 @@
 // pulse.bridge_hello: where the stream stands and whom a bridge listens to.
 #include "handle/call.hpp"
-#include "pg/shmem.hpp"
 #include "json/slice.hpp"
+#include "pg/shmem.hpp"
 
 using namespace pulse;
 

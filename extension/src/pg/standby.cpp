@@ -17,9 +17,7 @@ static int wait_mode() {
     return SYNC_REP_NO_WAIT;
 }
 
-bool standby_wanted() {
-    return wait_mode() != SYNC_REP_NO_WAIT && SyncRepStandbyNames != nullptr && SyncRepStandbyNames[0] != '\0';
-}
+bool standby_wanted() { return wait_mode() != SYNC_REP_NO_WAIT && SyncRepStandbyNames != nullptr && SyncRepStandbyNames[0] != '\0'; }
 
 void wait_for_standby(XLogRecPtr position) {
     long pause = 1;

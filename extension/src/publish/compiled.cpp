@@ -1,8 +1,8 @@
 // Compiling watches, and their cache.
 #include "publish/compiled.hpp"
 
-#include "publish/forms.hpp"
 #include "json/slice.hpp"
+#include "publish/forms.hpp"
 
 namespace pulse::publish {
 

@@ -3,9 +3,9 @@
 
 #include "names/room_value.hpp"
 
-#include "publish/forms.hpp"
 #include "json/check.hpp"
 #include "json/slice.hpp"
+#include "publish/forms.hpp"
 
 #include "pg/pure.hpp"
 

@@ -1,10 +1,10 @@
 // Datum → JSON.
 #include "publish/value.hpp"
 
-#include "pg/text.hpp"
-#include "publish/forms.hpp"
 #include "json/check.hpp"
 #include "json/slice.hpp"
+#include "pg/text.hpp"
+#include "publish/forms.hpp"
 
 namespace pulse::publish {
 

@@ -1,9 +1,9 @@
 // pulse.enqueue: checks everything now, so that a job that is stored can run; wakes the worker at commit.
+#include "json/slice.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/function.hpp"
-#include "json/slice.hpp"
 
 namespace pulse::queue {
 

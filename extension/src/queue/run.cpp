@@ -1,9 +1,9 @@
 // The call of user code: role, settings, time limit, and what is left behind.
 #include "queue/run.hpp"
 
+#include "json/slice.hpp"
 #include "pg/run_as.hpp"
 #include "pg/worker.hpp"
-#include "json/slice.hpp"
 
 #include <csignal>
 

@@ -1,9 +1,9 @@
 // The job worker process: one a database. Claims a job and commits, so that its attempt counts whatever happens; runs it
 // and removes it in a second transaction, which also claims the next. Sleeps until its latch or the next job's time.
 // Any error of its own ends it; the launcher starts it again, and what it was running is tried again.
-#include "pg/standby.hpp"
 #include "pg/worker.hpp"
 #include "guc.hpp"
+#include "pg/standby.hpp"
 #include "queue/run.hpp"
 
 namespace pulse::queue {

@@ -15,7 +15,7 @@ double quantile(std::vector<double> values, double q) {
     return values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))];
 }
 
-}   // namespace
+}  // namespace
 
 nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const FanoutOptions &options, int64_t &seq) {
     const int64_t first = seq;
@@ -29,7 +29,7 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
     const auto publish = [&] {
         for (; sent < options.messages && sent - done < options.in_flight; ++sent) {
             std::string payload = "{\"seq\":" + std::to_string(first + static_cast<int64_t>(sent)) + ",\"pad\":\"";
-            const size_t around = payload.size() + 2 + 13;   // 42["bench",…] and the frame header
+            const size_t around = payload.size() + 2 + 13;  // 42["bench",…] and the frame header
             payload.append(options.size > around ? options.size - around : 0, 'x');
             sent_at[sent] = now_ns();
             trigger.publish(payload + "\"}");
@@ -85,4 +85,4 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
             {"error", trigger.error()}};
 }
 
-}   // namespace bench
+}  // namespace bench

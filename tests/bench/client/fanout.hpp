@@ -14,13 +14,13 @@ namespace bench {
 struct FanoutOptions {
     size_t messages = 20;
     size_t in_flight = 1;
-    size_t size = 300;           // bytes of the frame's text that stock Socket.IO sends, about
-    std::vector<pid_t> server;   // whose CPU is counted
-    std::vector<pid_t> behind;   // counted apart: what stands behind the server (PostgreSQL)
+    size_t size = 300;          // bytes of the frame's text that stock Socket.IO sends, about
+    std::vector<pid_t> server;  // whose CPU is counted
+    std::vector<pid_t> behind;  // counted apart: what stands behind the server (PostgreSQL)
     int timeout_s = 60;
 };
 
 // `seq` is the next sequence number; advanced by the number of messages.
 nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const FanoutOptions &options, int64_t &seq);
 
-}   // namespace bench
+}  // namespace bench

@@ -42,7 +42,7 @@ int64_t find_position(std::string_view text) {
     return value;
 }
 
-}   // namespace
+}  // namespace
 
 struct Fleet::Socket : Ready {
     Socket(Fleet &owner, uint32_t index) : fleet(owner), number(index) {}
@@ -58,15 +58,12 @@ struct Fleet::Socket : Ready {
     uint16_t joined = 0;
     int64_t last_seq = -1;
     int64_t last_position = -1;
-    std::string rest;   // an incomplete frame
+    std::string rest;  // an incomplete frame
     std::string fragments;
 };
 
 Fleet::Fleet(Poller &poller, FleetOptions options)
-    : poller_(poller),
-      options_(std::move(options)),
-      event_prefix_("42[\"" + options_.event + "\","),
-      buffer_(1 << 17) {}
+    : poller_(poller), options_(std::move(options)), event_prefix_("42[\"" + options_.event + "\","), buffer_(1 << 17) {}
 
 Fleet::~Fleet() { close_all(true); }
 
@@ -146,26 +143,26 @@ void Fleet::on_bytes(Socket &socket, std::string_view bytes) {
         }
         bytes.remove_prefix(frame.size);
         switch (frame.opcode) {
-        case Opcode::Text:
-        case Opcode::Continuation:
-            if (frame.final && socket.fragments.empty()) {
-                on_text(socket, frame.payload);
-            } else {
-                socket.fragments += frame.payload;
-                if (frame.final) on_text(socket, std::exchange(socket.fragments, {}));
+            case Opcode::Text:
+            case Opcode::Continuation:
+                if (frame.final && socket.fragments.empty()) {
+                    on_text(socket, frame.payload);
+                } else {
+                    socket.fragments += frame.payload;
+                    if (frame.final) on_text(socket, std::exchange(socket.fragments, {}));
+                }
+                break;
+            case Opcode::Ping: {
+                const std::string pong = client_frame(Opcode::Pong, frame.payload, mask_ += 0x9e3779b9);
+                (void)!::send(socket.fd, pong.data(), pong.size(), MSG_NOSIGNAL);
+                break;
             }
-            break;
-        case Opcode::Ping: {
-            const std::string pong = client_frame(Opcode::Pong, frame.payload, mask_ += 0x9e3779b9);
-            (void)!::send(socket.fd, pong.data(), pong.size(), MSG_NOSIGNAL);
-            break;
-        }
-        case Opcode::Close: {
-            const auto at = [&](size_t i) { return static_cast<uint8_t>(frame.payload[i]); };
-            const int code = frame.payload.size() >= 2 ? at(0) << 8 | at(1) : 1005;
-            return fail(socket, "close " + std::to_string(code));
-        }
-        default: break;   // binary attachments are not counted
+            case Opcode::Close: {
+                const auto at = [&](size_t i) { return static_cast<uint8_t>(frame.payload[i]); };
+                const int code = frame.payload.size() >= 2 ? at(0) << 8 | at(1) : 1005;
+                return fail(socket, "close " + std::to_string(code));
+            }
+            default: break;  // binary attachments are not counted
         }
     }
 }
@@ -288,4 +285,4 @@ std::string Fleet::expand(const std::string &text, uint32_t number) const {
     return out;
 }
 
-}   // namespace bench
+}  // namespace bench

@@ -19,29 +19,29 @@ struct FleetOptions {
     std::string host = "127.0.0.1";
     int port = 0;
     std::string path = "/socket.io/?EIO=4&transport=websocket";
-    std::string secret;               // empty: no token is sent
-    std::string user = "load{i}";     // {i} is the socket's number
-    std::string claims;               // more members of the claims object; {i} as above
-    std::vector<std::string> rooms;   // joined by room:join after CONNECT; {i} as above
-    std::string event = "bench";      // only this event counts as a delivery
-    bool check_positions = false;     // the offset argument at the end must grow on each socket
+    std::string secret;              // empty: no token is sent
+    std::string user = "load{i}";    // {i} is the socket's number
+    std::string claims;              // more members of the claims object; {i} as above
+    std::vector<std::string> rooms;  // joined by room:join after CONNECT; {i} as above
+    std::string event = "bench";     // only this event counts as a delivery
+    bool check_positions = false;    // the offset argument at the end must grow on each socket
 };
 
 struct FleetCounts {
     uint64_t deliveries = 0;
-    uint64_t bytes = 0;   // of delivered events' payload text
+    uint64_t bytes = 0;  // of delivered events' payload text
     uint64_t other_events = 0;
     uint64_t pings = 0;
-    uint64_t repeated = 0;   // seq not above the last one on that socket: a duplicate or out of order
-    uint64_t skipped = 0;    // seq numbers missing on a socket
+    uint64_t repeated = 0;  // seq not above the last one on that socket: a duplicate or out of order
+    uint64_t skipped = 0;   // seq numbers missing on a socket
     uint64_t position_errors = 0;
-    uint64_t refused = 0;                      // CONNECT or join refused
-    uint64_t lost = 0;                         // connections that ended without being asked to
-    std::map<std::string, uint64_t> reasons;   // why refused or lost
+    uint64_t refused = 0;                     // CONNECT or join refused
+    uint64_t lost = 0;                        // connections that ended without being asked to
+    std::map<std::string, uint64_t> reasons;  // why refused or lost
 };
 
 class Fleet {
-  public:
+public:
     // seq is -1 when the event carries none.
     using OnEvent = std::function<void(uint32_t socket, int64_t seq, std::string_view text)>;
 
@@ -56,7 +56,7 @@ class Fleet {
     size_t target() const { return target_; }
     // Ready sockets plus those that failed for good: growing ends when it reaches target().
     size_t settled() const { return ready_ + failed_; }
-    void emit(uint32_t socket, std::string_view packet);   // one Engine.IO text packet, as it is
+    void emit(uint32_t socket, std::string_view packet);  // one Engine.IO text packet, as it is
     void close_all(bool reset);
 
     FleetCounts &counts() { return counts_; }
@@ -65,7 +65,7 @@ class Fleet {
     void forget_sequence();
     OnEvent on_event;
 
-  private:
+private:
     enum class State : uint8_t { Connecting, Upgrading, Opening, Joining, Ready, Dead };
     struct Socket;
 
@@ -82,7 +82,7 @@ class Fleet {
 
     Poller &poller_;
     FleetOptions options_;
-    std::string event_prefix_;   // `42["bench",`
+    std::string event_prefix_;  // `42["bench",`
     std::vector<std::unique_ptr<Socket>> sockets_;
     size_t target_ = 0, ready_ = 0, failed_ = 0, opening_ = 0;
     FleetCounts counts_;
@@ -90,4 +90,4 @@ class Fleet {
     uint32_t mask_ = 0x5bd1e995;
 };
 
-}   // namespace bench
+}  // namespace bench

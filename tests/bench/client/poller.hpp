@@ -9,13 +9,13 @@
 namespace bench {
 
 class Ready {
-  public:
+public:
     virtual ~Ready() = default;
     virtual void on_ready(uint32_t events) = 0;
 };
 
 class Poller {
-  public:
+public:
     Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {
         if (epoll_ < 0) throw std::runtime_error("epoll_create1 failed");
     }
@@ -35,7 +35,7 @@ class Poller {
             static_cast<Ready *>(ready_[static_cast<size_t>(i)].data.ptr)->on_ready(ready_[static_cast<size_t>(i)].events);
     }
 
-  private:
+private:
     void control(int operation, int fd, uint32_t events, Ready *target) {
         epoll_event event{};
         event.events = events;
@@ -47,4 +47,4 @@ class Poller {
     std::array<epoll_event, 1024> ready_{};
 };
 
-}   // namespace bench
+}  // namespace bench

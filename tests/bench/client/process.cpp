@@ -42,4 +42,4 @@ unsigned long raise_file_limit() {
     return limit.rlim_cur;
 }
 
-}   // namespace bench
+}  // namespace bench

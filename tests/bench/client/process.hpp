@@ -16,4 +16,4 @@ long long now_ns();
 // Raises RLIMIT_NOFILE to the hard limit and returns it.
 unsigned long raise_file_limit();
 
-}   // namespace bench
+}  // namespace bench

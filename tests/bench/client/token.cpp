@@ -18,7 +18,7 @@ std::string base64url(std::string_view bytes) {
     return out;
 }
 
-}   // namespace
+}  // namespace
 
 std::string sign_hs256(std::string_view claims, std::string_view secret) {
     const std::string text = base64url(R"({"alg":"HS256","typ":"JWT"})") + "." + base64url(claims);
@@ -37,4 +37,4 @@ std::string claims_for(const std::string &user, const std::string &more) {
     return claims + "}";
 }
 
-}   // namespace bench
+}  // namespace bench

@@ -13,4 +13,4 @@ std::string sign_hs256(std::string_view claims, std::string_view secret);
 // {"sub":user,"userId":user,"iat":now,"exp":now + 6 h}, with the members of `more` (`"role":"x"`) when not empty.
 std::string claims_for(const std::string &user, const std::string &more);
 
-}   // namespace bench
+}  // namespace bench

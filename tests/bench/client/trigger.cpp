@@ -13,12 +13,9 @@ namespace bench {
 namespace {
 
 class PgTrigger : public Trigger, public Ready {
-  public:
+public:
     PgTrigger(const std::string &conninfo, std::string room, std::string event, Poller &poller)
-        : poller_(poller),
-          room_(std::move(room)),
-          event_(std::move(event)),
-          pg_(PQconnectdb(conninfo.c_str())) {
+        : poller_(poller), room_(std::move(room)), event_(std::move(event)), pg_(PQconnectdb(conninfo.c_str())) {
         if (PQstatus(pg_) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(pg_));
         PGresult *result = PQprepare(pg_, "publish", "SELECT pulse.publish($1::text, $2::text, $3::json)", 3, nullptr);
         const bool prepared = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -58,14 +55,14 @@ class PgTrigger : public Trigger, public Ready {
         }
     }
 
-  private:
+private:
     Poller &poller_;
     std::string room_, event_, error_;
     PGconn *pg_;
 };
 
 class LineTrigger : public Trigger {
-  public:
+public:
     explicit LineTrigger(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -86,12 +83,12 @@ class LineTrigger : public Trigger {
     }
     std::string error() const override { return error_; }
 
-  private:
+private:
     int fd_;
     std::string lines_, error_;
 };
 
-}   // namespace
+}  // namespace
 
 std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event, Poller &poller) {
     if (where.starts_with("pg:")) return std::make_unique<PgTrigger>(where.substr(3), room, event, poller);
@@ -99,4 +96,4 @@ std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::strin
     throw std::runtime_error("a trigger is pg:<conninfo> or tcp:<port>, not " + where);
 }
 
-}   // namespace bench
+}  // namespace bench

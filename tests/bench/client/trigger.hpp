@@ -10,7 +10,7 @@
 namespace bench {
 
 class Trigger {
-  public:
+public:
     virtual ~Trigger() = default;
     // `payload` is the event's JSON object.
     virtual void publish(const std::string &payload) = 0;
@@ -23,4 +23,4 @@ class Trigger {
 // "pg:<conninfo>" publishes `event` to `room`; "tcp:<port>" writes lines to 127.0.0.1:<port>.
 std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event, Poller &poller);
 
-}   // namespace bench
+}  // namespace bench

@@ -45,7 +45,7 @@ std::string frame_header(Opcode opcode, size_t length, bool masked) {
     return out;
 }
 
-}   // namespace
+}  // namespace
 
 Parsed parse_server_frame(std::string_view bytes, Frame &frame) {
     bool masked = false;
@@ -114,4 +114,4 @@ std::string accept_for(const std::string &key) {
     return base64({reinterpret_cast<const char *>(digest), length});
 }
 
-}   // namespace bench
+}  // namespace bench

@@ -13,8 +13,8 @@ enum class Opcode : uint8_t { Continuation = 0, Text = 1, Binary = 2, Close = 8,
 struct Frame {
     Opcode opcode = Opcode::Text;
     bool final = true;
-    std::string_view payload;   // into the parsed buffer
-    size_t size = 0;            // bytes of the whole frame in that buffer
+    std::string_view payload;  // into the parsed buffer
+    size_t size = 0;           // bytes of the whole frame in that buffer
 };
 
 enum class Parsed { Frame, NeedMore, Broken };
@@ -32,4 +32,4 @@ std::string upgrade_request(const std::string &host, const std::string &path, co
 std::string accept_for(const std::string &key);
 std::string base64(std::string_view bytes);
 
-}   // namespace bench
+}  // namespace bench
