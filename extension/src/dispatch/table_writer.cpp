@@ -13,9 +13,10 @@ TableWriter::TableWriter(Relation relation) : relation_(relation) {
             index_infos_[index_count_] = BuildIndexInfo(indexes_[index_count_]);
             const IndexInfo *info = index_infos_[index_count_];
             if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_Unique || info->ii_ExclusionOps != nullptr)
-                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                                errmsg("index \"%s\" is unique, partial or has expressions", RelationGetRelationName(indexes_[index_count_])),
-                                errhint("The dispatcher serves only plain indexes on this table: drop it.")));
+                ereport(ERROR,
+                        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                         errmsg("index \"%s\" is unique, partial or has expressions", RelationGetRelationName(indexes_[index_count_])),
+                         errhint("The dispatcher serves only plain indexes on this table: drop it.")));
             ++index_count_;
         }
         desc_ = CreateTupleDescCopy(RelationGetDescr(relation_));
