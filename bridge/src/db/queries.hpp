@@ -7,6 +7,7 @@
 
 namespace bridge::db {
 
+// Every name is qualified, types too: pg_temp comes before pg_catalog, and a handler that ran in this session may have left a type there.
 struct Query {
     const char *name;
     const char *sql;
@@ -20,14 +21,17 @@ inline constexpr Query kRead{"bridge_read",
                              "SELECT position, id, rooms, name, headers, payload,"
                              " (SELECT pg_catalog.json_agg(pg_catalog.encode(a.bytes, 'hex') ORDER BY a.n)"
                              "    FROM pg_catalog.unnest(attachments) WITH ORDINALITY AS a(bytes, n))"
-                             " FROM pulse.bridge_read($1::bigint, $2::bigint, $3::integer)",
+                             " FROM pulse.bridge_read($1::pg_catalog.int8, $2::pg_catalog.int8, $3::pg_catalog.int4)",
                              3};
 
-inline constexpr Query kConnect{"handle_connect", "SELECT pulse.handle_connect($1, $2::json)", 2};
+inline constexpr Query kConnect{"handle_connect", "SELECT pulse.handle_connect($1, $2::pg_catalog.json)", 2};
 
-inline constexpr Query kHandle{"handle", "SELECT ack, effects, position FROM pulse.handle($1, $2, $3::json, $4::json, $5::bytea[])", 5};
+inline constexpr Query kHandle{"handle",
+                               "SELECT ack, effects, position"
+                               " FROM pulse.handle($1, $2, $3::pg_catalog.json, $4::pg_catalog.json, $5::pg_catalog.bytea[])",
+                               5};
 
-inline constexpr Query kDecide{"decide", "SELECT n, allowed, reason, position FROM pulse.decide($1::json) ORDER BY n", 1};
+inline constexpr Query kDecide{"decide", "SELECT n, allowed, reason, position FROM pulse.decide($1::pg_catalog.json) ORDER BY n", 1};
 
 inline constexpr Query kStatus{"status", "SELECT pulse.status()", 0};
 
