@@ -89,6 +89,7 @@ TickResult Dispatcher::tick_once() {
         const FailureCount count(entry_);
         announcer_.defer(pg::standby_wanted());
         pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
+        entry_->failed_ticks = 0;  // without events too
     }
     // Nothing is said before the standby has it: a position once shown must outlive this server.
     if (announcer_.has_deferred()) {

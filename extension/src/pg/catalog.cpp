@@ -5,8 +5,10 @@ namespace pulse::pg {
 
 static OwnTables tables;
 static bool valid = false;
+static bool disturbed = false;  // something changed while the names were looked up
 
 static void on_relcache(Datum, Oid relation) {
+    disturbed = true;
     if (!valid) return;
     bool ours = !OidIsValid(relation) || relation == tables.event_id;
     for (Oid events : tables.events) ours = ours || relation == events;
@@ -19,6 +21,7 @@ const OwnTables &own_tables() {
     if (valid) return tables;
     call([] {
         OwnTables found{};
+        disturbed = false;
         const Oid schema = get_namespace_oid("_pulse", true);
         bool all = OidIsValid(schema);
         for (int slot = 0; all && slot < kSlots; ++slot) {
@@ -33,7 +36,7 @@ const OwnTables &own_tables() {
                             errmsg("extension pulse is not installed in database \"%s\"", get_database_name(MyDatabaseId)),
                             errhint("Run CREATE EXTENSION pulse.")));
         tables = found;
-        valid = true;
+        valid = !disturbed;  // else they are looked up again the next time
     });
     return tables;
 }

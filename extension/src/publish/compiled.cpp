@@ -28,6 +28,11 @@ void on_relcache(Datum, Oid relation) {
     });
 }
 
+// A cast came or went: writers have looked theirs up.
+void on_cast(Datum, int, uint32) {
+    pg::callback("trigger cache", [] { cache().clear(); });
+}
+
 void require(const std::optional<Problem> &problem) {
     if (problem) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
 }
@@ -46,7 +51,10 @@ void check_literals(const TextTemplate &text, Check &&check) {
 
 }  // namespace
 
-void init_compiled() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
+void init_compiled() {
+    CacheRegisterRelcacheCallback(on_relcache, Datum(0));
+    CacheRegisterSyscacheCallback(CASTSOURCETARGET, on_cast, Datum(0));
+}
 
 std::string relation_name(Relation relation) {
     return pg::call([&]() -> const char * {

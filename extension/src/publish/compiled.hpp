@@ -1,5 +1,5 @@
 // A watch compiled against one table: templates parsed, columns resolved to attribute numbers, writers for their types. Made once
-// a trigger and relation, kept until the relation changes. A user holds a shared_ptr, so that an invalidation in the
+// a trigger and relation, kept until the relation or a cast changes. A user holds a shared_ptr, so that an invalidation in the
 // middle of a row (a cast may run anything) takes nothing away.
 #pragma once
 

@@ -1,6 +1,6 @@
 -- pulse.watch, pulse.unwatch and the trigger function: which rows publish what, and what is refused when a watch is made.
 BEGIN;
-SELECT plan(155);
+SELECT plan(158);
 
 CREATE FUNCTION pg_temp.failure(statement text, OUT code text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -298,6 +298,21 @@ GRANT USAGE ON SCHEMA app TO pulse_publisher;
 SET LOCAL ROLE pulse_publisher;
 SELECT throws_ok($$SELECT pulse.watch('app.orders', 'e', '{r}')$$, '42501', 'permission denied for table orders', 'a watch needs the TRIGGER right');
 RESET ROLE;
+
+-- a type's own cast to JSON is used while there is one
+CREATE TYPE temper AS ENUM ('fine');
+CREATE FUNCTION temper_json(temper) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RETURN '{"is":"fine"}'; END $$;
+CREATE TABLE tempers (temper temper);
+SELECT pulse.watch('tempers', 'mood', ARRAY['r']);
+SELECT pg_temp.published();
+INSERT INTO tempers VALUES ('fine');
+SELECT is(pg_temp.published(), ARRAY['mood {r} {"temper":"fine"}'], 'a type without a cast to JSON is its text');
+CREATE CAST (temper AS json) WITH FUNCTION temper_json(temper);
+INSERT INTO tempers VALUES ('fine');
+SELECT is(pg_temp.published(), ARRAY['mood {r} {"temper":{"is":"fine"}}'], 'a cast counts from its creation on');
+DROP FUNCTION temper_json(temper) CASCADE;
+INSERT INTO tempers VALUES ('fine');
+SELECT is(pg_temp.published(), ARRAY['mood {r} {"temper":"fine"}'], 'and until it is dropped');
 
 SELECT * FROM finish();
 ROLLBACK;
