@@ -21,10 +21,15 @@ public:
     RunningJob &operator=(const RunningJob &) = delete;
 };
 
+// Code that catches one cancel after the other is ended with the process: the attempt counts, and others get their turn.
+constexpr int kCancelsBeforeTheEnd = 10;
 volatile sig_atomic_t over = false;
+volatile sig_atomic_t cancels = 0;
 
 void on_timeout() {
     over = true;
+    cancels = cancels + 1;
+    if (cancels > kCancelsBeforeTheEnd) ProcDiePending = true;
     InterruptPending = true;
     QueryCancelPending = true;
     SetLatch(MyLatch);
@@ -37,6 +42,7 @@ public:
         pg::call([=] {
             if (id == MAX_TIMEOUTS) id = RegisterTimeout(USER_TIMEOUT, on_timeout);
             over = false;
+            cancels = 0;
             // Again and again: user code that catches the first cancel gets another one.
             enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), static_cast<int>(std::min(ms, 1000L)));
         });
