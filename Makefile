@@ -10,7 +10,7 @@ export PG_CONFIG PREFIX DESTDIR
         packages node build-locked install-locked sanitized-locked
 
 # Two makes in one checkout take turns.
-locked = mkdir -p build && flock build/.lock $(MAKE) --no-print-directory $(1)
+locked = mkdir -p build && exec flock -F build/.lock $(MAKE) --no-print-directory $(1)
 packs  = $(patsubst %/Makefile,%,$(wildcard sql/packs/*/Makefile))
 
 ##@ Use
