@@ -1,6 +1,6 @@
 -- What holds for the pack as a whole: everything public is explained, nothing private is open, the sample loads twice.
 BEGIN;
-SELECT plan(11);
+SELECT plan(14);
 
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p
                    WHERE p.pronamespace IN ('donors'::regnamespace, '_donors'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL$$,
@@ -28,6 +28,17 @@ SELECT is((SELECT (SELECT count(*) FROM donors.donors) || ' ' || (SELECT count(*
 SELECT ok((SELECT count(*) > 50 FROM donors.nearby(19.0760, 72.8777, 25, 'AB+', NULL)) AND
           (SELECT array_agg(user_id ORDER BY user_id) FROM donors.nearby(19.0760, 72.8777, 200, 'O-', NULL) WHERE user_id !~ '^sample') = '{asha,chitra}'::text[],
     'load_sample: all are available again, asha, bilal and chitra too');
+
+-- Where others may create in PostGIS's schema, a function of theirs neither runs with the owner's rights nor is in the way.
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p
+                   WHERE p.pronamespace IN ('donors'::regnamespace, '_donors'::regnamespace) AND p.proconfig IS NOT NULL
+                     AND NOT p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp']$$, 'a pinned search_path has nobody else''s schema in it');
+CREATE FUNCTION public.st_distance(geography, geography) RETURNS double precision LANGUAGE plpgsql AS $$ BEGIN RAISE 'trapped'; END $$;
+SELECT throws_ok($$SELECT public.st_distance(p.position, p.position) FROM donors.presence p$$, '42725', NULL, 'the trap works: the name is not unique any more');
+INSERT INTO donors.blood_requests (id, requester_id, blood_group, latitude, longitude, country_code)
+VALUES ('00000000-0000-4000-8000-00000000000b', 'rohan', 'AB+', 19.0760, 72.8777, 'IN');
+SELECT lives_ok($$INSERT INTO donors.blood_request_responses (request_id, donor_id, status) VALUES ('00000000-0000-4000-8000-00000000000b', 'asha', 'accepted');
+                  SELECT donors.fan_out('{"requestId":"00000000-0000-4000-8000-00000000000b"}')$$, 'a response and a fan-out step into no trap');
 
 SELECT * FROM finish();
 ROLLBACK;

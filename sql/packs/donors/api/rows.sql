@@ -54,12 +54,27 @@ END
 $$;
 COMMENT ON FUNCTION _donors.fill_request() IS 'trigger: the hospital''s name';
 
+-- PostGIS by names that are bound now: its schema is often public, and a function run as the owner must not look for names there.
+CREATE OR REPLACE FUNCTION _donors.metres(a geography, b geography) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT ST_Distance(metres.a, metres.b);
+END;
+COMMENT ON FUNCTION _donors.metres(geography, geography) IS 'the geodesic distance of two positions';
+
+CREATE OR REPLACE FUNCTION _donors.geo_point(latitude double precision, longitude double precision) RETURNS geography
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT ST_SetSRID(ST_MakePoint(geo_point.longitude, geo_point.latitude), 4326)::geography;
+END;
+COMMENT ON FUNCTION _donors.geo_point(double precision, double precision) IS 'a position for PostGIS';
+
 CREATE OR REPLACE FUNCTION _donors.fill_response() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path FROM CURRENT
+    SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT round(ST_Distance(p.position, ST_SetSRID(ST_MakePoint(q.longitude, q.latitude), 4326)::geography)::numeric / 1000, 3)
+    SELECT round(_donors.metres(p.position, _donors.geo_point(q.latitude, q.longitude))::numeric / 1000, 3)
       INTO NEW.distance_km
       FROM donors.presence p
       JOIN donors.blood_requests q ON q.id = NEW.request_id

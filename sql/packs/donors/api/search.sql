@@ -91,13 +91,13 @@ CREATE OR REPLACE FUNCTION _donors.within(
     groups integer[], negative boolean, since timestamptz)
     RETURNS TABLE (user_id text, blood_group text, metres double precision, updated_at timestamptz)
     LANGUAGE plpgsql STABLE ROWS 200
-    SET search_path FROM CURRENT
+    SET search_path = pg_catalog, pg_temp
     SET jit = off   -- the planner thinks ST_Distance dear enough to compile, 20 ms a session
 AS $$
 BEGIN
     RETURN QUERY
     SELECT d.* FROM (
-        SELECT a.user_id, a.blood_group, ST_Distance(a.position, within.origin) AS metres, a.updated_at
+        SELECT a.user_id, a.blood_group, _donors.metres(a.position, within.origin) AS metres, a.updated_at
           FROM unnest(within.boxes) b (box)
          CROSS JOIN LATERAL (
                SELECT r.user_id, r.blood_group, r.position, r.updated_at
