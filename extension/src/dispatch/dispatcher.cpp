@@ -91,7 +91,6 @@ TickResult Dispatcher::tick_once() {
         pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
         entry_->failed_ticks = 0;  // without events too
     }
-    entry_->failed_ticks = 0;
     // Nothing is said before the standby has it: a position once shown must outlive this server.
     if (announcer_.has_deferred()) {
         pg::wait_for_standby(XactLastCommitEnd);
