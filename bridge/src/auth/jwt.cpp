@@ -114,12 +114,12 @@ std::optional<std::string_view> find(const std::vector<json::Member> &members, s
     return std::nullopt;
 }
 
-// NumericDate. Clamped to years 1970–9999, which is what the rest of the program can hold.
+// NumericDate. Clamped to 1970 … 2223: system_clock counts nanoseconds and ends in 2262, and a leeway may be added.
 std::optional<std::chrono::sys_seconds> numeric_date(std::string_view raw) {
     if (raw[0] != '-' && (raw[0] < '0' || raw[0] > '9')) return std::nullopt;
     const auto number = json::parse(raw);
     if (!number) return std::nullopt;
-    const double seconds = std::clamp(std::floor(number->get<double>()), 0.0, 253402300799.0);
+    const double seconds = std::clamp(std::floor(number->get<double>()), 0.0, 8e9);
     return std::chrono::sys_seconds(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
 }
 
@@ -257,7 +257,7 @@ Verdict Verifier::State::judge(std::string payload) const {
         if (!text) return Failure::malformed;
         claims->jti = std::move(*text);
     }
-    claims->expires_at = exp;
+    claims->expires_at = *exp + options.leeway;  // else a token inside the leeway would be let in and ended at once
     payload.shrink_to_fit();
     claims->json = std::move(payload);
     return ClaimsPtr(std::move(claims));

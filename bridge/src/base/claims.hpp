@@ -13,7 +13,7 @@ struct Claims {
     std::string json = "{}";  // the token's payload, byte for byte as it was signed
     std::string user_id;      // `userId`, else `sub`; empty: anonymous
     std::string jti;          // empty: none
-    std::optional<std::chrono::sys_seconds> expires_at;
+    std::optional<std::chrono::sys_seconds> expires_at;  // with the leeway; system_clock can hold it
 };
 using ClaimsPtr = std::shared_ptr<const Claims>;
 

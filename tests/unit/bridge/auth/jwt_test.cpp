@@ -246,6 +246,24 @@ TEST_F(Jwt, LeewayStretchesBothEnds) {
     bad(token_hs256(claims("\"nbf\":" + std::to_string(kNow + 11))), Failure::not_yet_valid);
 }
 
+TEST_F(Jwt, ASessionOfATokenInsideTheLeewayLastsAsLongAsTheLeeway) {
+    VerifyOptions options;
+    options.leeway = 10s;
+    verifier = with(options);
+    const Verdict verdict = verifier.verify(token_hs256(claims("", kNow - 4)));
+    ASSERT_TRUE(verdict);
+    EXPECT_EQ(*verdict.claims()->expires_at - clock.wall(), 6s);
+}
+
+TEST_F(Jwt, ATokenForEverExpiresInTheFarFutureOfTheClock) {
+    for (const char *exp : {"9999999999", "253402300799", "1e300"}) {
+        const Verdict verdict = verifier.verify(token_hs256(std::string(R"({"exp":)") + exp + "}"));
+        ASSERT_TRUE(verdict) << exp;
+        EXPECT_GT(*verdict.claims()->expires_at, clock.wall()) << exp;
+        EXPECT_GT(std::chrono::duration_cast<std::chrono::hours>(*verdict.claims()->expires_at - clock.wall()), 100 * 365 * 24h) << exp;
+    }
+}
+
 TEST_F(Jwt, AudienceAndIssuerAreCheckedWhenConfigured) {
     good(token_hs256(claims(R"("aud":"x","iss":"y")")));
     VerifyOptions options;
