@@ -22,7 +22,7 @@ void Feed::start(std::string_view epoch, Position position) {
         if (started_once_) log::warn("positions went back: the log is another one", {{"head", head_.value}, {"position", position.value}});
         started_once_ = true;
         advance(position);
-        hub_.forget_replay();
+        hub_.start_anew();
         wanted_ = position;
     }
     metrics_.database_up().Set(1);

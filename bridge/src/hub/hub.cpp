@@ -172,10 +172,6 @@ std::string_view Hub::nsp(SessionId id) const {
     return state_->find(id) ? std::string_view(state_->encodings[state_->hot[id.index].encoding].nsp) : std::string_view();
 }
 
-void Hub::set_claims(SessionId id, ClaimsPtr claims) {
-    if (Session *session = state_->find(id)) session->claims = std::move(claims);
-}
-
 std::size_t Hub::sessions() const { return state_->session_count; }
 
 // ---------------------------------------------------------------------------------------------------------------- rooms
@@ -229,7 +225,17 @@ void Hub::advance(Position head) {
     state_->metrics.head_position().Set(static_cast<double>(head.value));
 }
 
-void Hub::forget_replay() { state_->replay.clear(state_->head); }
+void Hub::start_anew() {
+    State &s = *state_;
+    s.replay.clear(s.head);
+    if (s.latest_since <= s.head) return;
+    // Positions of another log: a membership that waits for one of them would miss everything until then.
+    for (Session &session : s.sessions) {
+        for (Membership &membership : session.rooms) membership.since = std::min(membership.since, s.head);
+    }
+    s.latest_since = s.head;
+}
+
 Position Hub::head() const { return state_->head; }
 Cursor Hub::cursor() const { return {state_->epoch, state_->head}; }
 

@@ -69,7 +69,6 @@ public:
     SessionId find_key(const PublicId &key) const;                            // the newest with this stable session id
     Protocol protocol(SessionId id) const;
     std::string_view nsp(SessionId id) const;
-    void set_claims(SessionId id, ClaimsPtr claims);  // a refreshed token
     std::size_t sessions() const;
     void each_session(ConnectionId connection, const std::function<void(SessionId)> &f) const;
     void each_connection(const std::function<void(ConnectionId)> &f) const;
@@ -104,7 +103,7 @@ public:
     void pass_by(const Event &event);  // by reference, and anybody_in() said no: only remembered, for later joins
     bool anybody_in(std::string_view rooms_json) const;
     void advance(Position head);  // everything up to `head` has been delivered
-    void forget_replay();         // the stream was cut: the ring starts anew at the head
+    void start_anew();            // the stream was cut at the head: the ring is empty, and memberships count from here
     Position head() const;
     Cursor cursor() const;
 

@@ -173,7 +173,7 @@ TEST(Join, ADecisionOlderThanTheRingIsAskedAgain) {
     Caller peer(world);
     peer.settle({});
     world.hub.advance(Position{100});
-    world.hub.forget_replay();
+    world.hub.start_anew();
     peer.emit("room:join", R"(["r1"])", "3");
     for (int i = 0; i < 2; ++i) {
         world.queries.decisions.front().then(World::decision(true, 50));

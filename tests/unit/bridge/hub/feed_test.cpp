@@ -274,6 +274,16 @@ TEST(Feed, PositionsThatWentBackStartAnew) {
     EXPECT_EQ(s.got(), "<e 4>");
 }
 
+TEST(Feed, RoomsJoinedBeforePositionsWentBackAreNotDeafUntilTheyAreReachedAgain) {
+    Stream s;
+    s.feed.start(kEpoch, Position{10});
+    ASSERT_EQ(s.world.hub.join(s.client.session, "b", Position{12}), Join::joined);
+    s.feed.stop();
+    s.feed.start("00000000000000e2", Position{3});
+    s.feed.notification(header(4, 4, "00000000000000e2") + "\n" + line(4, R"(["b"])", "4"));
+    EXPECT_EQ(s.got(), "<e 4>");
+}
+
 TEST(Feed, AMalformedNotificationIsReadFromTheLogInstead) {
     Stream s;
     s.feed.start(kEpoch, Position{0});

@@ -114,7 +114,7 @@ TEST(Join, AfterACutTheRingStartsAnew) {
     Client c = world.client();
     world.deliver(R"(["a"])", "x");
     world.hub.advance(Position{50});
-    world.hub.forget_replay();
+    world.hub.start_anew();
     EXPECT_EQ(world.hub.join(c.session, "a", Position{0}), Join::too_old);
     EXPECT_EQ(world.hub.join(c.session, "a", Position{50}), Join::joined);
     EXPECT_EQ(world.flushed(c), "");
