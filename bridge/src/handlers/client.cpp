@@ -29,7 +29,7 @@ Client::~Client() { services_.clients.remove(id_); }
 void Client::opened(ConnectionId id) {
     id_ = id;
     services_.clients.add(id, *this);
-    connect_by_ = services_.deadlines.now() + services_.options.connect_timeout.count();
+    opened_at_ = services_.deadlines.now();
     arm_deadline();
     if (socketio() || peer_.token.empty()) return;
     Inbound packet;
@@ -39,6 +39,7 @@ void Client::opened(ConnectionId id) {
 
 void Client::closed(std::string_view reason) {
     ending_ = true;
+    services_.metrics.connection_duration().Observe(static_cast<double>(services_.deadlines.now() - opened_at_) / 1000.0);
     services_.deadlines.cancel(alarm_);
     services_.clients.remove(id_);
     for (auto &nsp : namespaces_) {

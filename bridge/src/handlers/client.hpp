@@ -126,7 +126,7 @@ private:
     Peer peer_;
     ClaimsPtr request_claims_;  // of peer_.token, once verified
     std::vector<std::unique_ptr<Namespace>> namespaces_;
-    std::int64_t connect_by_ = 0;
+    std::int64_t opened_at_ = 0;  // monotonic ms
 
     struct Alarm : loop::Wheel::Entry {
         explicit Alarm(Client &owner);

@@ -57,7 +57,7 @@ void Client::kick(Errc why) {
 
 void Client::arm_deadline() {
     std::int64_t next = std::numeric_limits<std::int64_t>::max();
-    if (!ever_connected_) next = connect_by_;
+    if (!ever_connected_) next = opened_at_ + services_.options.connect_timeout.count();
     for (const auto &nsp : namespaces_) {
         if (nsp->state == State::connected && nsp->expires_at != 0) next = std::min(next, nsp->expires_at);
     }
@@ -71,7 +71,7 @@ void Client::arm_deadline() {
 void Client::fire_deadline() {
     if (ending_) return;
     const std::int64_t now = services_.deadlines.now();
-    if (!ever_connected_ && now >= connect_by_) return end_connection(Errc::connect_timeout);
+    if (!ever_connected_ && now >= opened_at_ + services_.options.connect_timeout.count()) return end_connection(Errc::connect_timeout);
     for (auto &nsp : namespaces_) {
         if (nsp->state != State::connected || nsp->expires_at == 0 || now < nsp->expires_at) continue;
         const Error expired{Errc::token_expired, "the token has expired"};

@@ -1,6 +1,7 @@
 // An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle's. The handler's effects
-// are applied in their order, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
+// are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
 #include <utility>
+#include <vector>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -75,6 +76,9 @@ void Client::apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::
     const json::Limits limits{.max_bytes = answer.effects.size() + 1};
     const auto effects = json::elements(answer.effects, limits);
     if (!effects) return;
+    // All of them take effect at one moment. Leaves come last: what reached the session by a room it is leaving, since the handler's
+    // snapshot, must not reach it again by the replay of one it is joining.
+    std::vector<std::string> left;
     for (const std::string_view effect : *effects) {
         const auto members = json::members(effect, limits);
         if (!members || members->empty()) continue;
@@ -83,9 +87,10 @@ void Client::apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::
             const auto room = json::unquote(value);
             if (!room) continue;
             if (name == "leave") {
-                services_.hub.leave(nsp.session, *room);
+                left.push_back(*room);
                 continue;
             }
+            std::erase(left, *room);
             const hub::Join joined = services_.hub.join(nsp.session, *room, answer.position.position);
             if (joined == hub::Join::too_old) {  // the answer was long under way: go on from here, and say so
                 log::warn("a handler's join came too late to be replayed", {{"namespace", nsp.name}});
@@ -106,6 +111,7 @@ void Client::apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::
             disconnect_reason = std::string(value);
         }
     }
+    for (const std::string &room : left) services_.hub.leave(nsp.session, room);
 }
 
 }  // namespace bridge::handlers

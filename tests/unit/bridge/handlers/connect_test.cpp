@@ -141,6 +141,17 @@ TEST(Connect, NobodyConnectedInTimeEndsTheConnection) {
     EXPECT_TRUE(busy.sink.closes.empty());
 }
 
+TEST(Connect, TheLifeOfAConnectionIsMeasured) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    world.advance(3'000);
+    peer.hang_up();
+    const auto seen = world.metrics.connection_duration().Collect().histogram;
+    EXPECT_EQ(seen.sample_count, 1U);
+    EXPECT_EQ(seen.sample_sum, 3.0);
+}
+
 TEST(Connect, TheTimeoutIsNotArmedAgainByLeaving) {
     World world;
     Caller peer(world);

@@ -95,6 +95,31 @@ TEST(Event, EffectsComeInOrderBeforeTheAck) {
     EXPECT_EQ(world.hub.members("new \"room\""), 1U);
 }
 
+TEST(Event, MovingFromRoomToRoomDoublesNothingThatWentToBoth) {
+    World world;
+    Caller peer(world);
+    peer.settle({"old"});
+    peer.emit("move");
+    const hub::Event both{Position{1}, 1, R"(["old","new"])", R"("news")", "{}", "1", {}};
+    world.hub.deliver(both);  // after the handler's snapshot, before its answer
+    world.hub.advance(both.position);
+    world.queries.handles.front().second(World::handled("[]", R"([{"leave":"old"},{"join":"new"}])"));
+    EXPECT_EQ(peer.one(), R"(42["news",1])");
+    EXPECT_EQ(world.hub.members("old"), 0U);
+    EXPECT_EQ(world.hub.members("new"), 1U);
+}
+
+TEST(Event, TheLastOfSeveralEffectsOnARoomCounts) {
+    World world;
+    Caller peer(world);
+    peer.settle({"a", "b"});
+    peer.emit("move");
+    world.queries.handles.front().second(World::handled("[]", R"([{"leave":"a"},{"join":"a"},{"join":"c"},{"leave":"c"},{"leave":"b"}])"));
+    EXPECT_EQ(world.hub.members("a"), 1U);
+    EXPECT_EQ(world.hub.members("b"), 0U);
+    EXPECT_EQ(world.hub.members("c"), 0U);
+}
+
 TEST(Event, ADisconnectEffectLetsTheAckArriveAndDropsWhatWaits) {
     World world;
     Caller peer(world);
