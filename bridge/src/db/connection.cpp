@@ -25,6 +25,14 @@ SqlError error_of(const PGresult *result) {
     return error;  // libpq's own failures carry no SQLSTATE: they mean a lost connection
 }
 
+// The extension was replaced under a prepared statement. A handler may raise the same SQLSTATE for reasons of its own: where in the
+// server it came from tells them apart.
+bool is_stale(const PGresult *result) {
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    const std::string_view from = function == nullptr ? "" : function;
+    return from == "RevalidateCachedQuery" || from == "FetchPreparedStatement";
+}
+
 }  // namespace
 
 // ---- Rows
@@ -290,6 +298,7 @@ void Connection::take_result(PGresult *result) {
             return;
         default:
             front.result.emplace(error_of(result));
+            front.stale = is_stale(result);
             PQclear(result);
             return;
     }
@@ -300,12 +309,9 @@ void Connection::finish_front() {
     sent_.pop_front();
     Answer answer = done.result ? std::move(*done.result) : Answer(SqlError{"", "the server sent no result", "", ""});
     if (!done.preparing && std::holds_alternative<Rows>(answer)) backoff_.reset();
-    const auto *error = std::get_if<SqlError>(&answer);
-    // The extension was replaced under a prepared statement: prepare anew on a fresh connection.
-    const bool stale = error != nullptr && (error->sqlstate == "0A000" || error->sqlstate == "26000") && !done.preparing;
     const std::uint64_t life = life_;
     if (done.answer) done.answer(std::move(answer));
-    if (stale && life == life_) lose("a prepared statement is stale");
+    if (done.stale && !done.preparing && life == life_) lose("a prepared statement is stale");  // prepares anew
 }
 
 void Connection::check_deadlines() {

@@ -105,6 +105,7 @@ private:
         std::chrono::steady_clock::time_point deadline{};
         std::optional<Answer> result;
         bool preparing = false;
+        bool stale = false;
     };
 
     void attempt();

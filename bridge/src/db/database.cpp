@@ -155,9 +155,10 @@ void Database::decide(std::string room, std::string context, Then<Decision> then
     });
 }
 
-// While two batches are under way the next one grows: a storm of joins becomes few statements.
+// While two batches are under way the next one grows: a storm of joins becomes few statements. While nobody is up they wait in the
+// pool instead, whose bound and patience answer them.
 void Database::send_decisions() {
-    while (!decisions_.empty() && batches_under_way_ < kBatchesAtOnce) {
+    while (!decisions_.empty() && (batches_under_way_ < kBatchesAtOnce || questions_.up() == 0)) {
         const std::size_t size = std::min(decisions_.size(), options_.decisions_a_batch);
         const auto end = decisions_.begin() + static_cast<std::ptrdiff_t>(size);
         auto batch = std::make_shared<std::vector<Waiting>>(std::make_move_iterator(decisions_.begin()), std::make_move_iterator(end));

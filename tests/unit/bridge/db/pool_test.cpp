@@ -136,6 +136,23 @@ TEST(QueryPool, BoundsTheBytesThatWait) {
     pool.stop();
 }
 
+TEST(Database, WhileNobodyIsUpEveryDecisionIsAnsweredWithinOnePatience) {
+    World world;
+    Database database(world.loop, world.rng, world.metrics,
+                      {.conninfo = kNobody, .pool_size = 1, .decisions_a_batch = 1, .patience_connect = 100ms});
+    database.start();
+    int answered = 0;
+    for (int i = 0; i < 10; ++i) {
+        database.decide("room", "{}", [&](const auto &decision) {
+            EXPECT_EQ(decision.error().code, Errc::unavailable);
+            if (++answered == 1) world.loop.stop();
+        });
+    }
+    world.loop.run();
+    EXPECT_EQ(answered, 10);
+    database.stop();
+}
+
 TEST(Database, StopAnswersEveryQuestion) {
     World world;
     Database database(world.loop, world.rng, world.metrics, {.conninfo = kNobody, .pool_size = 1});
