@@ -9,7 +9,6 @@
 #include "app/encoder.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
-#include "base/json.hpp"
 #include "base/metrics.hpp"
 #include "base/rng.hpp"
 #include "db/database.hpp"
@@ -24,19 +23,7 @@ int mint_token(const config::Config &config, const config::TokenRequest &request
         error << "pulse-bridge: PULSE_JWT_SECRET is not set\n";
         return 2;
     }
-    json::Value claims = json::Value::object();
-    for (const auto &[name, text] : request.claims) {
-        const auto value = json::parse(text);
-        claims[name] = value ? *value : json::Value(text);
-    }
-    if (!request.user.empty()) {
-        claims["sub"] = request.user;
-        claims["userId"] = request.user;
-    }
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(SystemClock().wall().time_since_epoch()).count();
-    claims["iat"] = now;
-    claims["exp"] = now + request.expires.count();
-    const auto token = auth::mint_hs256(claims.dump(), config.jwt_secret);
+    const auto token = auth::mint_hs256(config::payload(request, SystemClock().wall()), config.jwt_secret);
     if (!token) {
         error << "pulse-bridge: " << token.error().detail << "\n";
         return 2;

@@ -29,7 +29,6 @@ struct Watch::Handle {
     uv_poll_t uv{};
     Callback callback;
     bool owned = true;  // false once the Watch is gone: a callback may destroy its own Watch
-    bool running = false;
 };
 
 Watch::Watch(uv_loop_s *loop, int fd, Callback callback) : handle_(new Handle), fd_(fd) {
@@ -201,20 +200,5 @@ void Loop::run_hooks() {
 void Loop::run() { uv_run(loop_.get(), UV_RUN_DEFAULT); }
 void Loop::stop() { uv_stop(loop_.get()); }
 void Loop::run_once() { uv_run(loop_.get(), UV_RUN_NOWAIT); }
-
-bool Loop::drain(std::chrono::milliseconds limit) {
-    const std::uint64_t end = uv_hrtime() / 1000000 + static_cast<std::uint64_t>(limit.count());
-    const auto others = [this] {
-        int count = 0;
-        uv_walk(
-            loop_.get(), [](uv_handle_t *, void *counter) { ++*static_cast<int *>(counter); }, &count);
-        return count > 2;  // async and prepare are our own
-    };
-    while (others()) {
-        if (uv_hrtime() / 1000000 >= end) return false;
-        uv_run(loop_.get(), UV_RUN_NOWAIT);
-    }
-    return true;
-}
 
 }  // namespace bridge::loop

@@ -92,8 +92,7 @@ public:
 
     void run();  // until stop()
     void stop();
-    void run_once();                              // one turn without sleeping (tests, shutdown)
-    bool drain(std::chrono::milliseconds limit);  // runs until no handle but our own is left, or the time is over
+    void run_once();  // one turn without sleeping (tests, shutdown)
 
     uv_loop_s *raw() { return loop_.get(); }
 

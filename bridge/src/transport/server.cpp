@@ -117,7 +117,7 @@ int Server::on_callback(lws *wsi, int reason, void *in, std::size_t size) {
         case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
             return confirm_upgrade(wsi, in == nullptr ? std::string_view{} : std::string_view(static_cast<const char *>(in)));
         case LWS_CALLBACK_ESTABLISHED:
-            if (socket == nullptr) return -1;
+            if (socket == nullptr || draining_) return -1;  // let in before the drain: nobody would tell it to leave
             socket->established(wsi);
             return 0;
         case LWS_CALLBACK_RECEIVE: return socket == nullptr ? -1 : socket->receive(static_cast<const char *>(in), size);
