@@ -20,7 +20,8 @@ let settings
 const started = []
 
 before(async () => {
-  settings = { PULSE_HOME: home, PULSE_PORT: String(await freePairOfPorts()), PULSE_PG_PORT: String(await freePort()) }
+  settings = { PULSE_HOME: home, PULSE_PORT: String(await freePairOfPorts()), PULSE_PG_PORT: String(await freePort()),
+    http_proxy: 'http://127.0.0.1:9' }   // nothing that it asks itself may go there
 })
 
 after(async () => {

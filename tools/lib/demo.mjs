@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
 const require = createRequire(new URL('../../tests/package.json', import.meta.url))
 const { io } = require('socket.io-client')
@@ -18,7 +19,7 @@ export class Missing extends Error {}
 
 // PULSE_URL and the other lines of $PULSE_HOME/env, which exists while `make run` serves.
 export function running() {
-  const home = resolve(process.env.PULSE_HOME || new URL('../../.pulse', import.meta.url).pathname)
+  const home = resolve(process.env.PULSE_HOME || fileURLToPath(new URL('../../.pulse', import.meta.url)))
   let text
   try {
     readFileSync(`${home}/ready`)
