@@ -10,9 +10,9 @@
 namespace bridge {
 
 struct Claims {
-    std::string json = "{}";  // the token's payload, byte for byte as it was signed
-    std::string user_id;      // `userId`, else `sub`; empty: anonymous
-    std::string jti;          // empty: none
+    std::string json = "{}";                             // the token's payload, byte for byte as it was signed
+    std::string user_id;                                 // `userId`, else `sub`; empty: anonymous
+    std::string jti;                                     // empty: none
     std::optional<std::chrono::sys_seconds> expires_at;  // with the leeway; system_clock can hold it
 };
 using ClaimsPtr = std::shared_ptr<const Claims>;
