@@ -106,7 +106,7 @@ struct App::Parts {
                                                                            rng, metrics,  handler_options(c), {}},
           server(loop, services, server_options(c),
                  {[this] { return health(facts()); }, [this] { return ready(facts()); }, [this] { return metrics_page(); }}),
-          status_timer(loop.timer()), drain_timer(loop.timer()) {}
+          status_timer(loop.timer()), drain_timer(loop.timer()), flush_timer(loop.timer()) {}
 
     Facts facts() const {
         Facts facts;
@@ -140,7 +140,7 @@ struct App::Parts {
     db::Listener listener;
     handlers::Services services;
     transport::Server server;
-    std::unique_ptr<loop::Timer> status_timer, drain_timer;
+    std::unique_ptr<loop::Timer> status_timer, drain_timer, flush_timer;
     std::unique_ptr<loop::Signal> sigterm, sigint;
     std::optional<std::string> status;
     bool status_under_way = false;
@@ -162,7 +162,9 @@ int App::run() {
     Parts &p = *parts_;
     p.sigterm = p.loop.signal(SIGTERM, [&p](int number) { p.drain(number); });
     p.sigint = p.loop.signal(SIGINT, [&p](int number) { p.drain(number); });
-    p.loop.at_turn_end([&p] { p.hub.flush(); });
+    p.loop.at_turn_end([&p] {
+        if (const auto pause = p.hub.flush()) p.flush_timer->once(*pause, [] {});  // the turn's end is what it is for
+    });
     p.database.start();
     p.listener.start();
     p.status_timer->every(kStatusEvery, [&p] { p.ask_status(); });

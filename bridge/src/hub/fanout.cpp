@@ -176,8 +176,12 @@ void Hub::send_event(SessionId id, const Event &event) {
     s.count_sent(encoding, event.name, 1);
 }
 
-void Hub::flush() {
+std::optional<std::chrono::milliseconds> Hub::flush() {
     State &s = *state_;
+    if (s.turn.empty() && s.closing.empty()) return std::nullopt;
+    const Clock::Instant began = s.clock.now();
+    if (began < s.may_flush_at) return std::chrono::ceil<std::chrono::milliseconds>(s.may_flush_at - began);
+
     if (!s.turn.empty()) s.write_out();
     if (!s.closing.empty()) {
         std::vector<ConnectionId> closing;
@@ -186,11 +190,14 @@ void Hub::flush() {
             if (Connection *connection = s.find(id)) connection->sink->close(*connection->closing);
         }
     }
+    const Clock::Instant ended = s.clock.now();
+    if (const auto took = ended - began; took >= kLongFlush) s.may_flush_at = ended + std::min<Clock::Instant::duration>(took, kMaxPause);
     if (s.turn_events > 0) {
-        const double seconds = std::chrono::duration<double>(s.clock.now() - s.turn_started).count();
+        const double seconds = std::chrono::duration<double>(ended - s.turn_started).count();
         for (; s.turn_events > 0; --s.turn_events) s.metrics.fanout_latency().Observe(seconds);
         s.metrics.replay_bytes().Set(static_cast<double>(s.replay.bytes()));
     }
+    return std::nullopt;
 }
 
 void Hub::State::write_out() {

@@ -3,8 +3,10 @@
 // which the loop calls at the end of each turn: frames for one socket leave in one write.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -94,7 +96,13 @@ public:
     void send_event(SessionId id, const Event &event);
     // The loop (or a test) calls this once at the end of each turn. Inside other calls nothing is written, but for writable(), and
     // for deliver() when a turn has grown to kMaxTurn sends.
-    void flush();
+    //
+    // After a flush that took long (kLongFlush), the next one waits for at most as long and kMaxPause, so that events that come
+    // in a stream share writes: a write of sixteen frames costs the kernel little more than one of one. An event that comes after a
+    // pause anyway is never held back. Then it answers after how long it wants to be called, also when nothing else happens.
+    std::optional<std::chrono::milliseconds> flush();
+    static constexpr std::chrono::milliseconds kLongFlush{2};
+    static constexpr std::chrono::milliseconds kMaxPause{10};
     static constexpr std::size_t kMaxTurn = 262'144;
 
     // --- the stream; called by Feed in order of positions ---

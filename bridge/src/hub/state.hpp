@@ -74,6 +74,7 @@ struct Hub::State {
     std::vector<ConnectionId> closing;
     std::size_t turn_events = 0;
     Clock::Instant turn_started{};
+    Clock::Instant may_flush_at{};            // not before: the last flush took long
     std::string joined;                       // scratch: several frames of one receiver
     std::vector<Turn::FrameIndex> joined_of;  // which frames those are
     std::vector<RoomIndex> targets;           // scratch

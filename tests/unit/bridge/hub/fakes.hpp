@@ -1,7 +1,7 @@
 // A socket and an encoder made of strings, and a hub over them.
 #pragma once
 
-#include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,11 +18,13 @@ struct FakeSink final : Sink {
     bool broken = false;
     int writable_requests = 0;
     std::vector<Errc> closes;
+    std::function<void()> on_write = [] {};
 
     Write write(std::string_view bytes) override {
         if (broken) return Write::failed;
         if (choked) return Write::choked;
         writes.emplace_back(bytes);
+        on_write();
         return Write::taken;
     }
     void request_writable() override { ++writable_requests; }

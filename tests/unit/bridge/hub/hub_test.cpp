@@ -152,6 +152,60 @@ TEST(Flush, AGrownTurnIsWrittenEarlyInOrder) {
     EXPECT_EQ(world.flushed(c), "");
 }
 
+TEST(Flush, ALongOneIsFollowedByAPauseInWhichAStreamGathers) {
+    using namespace std::chrono_literals;
+    World world;
+    Client c = world.client();
+    c.sink->on_write = [&] { world.clock.advance(4ms); };
+    world.hub.join(c.session, "a", kStart);
+    world.deliver(R"(["a"])", "one");
+    EXPECT_FALSE(world.hub.flush());
+    world.deliver(R"(["a"])", "two");
+    EXPECT_EQ(world.hub.flush(), 4ms);
+    world.clock.advance(1500us);
+    world.deliver(R"(["a"])", "three");
+    world.hub.send(c.session, make_frame("<ack>"));
+    EXPECT_EQ(world.hub.flush(), 3ms);
+    world.clock.advance(2500us);
+    EXPECT_FALSE(world.hub.flush());
+    EXPECT_THAT(c.sink->writes, ElementsAre("<one 1>", "<two 1><three 1><ack>"));
+}
+
+TEST(Flush, ThePauseIsBoundedAndOverForWhoComesLater) {
+    using namespace std::chrono_literals;
+    World world;
+    Client c = world.client();
+    c.sink->on_write = [&] { world.clock.advance(1s); };
+    world.hub.send(c.session, make_frame("1"));
+    world.hub.flush();
+    world.hub.send(c.session, make_frame("2"));
+    EXPECT_EQ(world.hub.flush(), Hub::kMaxPause);
+    world.clock.advance(Hub::kMaxPause);
+    EXPECT_FALSE(world.hub.flush());
+    EXPECT_THAT(c.sink->writes, ElementsAre("1", "2"));
+    c.sink->on_write = [&] { world.clock.advance(1900us); };
+    world.clock.advance(1s);
+    for (const char *text : {"3", "4", "5"}) {  // short ones never wait
+        world.hub.send(c.session, make_frame(text));
+        EXPECT_FALSE(world.hub.flush());
+    }
+    EXPECT_EQ(c.sink->all(), "12345");
+}
+
+TEST(Flush, AGrownTurnDoesNotWaitForThePause) {
+    using namespace std::chrono_literals;
+    World world;
+    Client c = world.client();
+    world.hub.join(c.session, "a", kStart);
+    c.sink->on_write = [&] { world.clock.advance(1s); };
+    world.hub.send(c.session, make_frame("1"));
+    world.hub.flush();
+    const FramePtr frame = make_frame("x");
+    for (std::size_t i = 0; i < Hub::kMaxTurn; ++i) world.hub.send(c.session, frame);
+    world.deliver(R"(["a"])", "last");
+    EXPECT_EQ(c.sink->writes.size(), 2U);
+}
+
 TEST(Sessions, StaleIdsReachNobody) {
     World world;
     Client old = world.client();
