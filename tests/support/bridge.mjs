@@ -58,7 +58,8 @@ export class Bridge {
   async restart(changes = {}) {
     if (this.running) await this.stop()
     Object.assign(this.#environment, changes)
-    this.#process = spawn(program, ['serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
+    // It ends with this process, whatever ends that.
+    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', program, 'serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
     const failed = once(this.#process, 'error').then(([error]) => { throw error })
     failed.catch(() => {})
     this.exited = once(this.#process, 'exit')

@@ -12,6 +12,9 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const tool = join(root, 'tools', 'cluster')
 const run = promisify(execFile)
 
+// Interrupted tests leave nothing running: process.exit calls the hooks that drop clusters.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
+
 // Extensions by the name a test gives; postgis comes with the pack that requires it.
 async function createExtensions(cluster, database, extensions) {
   for (const name of extensions) await cluster.sql(`CREATE EXTENSION IF NOT EXISTS ${pg.escapeIdentifier(name)} CASCADE`, [], database)

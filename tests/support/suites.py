@@ -5,6 +5,7 @@ test (a crash, a wrong plan) counts as one failure, and so does a suite that ran
 """
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -52,25 +53,24 @@ class Runner:
         return Result(passed, failed, skipped, time.monotonic() - started)
 
     def end(self) -> None:
-        """Ends what still runs when tools/test itself is interrupted."""
+        """Ends what still runs when tools/test itself is interrupted: each program with everything it started."""
         self.ended = True
-        for process in list(self.processes):
-            process.terminate()
-        for process in list(self.processes):
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in list(self.processes):
+                try:
+                    os.killpg(process.pid, number)
+                    process.wait(10)
+                except (ProcessLookupError, subprocess.TimeoutExpired):
+                    pass
 
     def call(self, command: list, **options) -> tuple[str, int]:
         """Runs a program to its end; returns its output (stdout and stderr as one) and its exit code."""
         process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, errors="replace", cwd=options.pop("cwd", self.root), **options)
+                                   stderr=subprocess.STDOUT, text=True, errors="replace", cwd=options.pop("cwd", self.root),
+                                   start_new_session=True, **options)
         self.processes.add(process)
-        try:
-            output, _ = process.communicate()
-        finally:
-            self.processes.discard(process)
+        output, _ = process.communicate()   # when this is interrupted, end() finds the process in the set
+        self.processes.discard(process)
         return output, process.returncode
 
     def must(self, command: list, **options) -> str:
