@@ -150,6 +150,7 @@ struct App::Parts {
 
 App::App(const config::Config &config, const char *version, const char *commit) {
     log::set_level(config.log_level);
+    if (const auto valid = db::check_conninfo(config.database_url); !valid) throw std::runtime_error(valid.error().detail);
     raise_descriptor_limit(config.max_connections);
     mallopt(M_ARENA_MAX, 1);  // one thread allocates
     std::signal(SIGPIPE, SIG_IGN);

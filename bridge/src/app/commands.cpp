@@ -34,6 +34,10 @@ int mint_token(const config::Config &config, const config::TokenRequest &request
 
 int check(const config::Config &config, std::ostream &out, std::ostream &error) {
     constexpr auto kPatience = std::chrono::seconds(10);
+    if (const auto valid = db::check_conninfo(config.database_url); !valid) {
+        error << "pulse-bridge: " << valid.error().detail << "\n";
+        return 2;
+    }
     SystemClock clock;
     SystemRng rng;
     Metrics metrics("check", "");
@@ -59,7 +63,9 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
         out << "ok: connected, listening, a dispatcher is alive\n";
         return 0;
     }
-    error << "pulse-bridge: " << (health.reason.empty() ? "the functions of the extension cannot be prepared" : health.reason) << "\n";
+    error << "pulse-bridge: " << (health.reason.empty() ? "the functions of the extension cannot be prepared" : health.reason);
+    if (!health.detail.empty() && health.detail != health.reason) error << ": " << health.detail;
+    error << "\n";
     return 1;
 }
 

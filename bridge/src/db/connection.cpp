@@ -13,7 +13,7 @@ std::string trimmed(const char *text) {
     std::string out = text == nullptr ? "" : text;
     while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
     for (char &c : out) {
-        if (c == '\n') c = ' ';
+        if (c == '\n' || c == '\t') c = ' ';
     }
     return out;
 }
@@ -42,6 +42,18 @@ int Rows::size() const { return PQntuples(result_.get()); }
 bool Rows::is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
 std::string_view Rows::text(int row, int column) const {
     return {PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+Result<void> check_conninfo(const std::string &conninfo) {
+    char *why = nullptr;
+    PQconninfoOption *options = PQconninfoParse(conninfo.c_str(), &why);
+    if (options != nullptr) {
+        PQconninfoFree(options);
+        return {};
+    }
+    const std::string text = "the database URL is not valid: " + trimmed(why);
+    PQfreemem(why);
+    return Error{Errc::invalid, text};
 }
 
 // ---- Connection: its life

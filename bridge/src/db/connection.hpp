@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/rng.hpp"
 #include "db/backoff.hpp"
 #include "db/queries.hpp"
@@ -68,6 +69,9 @@ struct ConnectionOptions {
     std::chrono::milliseconds statement_timeout{60'000};  // above pulse.handler_timeout: the last resort
     std::vector<const Query *> prepare;                   // prepared before on_up
 };
+
+// Before the loop starts: is this a connection string at all? Names what is wrong with it.
+Result<void> check_conninfo(const std::string &conninfo);
 
 class Connection {
 public:

@@ -289,6 +289,7 @@ void Listener::restart() {
 Listener::Health Listener::health() const {
     Health health;
     health.connected = connection_.up();
+    health.detail = last_failure_;
     health.listening = state_ == State::listening || state_ == State::asking;
     health.dispatcher = dispatcher_pid_.has_value();
     health.caught_up = health.listening && (feed_.state() == hub::Feed::State::live ||

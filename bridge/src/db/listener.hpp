@@ -41,6 +41,7 @@ public:
         bool dispatcher = false;       // hello said that one is alive
         bool caught_up = false;        // nothing known is missing
         std::string reason;            // the first of these that is false, in words; empty: ready
+        std::string detail;            // what PostgreSQL said last, for operators only
         std::uint64_t lag_events = 0;  // database head minus own head, when last looked
     };
 

@@ -54,8 +54,10 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
             token = found->get<std::string>();
         }
     }
-    if (token.empty() && request_claims_ && (!request_claims_->expires_at || *request_claims_->expires_at > services_.clock.wall())) {
-        return request_claims_;
+    if (token.empty() && request_claims_) {
+        if (!request_claims_->expires_at || *request_claims_->expires_at > services_.clock.wall()) return request_claims_;
+        services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
+        return auth::Verdict(auth::Failure::expired).error();
     }
     const bool from_request = token.empty();
     if (from_request) token = peer_.token;
@@ -66,7 +68,10 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
         services_.metrics.authentication_errors(auth::reason(verdict.failure())).Increment();
         return verdict.error();
     }
-    if (from_request) request_claims_ = verdict.claims();
+    if (from_request) {
+        request_claims_ = verdict.claims();
+        peer_.token = std::string();  // its claims are all that is needed, and ten thousand tokens are megabytes
+    }
     return verdict.claims();
 }
 

@@ -19,7 +19,7 @@ namespace bridge::transport {
 namespace {
 
 constexpr int kBodyDeadlineMicroseconds = 15'000'000;
-constexpr std::size_t kReceiveBuffer = 256;  // a connection; longer messages come in pieces
+constexpr std::size_t kReceiveBuffer = 128;  // a connection; longer messages come in pieces
 
 // A connection's opaque pointer: which listener it came by, and its WebSocket once it is one.
 struct Attached {

@@ -74,6 +74,17 @@ TEST(Connect, TheTokenOfTheRequestServesEveryNamespace) {
     EXPECT_EQ(world.queries.connects.back().what, "/other");
 }
 
+TEST(Connect, TheRequestsTokenIsNotGoodForEver) {
+    World world;
+    Caller peer(world, Protocol::socketio, world.token("u9", std::chrono::seconds(10)));
+    peer.say(Kind::connect);
+    ASSERT_EQ(world.queries.connects.size(), 1U);
+    world.advance(11'000);
+    peer.say(Kind::connect, "/other");
+    EXPECT_EQ(world.queries.connects.size(), 1U);
+    EXPECT_THAT(peer.one(), HasSubstr("expired"));
+}
+
 TEST(Connect, SqlsRefusalReachesTheClient) {
     World world;
     Caller peer(world);
