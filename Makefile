@@ -48,15 +48,15 @@ e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2
 	@exec tools/test e2e $(FILES)
 fuzz: packages ## fuzz each parser for FUZZ_SECONDS (30) seconds
 	@exec tools/fuzz
-lint: ## dependency rules, formats, domain words, settings; needs no build
+lint: packages ## dependency rules, formats, domain words, settings
 	@exec tools/test lint
 bench: install ## measure throughput, latency, fan-out and memory (BENCH="tps --quick")
 	@PULSE_BRIDGE=build/plain/bin/pulse-bridge exec tests/bench/run $(BENCH)
 
 ##@ Write
-fmt: ## format the C++ code in place
+fmt: packages ## format the C++ code in place
 	@tools/format
-fmt-check: ## fail when code is not formatted
+fmt-check: packages ## fail when code is not formatted
 	@tools/format --check
 hooks: ## check the staged files before each commit
 	@git config core.hooksPath .githooks
