@@ -131,10 +131,12 @@ void Dispatcher::run() {
     for (;;) {
         pg::serve_interrupts();
         pg::call([] { pgstat_report_activity(STATE_RUNNING, "pulse: dispatch"); });
+        const double began = seconds_now();
         const TickResult result = tick_once();
+        const double ended = seconds_now();
         if (result.more) continue;
         housekeeping_.run_if_due();
-        pause(pacing_.after_tick(seconds_now(), static_cast<double>(result.events), guc::dispatch_max_gap));
+        pause(pacing_.after_tick(ended, static_cast<double>(result.events), guc::dispatch_max_gap, ended - began));
         sleep();
     }
 }

@@ -38,6 +38,24 @@ TEST(Pacing, ThePauseGrowsWithTheRateUpToItsMaximum) {
     EXPECT_EQ(settled(20000, 0), 0);
 }
 
+TEST(Pacing, TicksBehindEachOtherLeaveTheDiskToTheWriters) {
+    Pacing pacing;
+    double now = 1000, pause = 0;
+    for (int i = 0; i < 100; ++i) {
+        now += pause / 1000 + 0.001;  // work was waiting when the pause ended
+        pause = pacing.after_tick(now, 1, 8, 0.001);
+    }
+    EXPECT_NEAR(pause, 2, 0.01);
+    EXPECT_EQ(pacing.after_tick(now + 0.0005 + pause / 1000 + 0.02, 1, 8, 0.02), 8);  // never more than the setting allows
+    EXPECT_EQ(pacing.after_tick(now + 1, 0, 8, 0.9), 0);                              // nothing was found: nobody is writing
+}
+
+TEST(Pacing, QuickTicksOfACalmStreamDoNotCount) {
+    Pacing pacing;
+    double now = 1000;
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(pacing.after_tick(now += 0.001, 1, 8, 0.0003), 0);
+}
+
 TEST(Pacing, AfterABurstItIsAtOnceAgain) {
     Pacing pacing;
     double now = 1000;
