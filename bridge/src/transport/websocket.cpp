@@ -203,10 +203,6 @@ void Socket::close(Errc why) {
     closing_ = true;
     closing_with_ = why;
     end_reason_ = info(why).reason;
-    if (why == Errc::ping_timeout || why == Errc::slow_client) {
-        lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);  // nobody there who would read it
-        return;
-    }
     lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, kCloseWaitSeconds);  // should it never become writable
     lws_callback_on_writable(wsi_);
 }
