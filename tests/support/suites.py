@@ -176,12 +176,18 @@ def isolation(runner: Runner, files: list[str]):
     return output, passed, failed or int(code != 0), 0
 
 
+# Of one file of Node tests, whatever hangs in it: several times what the slowest takes with a sanitizer build. (Node applies its
+# --test-timeout to the file as a whole.)
+FILE_TIMEOUT = 300
+
+
 def node(folder: str, bridge: str, jobs: int):
     def suite(runner: Runner, files: list[str]):
         wanted = files or sorted(str(p) for p in (runner.root / "tests" / folder).glob("*.test.mjs"))
         if not wanted:
             return "", 0, 0, 0
-        output, code = runner.call(["node", "--test", "--test-reporter=tap", f"--test-concurrency={jobs}", *wanted],
+        output, code = runner.call(["node", "--test", "--test-reporter=tap", f"--test-concurrency={jobs}",
+                                    f"--test-timeout={FILE_TIMEOUT * 1000}", *wanted],
                                    env={"BRIDGE": f"build/{bridge}/bin/pulse-bridge", **os.environ})
         count = {key: int(value) for key, value in re.findall(r"^# (\w+) (\d+)$", output, re.M)}
         failed = count.get("fail", 0) + count.get("cancelled", 0)
