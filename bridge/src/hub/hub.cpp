@@ -57,6 +57,11 @@ void Hub::close(ConnectionId id, Errc why) {
     s.closing.push_back(id);
 }
 
+bool Hub::waiting(ConnectionId id) const {
+    const Connection *connection = state_->find(id);
+    return connection && connection->outbox && !connection->dead;
+}
+
 // From now on what is delivered to its sessions goes nowhere, without a test in the fan-out.
 void Hub::State::seal(std::uint32_t connection) {
     for (std::uint32_t session = connections[connection].first_session; session != kNone; session = sessions[session].next_on_connection) {

@@ -59,9 +59,11 @@ public:
     void closed(ConnectionId id);
     // The socket takes bytes again.
     void writable(ConnectionId id);
-    // End it after what was sent so far in this turn: Sink::close(why) is called in flush(). Later sends are dropped. Its sessions
-    // stay, deaf, until closed().
+    // End it after what was sent so far: Sink::close(why) is called in flush(). Later sends are dropped. Its sessions stay, deaf,
+    // until closed(). While something still waiting() for a slow socket, the sink goes on to call writable(), for as long as it
+    // is willing to wait.
     void close(ConnectionId id, Errc why);
+    bool waiting(ConnectionId id) const;
     std::size_t connections() const;
 
     // --- sessions ---

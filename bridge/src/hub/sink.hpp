@@ -27,7 +27,8 @@ public:
     // Ask for one Hub::writable() call when the socket takes bytes again.
     virtual void request_writable() = 0;
 
-    // End the connection with the close code of `why`; asynchronously. The hub is told by Hub::closed() afterwards.
+    // End the connection with the close code of `why`; asynchronously. What is Hub::waiting() goes out before, through writable(),
+    // within a bound of the sink's own, unless nobody reads there any more. The hub is told by Hub::closed() afterwards.
     virtual void close(Errc why) = 0;
 };
 

@@ -151,13 +151,15 @@ void Socket::beat() {
 
 // ---- bytes out
 
-void Socket::write_soon() { static_cast<void>(lws_partial_buffered(wsi_) != 0); }
+void Socket::write_soon() {
+    [[maybe_unused]] const int buffered = lws_partial_buffered(wsi_);  // write() asks first
+}
 
 // Whole frames go past libwebsockets, straight to the kernel: much of what a fan-out costs is else spent in lws_write. Only while
 // libwebsockets keeps nothing of its own for this socket (the rest of a pong, say), and what the kernel does not take of a frame
 // becomes libwebsockets' to finish, so frames never mix.
 hub::Sink::Write Socket::write(std::string_view bytes) {
-    if (broken_ || closing_) return Write::failed;
+    if (broken_ || close_sent_) return Write::failed;
     if (lws_partial_buffered(wsi_) != 0) return Write::choked;
     if (fd_ >= 0) {
         const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -186,6 +188,14 @@ int Socket::writable() {
         return 0;
     }
     if (close_sent_) return 0;
+    // What was sent before the close goes first; close()'s timeout bounds how long it may take. A peer that does not read or answer
+    // has had its time.
+    const bool reads = closing_with_ != Errc::slow_client && closing_with_ != Errc::ping_timeout;
+    if (reads && services_.hub.waiting(id_)) {
+        services_.hub.writable(id_);
+        lws_callback_on_writable(wsi_);
+        return 0;
+    }
     // What was sent before is with the kernel now. Written by hand: libwebsockets' own way, lws_close_reason and -1, drops the
     // frame when it is taken in WRITEABLE, because Debian's build calls close twice there ("uv repeat test").
     close_sent_ = true;
@@ -203,7 +213,7 @@ void Socket::close(Errc why) {
     closing_ = true;
     closing_with_ = why;
     end_reason_ = info(why).reason;
-    lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, kCloseWaitSeconds);  // should it never become writable
+    lws_set_timeout(wsi_, PENDING_TIMEOUT_USER_OK, kCloseWaitSeconds);  // should it not become writable for what is waiting
     lws_callback_on_writable(wsi_);
 }
 

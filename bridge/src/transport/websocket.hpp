@@ -70,7 +70,7 @@ private:
     Protocol protocol_;
     bool awaiting_pong_ = false;
     bool deaf_ = false;     // what still comes in is dropped
-    bool closing_ = false;  // nothing goes out any more but the close frame
+    bool closing_ = false;  // nothing goes out any more but what is waiting and then the close frame
     bool close_sent_ = false;
     Errc closing_with_ = Errc::shutting_down;
     bool broken_ = false;

@@ -140,6 +140,28 @@ TEST(Outbox, ADeadSocketFoundWhileDrainingGivesItsBytesBack) {
     EXPECT_EQ(world.hub.connections(), 0U);
 }
 
+TEST(Outbox, WhatWaitsWhenTheConnectionIsClosedIsStillTheSinksToTake) {
+    World world;
+    Client c = world.client();
+    world.hub.join(c.session, "a", Position{0});
+    c.sink->choked = true;
+    world.hub.send(c.session, make_frame("1"));
+    world.hub.flush();
+    EXPECT_TRUE(world.hub.waiting(c.connection));
+    world.hub.send(c.session, make_frame("2"));  // the same turn
+    world.hub.close(c.connection, Errc::evicted);
+    world.deliver(R"(["a"])", "x");  // sent after it: dropped
+    world.hub.flush();
+    EXPECT_THAT(c.sink->closes, ElementsAre(Errc::evicted));
+    EXPECT_TRUE(world.hub.waiting(c.connection));
+    c.sink->choked = false;
+    world.hub.writable(c.connection);
+    EXPECT_EQ(c.sink->all(), "12");
+    EXPECT_FALSE(world.hub.waiting(c.connection));
+    world.hub.closed(c.connection);
+    EXPECT_FALSE(world.hub.waiting(c.connection));
+}
+
 TEST(Outbox, StaysChokedWhenTheSocketTakesNothingYet) {
     World world;
     Client c = world.client();
