@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <stdexcept>
 #include <string>
 
 #include "app/encoder.hpp"
 #include "app/health.hpp"
+#include "app/keys.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -40,22 +40,6 @@ void raise_descriptor_limit(std::size_t connections) {
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
         log::warn("the descriptor limit is below max-connections", {{"limit", static_cast<std::int64_t>(limit.rlim_cur)}});
     }
-}
-
-auth::Verifier make_verifier(const config::Config &config, const Clock &clock) {
-    auth::Verifier verifier({.audience = config.jwt_audience,
-                             .issuer = config.jwt_issuer,
-                             .leeway = std::chrono::duration_cast<std::chrono::seconds>(config.jwt_leeway)},
-                            clock);
-    const auto must = [](const Result<void> &result) {
-        if (!result) throw std::runtime_error(result.error().detail);
-    };
-    if (!config.jwt_secret.empty()) must(verifier.add_secret(config.jwt_secret));
-    for (const std::string &pem : config.jwt_public_keys) must(verifier.add_public_key(pem));
-    if (!verifier.has_keys() && !config.allow_anonymous) {
-        throw std::runtime_error("no key to verify tokens with: set PULSE_JWT_SECRET or a public key, or allow anonymous clients");
-    }
-    return verifier;
 }
 
 hub::HubOptions hub_options(const config::Config &config) {

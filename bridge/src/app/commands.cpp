@@ -7,6 +7,7 @@
 #include <string>
 
 #include "app/encoder.hpp"
+#include "app/keys.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
@@ -39,6 +40,7 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
         return 2;
     }
     SystemClock clock;
+    (void)make_verifier(config, clock);
     SystemRng rng;
     Metrics metrics("check", "");
     loop::Loop loop;

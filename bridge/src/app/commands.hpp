@@ -9,6 +9,7 @@
 namespace bridge::app {
 
 int mint_token(const config::Config &config, const config::TokenRequest &request, std::ostream &out, std::ostream &error);
+// Throws one sentence when the keys cannot be used.
 int check(const config::Config &config, std::ostream &out, std::ostream &error);
 
 }  // namespace bridge::app
