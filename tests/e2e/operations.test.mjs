@@ -129,7 +129,10 @@ test('M10: a client that does not read is dropped; others go on', async () => {
   const got = gather(fine, 'flood')
   slow.pause()
   const text = 'x'.repeat(50_000)
-  for (let n = 0; n < 200; n++) await pulse.sql(`SELECT pulse.publish('open:flood', 'flood', $1::json)`, [JSON.stringify({ n, text })])
+  for (let n = 0; n < 200; n++) {
+    await pulse.sql(`SELECT pulse.publish('open:flood', 'flood', $1::json)`, [JSON.stringify({ n, text })])
+    if (n % 3 === 2) await got.atLeast(n + 1)  // on a busy machine the one that reads could fall as far behind
+  }
   await got.atLeast(200)
   assert.deepEqual(got.items.map(([{ n }]) => n), Array.from({ length: 200 }, (_, n) => n))
   await until(async () => await bridge.metric('realtime_delivery_failures_total', {}) >= 1, { what: 'the slow client being dropped' })
@@ -150,9 +153,67 @@ test('M10: SIGTERM drains: clients are told to come back, the process ends with 
   assert.ok([1001, 1012].includes((await native.closed)[0]))
 })
 
+test('M10: SIGTERM lets a handler under way finish: its ack arrives before the socket is closed; idle clients go at once', async () => {
+  const bridge = await pulse.addBridge()
+  const busy = await pulse.io({ userId: 'busy' }, { bridge }), idle = await pulse.io({ userId: 'idle' }, { bridge })
+  const native = await pulse.ws({ userId: 'busy' }, { bridge })
+  const order = []
+  busy.on('disconnect', () => order.push('busy gone'))
+  idle.on('disconnect', () => order.push('idle gone'))
+  const ack = busy.emitWithAck('nap', 1).then(answer => { order.push('ack'); return answer })
+  await native.frames.atLeast(1)
+  native.send(JSON.stringify({ type: 'emit', event: 'nap', args: [1], id: 7 }))
+  await until(async () => await pulse.value(`SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) === 2)
+  const begun = Date.now()
+  const stopped = bridge.stop()
+  assert.deepEqual(await ack, { slept: 1 })
+  await stopped
+  await until(() => order.length === 3)
+  assert.deepEqual(order, ['idle gone', 'ack', 'busy gone'])
+  assert.ok(Date.now() - begun < 5000, 'the drain ends with its last handler')
+  const [code] = await native.closed
+  assert.equal(code, 1001)
+  assert.ok(native.frames.items.map(([data]) => JSON.parse(data)).some(({ type, id }) => type === 'ack' && id === 7))
+})
+
+test('M10: a drain does not wait longer than --drain-timeout', async () => {
+  const bridge = await pulse.addBridge({ PULSE_DRAIN_TIMEOUT: '300ms' })
+  const native = await pulse.ws({ userId: 'busy' }, { bridge })
+  await native.frames.atLeast(1)
+  native.send(JSON.stringify({ type: 'emit', event: 'nap', args: [3], id: 7 }))
+  await until(async () => await pulse.value(`SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) === 1)
+  const begun = Date.now()
+  await bridge.stop()
+  assert.ok(Date.now() - begun < 2500)
+  assert.equal((await native.closed)[0], 1001)
+})
+
+test('M10: what waits for a client when its connection is ended still arrives, before the close', async () => {
+  const bridge = await pulse.addBridge({ PULSE_MAX_QUEUE_BYTES: '50000000' })
+  const reader = await pulse.ws({ userId: 'reader' }, { bridge })
+  const { frames, closed } = reader
+  await frames.atLeast(1)
+  reader.send(JSON.stringify({ type: 'join', room: 'open:late', id: 1 }))
+  await frames.atLeast(2)
+  reader.pause()
+  await pulse.sql(`SELECT pulse.publish('open:late', 'late', json_build_object('n', n, 'text', repeat('x', 50000))) FROM generate_series(1, 100) AS n`)
+  await until(async () => await bridge.metric('pulse_bridge_send_queue_bytes') > 500_000, { what: 'bytes that wait for the socket' })
+  await until(async () => await bridge.metric('realtime_messages_sent_total', { event: 'late' }) === 100, { what: 'all of them being sent' })
+  const stopped = bridge.stop()
+  await until(() => bridge.text.includes('draining'))
+  reader.resume()
+  assert.equal((await closed)[0], 1001)
+  assert.deepEqual(frames.items.map(([data]) => JSON.parse(data)).filter(({ event }) => event === 'late').map(({ args }) => args[0].n), Array.from({ length: 100 }, (_, n) => n + 1))
+  await stopped
+})
+
 test('E6: pulse-bridge check and version say what is there', async () => {
   assert.match((await run(['version'])).stdout, /\d+\.\d+/)
   const env = { PULSE_DATABASE_URL: pulse.cluster.url({ user: 'bridge' }), PULSE_JWT_SECRET: secret }
   await run(['check'], env)
   await assert.rejects(run(['check'], { ...env, PULSE_DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' }), error => error.code !== 0 && (error.stderr + error.stdout).length > 0)
+  const file = join(keys, 'bad.pem')
+  writeFileSync(file, '-----BEGIN PUBLIC KEY-----\nbm9uZQ==\n-----END PUBLIC KEY-----\n')
+  await assert.rejects(run(['check'], { ...env, PULSE_JWT_PUBLIC_KEY_FILE: file }), error => error.code === 2 && error.stderr.includes(`${file}: not a PEM public key`))
+  await assert.rejects(run(['check'], { ...env, PULSE_JWT_SECRET: 'short' }), error => error.code === 2 && error.stderr.includes('jwt-secret'))
 })

@@ -23,6 +23,8 @@ CREATE FUNCTION app.escape(args json) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN RESET ROLE; RETURN to_json(current_user); END $$;
 CREATE FUNCTION app.endless(args json) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+CREATE FUNCTION app.nap(args json) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_sleep((args->>0)::float8); RETURN json_build_object('slept', args->0); END $$;
 CREATE FUNCTION app.enter(args json) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN PERFORM pulse.join(args->>0); PERFORM pulse.reply('welcome', json_build_object('room', args->>0)); RETURN '{"ok":true}'; END $$;
 SELECT pulse.on('echo', 'app.echo');
@@ -31,4 +33,5 @@ SELECT pulse.on('refuse', 'app.refuse');
 SELECT pulse.on('crash', 'app.crash');
 SELECT pulse.on('escape', 'app.escape');
 SELECT pulse.on('endless', 'app.endless');
+SELECT pulse.on('nap', 'app.nap');
 SELECT pulse.on('enter', 'app.enter');

@@ -31,6 +31,7 @@ namespace {
 
 constexpr auto kStatusEvery = std::chrono::seconds(1);
 constexpr auto kDrainLook = std::chrono::milliseconds(20);
+constexpr auto kGoodbye = std::chrono::milliseconds(500);  // for the close frames after the drain's time is over
 
 void raise_descriptor_limit(std::size_t connections) {
     rlimit limit{};
@@ -182,7 +183,8 @@ void App::Parts::ask_status() {
     });
 }
 
-// Nobody new, everybody else is told to come back elsewhere; the loop ends when they are gone or the time is over.
+// Nobody new, everybody else is told to come back elsewhere when what they have under way is answered; the loop ends when they are
+// gone. When the time is over, those left are told too.
 void App::Parts::drain(int number) {
     if (draining) {
         loop.stop();  // a second signal: at once
@@ -193,7 +195,9 @@ void App::Parts::drain(int number) {
     log::info("draining", {{"signal", number}, {"connections", hub.connections()}});
     server.drain();
     drain_timer->every(kDrainLook, [this] {
-        if (hub.connections() == 0 || std::chrono::steady_clock::now() >= drain_until) loop.stop();
+        const auto now = std::chrono::steady_clock::now();
+        if (hub.connections() == 0 || now >= drain_until + kGoodbye) return loop.stop();
+        if (now >= drain_until) server.close_all();
     });
 }
 

@@ -1,6 +1,7 @@
 // The frame around the things a client can do: which namespace a packet belongs to, and whose turn it is.
 #include "handlers/client.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/json.hpp"
@@ -49,7 +50,7 @@ void Client::closed(std::string_view reason) {
 }
 
 void Client::receive(Inbound packet) {
-    if (ending_) return;
+    if (ending_ || (draining_ && packet.kind != Inbound::Kind::disconnect)) return;
     if (packet.kind == Inbound::Kind::connect) return connect(std::move(packet));
     Namespace *nsp = find(packet.nsp);
     if (nsp == nullptr && socketio()) return end_connection(Errc::protocol_error);  // anything before CONNECT
@@ -101,15 +102,28 @@ void Client::done(std::uint32_t serial) {
     Namespace *nsp = find(serial);
     if (nsp == nullptr || nsp->state != State::connected || !nsp->waiting) return;
     nsp->waiting->busy = false;
-    if (nsp->waiting->packets.empty()) {
+    if (draining_ || nsp->waiting->packets.empty()) {
         nsp->waiting.reset();
-        return;
+        return end_if_drained();
     }
     Inbound next = std::move(nsp->waiting->packets.front());
     nsp->waiting->packets.pop_front();
     nsp->waiting->bytes -= std::min(nsp->waiting->bytes, weight(next));
     if (answer_at_once(*nsp, next)) return done(serial);
     run(*nsp, std::move(next));  // recursion is bounded by max_waiting: only packets that are answered at once recurse
+}
+
+void Client::drain() {
+    draining_ = true;
+    end_if_drained();
+}
+
+bool Client::at_work() const {
+    return std::any_of(namespaces_.begin(), namespaces_.end(), [](const auto &nsp) { return nsp->waiting && nsp->waiting->busy; });
+}
+
+void Client::end_if_drained() {
+    if (draining_ && !at_work()) end_connection(Errc::shutting_down);
 }
 
 Client::Namespace *Client::find(std::string_view name) {

@@ -44,6 +44,10 @@ public:
 
     void receive(codec::Inbound packet);
 
+    // The server stops: nothing that arrives or waits is begun any more. Ends the connection now, or as soon as what is under way
+    // (a handler, a join) has been answered.
+    void drain();
+
     // Ends every session (41 each on Socket.IO) and then the connection.
     void kick(Errc why);
 
@@ -108,6 +112,8 @@ private:
     void done(std::uint32_t serial);  // the packet under way is finished: run the next
     Namespace *find(std::string_view name);
     Namespace *find(std::uint32_t serial);
+    bool at_work() const;
+    void end_if_drained();
     void answer(Namespace &nsp, const codec::Inbound &packet, std::string_view args);
     void refuse(const codec::Inbound &packet, const Error &error, std::string_view correlation_id = {});
     void end_connection(Errc why);
@@ -120,6 +126,7 @@ private:
     Services &services_;
     Protocol protocol_;
     bool ending_ = false;
+    bool draining_ = false;
     bool ever_connected_ = false;
     std::uint32_t last_serial_ = 0;
     ConnectionId id_;

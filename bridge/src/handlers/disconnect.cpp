@@ -20,7 +20,8 @@ void Client::disconnect(const codec::Inbound &packet) {
         nsp->serial = ++last_serial_;
         nsp->waiting.reset();
     }
-    if (!socketio()) end_connection(Errc::client_close);
+    if (!socketio()) return end_connection(Errc::client_close);
+    end_if_drained();
 }
 
 void Client::end_session(Namespace &nsp, Errc why) {
@@ -29,7 +30,7 @@ void Client::end_session(Namespace &nsp, Errc why) {
             services_.hub.send(nsp.session, hub::make_frame(codec::socketio::disconnected(nsp.name)));
         }
         forget_session(nsp, info(why).reason);
-        return;
+        return end_if_drained();
     }
     forget_session(nsp, info(why).reason);
     end_connection(why);

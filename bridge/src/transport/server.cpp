@@ -89,6 +89,12 @@ void Server::start() {
 
 void Server::drain() {
     draining_ = true;
+    services_.hub.each_connection([this](ConnectionId id) {
+        if (handlers::Client *client = services_.clients.find(id)) client->drain();
+    });
+}
+
+void Server::close_all() {
     services_.hub.each_connection([this](ConnectionId id) { services_.hub.close(id, Errc::shutting_down); });
 }
 

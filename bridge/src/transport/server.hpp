@@ -46,8 +46,11 @@ public:
     Server &operator=(const Server &) = delete;
 
     void start();
-    // Takes no connection any more and asks every one to come back elsewhere (1001); WebSockets end as their clients answer.
+    // Takes no connection and no event any more. Asks every client to come back elsewhere (1001) once what it has under way is
+    // answered; WebSockets end as their clients answer.
     void drain();
+    // Asks those that are left, whatever they have under way.
+    void close_all();
     std::uint16_t port() const { return public_.port(); }
     std::uint16_t internal_port() const { return internal_.port(); }
 

@@ -7,6 +7,7 @@
 namespace bridge::handlers::test {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Kind = codec::Inbound::Kind;
@@ -257,6 +258,58 @@ TEST(Kick, SaysGoodbyeInEveryNamespace) {
     peer.client.kick(Errc::evicted);
     EXPECT_EQ(peer.take(), (std::vector<std::string>{"41", "41/b,"}));
     EXPECT_EQ(peer.sink.closes, std::vector{Errc::evicted});
+}
+
+TEST(Drain, AnIdleClientIsToldAtOnce) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.client.drain();
+    peer.take();
+    EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
+}
+
+TEST(Drain, AHandlerUnderWayIsAnsweredFirstAndNothingElseIsBegun) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("slow", "[]", "1");
+    peer.emit("waits", "[]", "2");
+    peer.client.drain();
+    peer.emit("late", "[]", "3");
+    EXPECT_THAT(peer.take(), IsEmpty());
+    EXPECT_THAT(peer.sink.closes, IsEmpty());
+    ASSERT_EQ(world.queries.handles.size(), 1U);
+    auto then = std::move(world.queries.handles.front().second);
+    world.queries.handles.pop_front();
+    then(World::handled("[1]"));
+    EXPECT_TRUE(world.queries.handles.empty());
+    EXPECT_EQ(peer.one(), "431[1]");
+    EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
+}
+
+TEST(Drain, AJoinUnderWayOfOneNamespaceKeepsTheConnection) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("room:join", R"([{"room":"a"}])", "1");
+    peer.client.drain();
+    peer.take();
+    EXPECT_THAT(peer.sink.closes, IsEmpty());
+    world.queries.decisions.front().then(World::decision(true));
+    EXPECT_THAT(peer.one(), HasSubstr(R"("ok":true)"));
+    EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
+}
+
+TEST(Drain, AClientThatLeavesMeanwhileIsNotWaitedFor) {
+    World world;
+    Caller peer(world);
+    peer.settle();
+    peer.emit("slow", "[]", "1");
+    peer.client.drain();
+    peer.say(Kind::disconnect);
+    peer.take();
+    EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
 }
 
 }  // namespace
