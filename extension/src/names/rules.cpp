@@ -40,7 +40,14 @@ std::optional<Problem> check_event_name(std::string_view name) {
     return std::nullopt;
 }
 
-std::optional<Problem> check_channel(std::string_view channel) { return check("A", "channel", channel, kMaxChannel); }
+std::optional<Problem> check_channel(std::string_view channel) {
+    if (auto problem = check("A", "channel", channel, kMaxChannel)) return problem;
+    if (channel.starts_with(kOwnChannels))
+        return Problem{"channel \"" + excerpt(channel) + "\" is reserved",
+                       "Bridges listen to channels that begin with pulse_ and understand only what the dispatcher writes there; any other "
+                       "channel is accepted."};
+    return std::nullopt;
+}
 
 std::optional<Problem> check_name(std::string_view option, std::string_view value) {
     if (!value.empty() && value.size() <= kMaxName) return std::nullopt;

@@ -8,11 +8,12 @@
 
 namespace pulse::names {
 
-constexpr size_t kMaxName = 255;        // bytes of a room, event name, key or session
-constexpr size_t kMaxRooms = 65536;     // of one event
-constexpr size_t kMaxAttachments = 10;  // Socket.IO's own parsers stop there
-constexpr size_t kMaxHeaders = 8192;    // bytes
-constexpr size_t kMaxChannel = 63;      // bytes of a NOTIFY channel
+constexpr size_t kMaxName = 255;                     // bytes of a room, event name, key or session
+constexpr size_t kMaxRooms = 65536;                  // of one event
+constexpr size_t kMaxAttachments = 10;               // Socket.IO's own parsers stop there
+constexpr size_t kMaxHeaders = 8192;                 // bytes
+constexpr size_t kMaxChannel = 63;                   // bytes of a NOTIFY channel
+constexpr std::string_view kOwnChannels = "pulse_";  // how the dispatcher's own begin
 
 // What is wrong with an input: a message, and how it would be accepted.
 struct Problem {

@@ -1,6 +1,6 @@
 -- pulse.watch, pulse.unwatch and the trigger function: which rows publish what, and what is refused when a watch is made.
 BEGIN;
-SELECT plan(158);
+SELECT plan(160);
 
 CREATE FUNCTION pg_temp.failure(statement text, OUT code text, OUT message text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -266,6 +266,7 @@ FROM unnest(ARRAY['true) EXECUTE FUNCTION app.instead(); DROP TABLE orders; --',
 SELECT pg_temp.refused($$SELECT pulse.watch('orders', 'e', '{r}', payload => '["{id}"]')$$, '22023', 'payload template is not a JSON object', 'JSON object such as', 'a payload template that is no object');
 SELECT throws_ok($$SELECT pulse.watch('orders', 'e', '{r}', payload => '{"a":{"b":["{nope}"]}}')$$, '42703', NULL, 'an unknown column deep in the payload');
 SELECT pg_temp.refused($$SELECT pulse.watch('orders', 'e', '{r}', channel => repeat('c', 64))$$, '22023', 'channel "' || repeat('c', 60) || '…" is too long: 64 bytes', '1 to 63 bytes', 'a channel of 64 bytes');
+SELECT pg_temp.refused($$SELECT pulse.watch('orders', 'e', '{r}', channel => 'pulse_orders')$$, '22023', 'channel "pulse_orders" is reserved', 'begin with pulse_', 'a channel of the dispatcher''s own');
 SELECT throws_ok($$SELECT pulse.watch('orders', 'e', '{r}', partition_key => '{nope}')$$, '42703', NULL, 'an unknown column in the partition key');
 SELECT throws_ok($$SELECT pulse.watch('orders', 'e', '{r}', partition_key => '')$$, '22023', 'partition_key is empty', 'an empty partition key');
 SELECT lives_ok($$SELECT pulse.watch('orders', 'e', '{r}', name => 'taken')$$, 'a name of one''s own');

@@ -26,6 +26,11 @@ TEST(Rules, AChannelHas63Bytes) {
     EXPECT_FALSE(check_channel(std::string(63, 'c')));
     EXPECT_TRUE(check_channel(std::string(64, 'c')));
     EXPECT_TRUE(check_channel(""));
+    EXPECT_TRUE(check_channel("pulse_"));
+    EXPECT_TRUE(check_channel("pulse_0123456789abcdef"));
+    EXPECT_FALSE(check_channel("pulse"));
+    EXPECT_FALSE(check_channel("my_pulse_"));
+    EXPECT_FALSE(check_channel("Pulse_"));
 }
 
 TEST(Rules, AnOptionMayHoldAnyCharacter) {
