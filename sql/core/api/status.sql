@@ -33,6 +33,21 @@ $$;
 COMMENT ON FUNCTION _pulse.lag_events(bigint) IS 'events that are committed and not yet dispatched';
 REVOKE ALL ON FUNCTION _pulse.lag_events(bigint) FROM PUBLIC;
 
+-- _pulse.queue_counts() returns json
+-- Jobs by state, for pulse.status(): each counted up to 100,000, so that a long queue does not make every health check slow.
+CREATE OR REPLACE FUNCTION _pulse.queue_counts() RETURNS json
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    RETURN json_build_object(
+        'available', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state IN ('available', 'scheduled') LIMIT 100000) AS counted),
+        'executing', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'executing' LIMIT 100000) AS counted),
+        'retryable', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'retryable' LIMIT 100000) AS counted),
+        'dead', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'discarded' LIMIT 100000) AS counted));
+END
+$$;
+COMMENT ON FUNCTION _pulse.queue_counts() IS 'jobs by state, each counted up to 100,000';
+REVOKE ALL ON FUNCTION _pulse.queue_counts() FROM PUBLIC;
+
 -- _pulse.problems(memory json, quarantined bigint, queue_usage double precision) returns json
 -- What is wrong, each with what to do, most important first.
 CREATE OR REPLACE FUNCTION _pulse.problems(memory json, quarantined bigint, queue_usage double precision) RETURNS json
@@ -103,13 +118,7 @@ CREATE OR REPLACE FUNCTION pulse.status() RETURNS json
 DECLARE
     v_memory      json := _pulse.memory_status();
     v_usage       double precision := CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_notification_queue_usage() END;
-    v_quarantined bigint := (SELECT count(*) FROM _pulse.quarantine);
-    v_queue       json := (SELECT json_build_object(
-                               'available', count(*) FILTER (WHERE j.state IN ('available', 'scheduled')),
-                               'executing', count(*) FILTER (WHERE j.state = 'executing'),
-                               'retryable', count(*) FILTER (WHERE j.state = 'retryable'),
-                               'dead', count(*) FILTER (WHERE j.state = 'discarded'))
-                             FROM _pulse.jobs j);
+    v_quarantined bigint := (SELECT count(*) FROM (SELECT FROM _pulse.quarantine LIMIT 100000) AS counted);
 BEGIN
     RETURN json_build_object(
         'preloaded', v_memory -> 'preloaded',
@@ -125,7 +134,7 @@ BEGIN
         'position', (SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1),
         'notifyQueueUsage', v_usage,
         'quarantined', v_quarantined,
-        'queue', v_queue,
+        'queue', _pulse.queue_counts(),
         'counters', v_memory -> 'counters',
         'problems', _pulse.problems(v_memory, v_quarantined, v_usage));
 END

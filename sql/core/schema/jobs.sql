@@ -26,6 +26,7 @@ CREATE INDEX jobs_run_at_idx ON _pulse.jobs (run_at) WHERE state IN ('available'
 CREATE UNIQUE INDEX jobs_unique_key_idx ON _pulse.jobs (queue, unique_key, role)
     WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable');
 CREATE INDEX jobs_executing_idx ON _pulse.jobs (id) WHERE state = 'executing';
+CREATE INDEX jobs_state_idx ON _pulse.jobs (state);  -- for _pulse.queue_counts()
 
 COMMENT ON TABLE _pulse.jobs IS 'waiting, running and dead jobs; one that succeeded is gone';
 COMMENT ON COLUMN _pulse.jobs.function IS 'of kind sql: the qualified name of what is run';

@@ -1,6 +1,6 @@
 -- pulse.status() in a database without a dispatcher: its form, its problems with hints, and the lag.
 BEGIN;
-SELECT plan(15);
+SELECT plan(19);
 
 SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status()) AS k),
           '{preloaded,databases,dispatcher,worker,epoch,position,notifyQueueUsage,quarantined,queue,counters,problems}'::text[], 'E6: the documented keys');
@@ -32,6 +32,18 @@ INSERT INTO _pulse.quarantine (position, event_id, xid, sqlstate, message) VALUE
 SELECT is(pulse.status() ->> 'quarantined', '1', 'quarantined events are counted');
 SELECT is((SELECT p ->> 'problem' FROM json_array_elements(pulse.status() -> 'problems') AS p WHERE p ->> 'hint' LIKE '%_pulse.quarantine%'),
           '1 events could not be dispatched', 'and are a problem');
+
+INSERT INTO _pulse.jobs (queue, kind, args, state, run_at, max_attempts, timeout, role)
+    SELECT 'q', 'sql', '{}', state, now(), 1, '1 s', 'r'
+      FROM (VALUES ('available', 2), ('scheduled', 1), ('executing', 4), ('retryable', 5), ('discarded', 6), ('cancelled', 7)) AS v (state, times), generate_series(1, times);
+SELECT is((SELECT json_object_agg(key, value)::text FROM json_each_text(pulse.status() -> 'queue')),
+          '{ "available" : "3", "executing" : "4", "retryable" : "5", "dead" : "6" }', 'jobs are counted by state');
+INSERT INTO _pulse.jobs (queue, kind, args, state, run_at, max_attempts, timeout, role)
+    SELECT 'q', 'sql', '{}', state, now(), 1, '1 s', 'r' FROM unnest(ARRAY['available', 'discarded']) AS state, generate_series(1, 100001);
+SELECT is(pulse.status() -> 'queue' ->> 'available', '100000', 'a long queue is counted up to 100,000');
+SELECT is(pulse.status() -> 'queue' ->> 'dead', '100000', 'and so are the dead');
+SELECT is(pulse.status() -> 'queue' ->> 'executing', '4', 'whatever the length of the others');
+
 CREATE ROLE monitor;
 GRANT pulse_admin TO monitor;
 SET LOCAL ROLE monitor;
