@@ -18,11 +18,9 @@ Memory &memory() {
     return *kept;
 }
 
-void on_xact(XactEvent event, void *) {
-    Memory &mine = memory();
-    if (!mine.opened || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)) return;
+void finish(Memory &mine, bool committed) {
     mine.opened = false;
-    if (event != XACT_EVENT_COMMIT) {
+    if (!committed) {
         mine.epoch.epoch.clear();
         return;
     }
@@ -33,6 +31,12 @@ void on_xact(XactEvent event, void *) {
         entry->epoch_open = true;
         LWLockRelease(pg::shared()->lock);
     }
+}
+
+void on_xact(XactEvent event, void *) {
+    Memory &mine = memory();
+    if (!mine.opened || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)) return;
+    pg::callback("the end of the transaction that opened an epoch", [&] { finish(mine, event == XACT_EVENT_COMMIT); });
 }
 
 std::string random_hex(int bytes) {
@@ -73,6 +77,9 @@ const Epoch &current_epoch(std::int64_t last_position) {
     return mine.epoch;
 }
 
-void init_epoch() { RegisterXactCallback(on_xact, nullptr); }
+void init_epoch() {
+    memory();  // made here: on_xact must not run out of memory for it
+    RegisterXactCallback(on_xact, nullptr);
+}
 
 }  // namespace pulse::dispatch

@@ -175,10 +175,12 @@ void Launcher::run() {
 }
 
 void leave(int, Datum) {
-    LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
-    pg::shared()->launcher_pid = 0;
-    pg::shared()->launcher_latch = nullptr;
-    LWLockRelease(pg::shared()->lock);
+    pg::callback("the end of the launcher", [] {
+        LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
+        pg::shared()->launcher_pid = 0;
+        pg::shared()->launcher_latch = nullptr;
+        LWLockRelease(pg::shared()->lock);
+    });
 }
 
 }  // namespace

@@ -25,18 +25,10 @@ Memory &memory() {
 }
 
 // Runs after the transaction has left the proc array and before its locks are released: the next tick sees it all.
-void on_xact(XactEvent event, void *) {
-    Memory &mine = memory();
-    if (!mine.has_next) return;
-    if (event == XACT_EVENT_PRE_PREPARE)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot PREPARE a transaction that has executed a dispatcher tick")));
-    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
+void finish(Memory &mine, bool committed) {
     mine.has_next = false;
-    if (event == XACT_EVENT_ABORT) {
-        mine.loaded = false;
-        return;
-    }
+    mine.loaded = false;
+    if (!committed) return;
     std::swap(mine.progress, mine.next);
     mine.loaded = true;
     if (pg::DatabaseEntry *entry = pg::my_database()) {
@@ -47,6 +39,16 @@ void on_xact(XactEvent event, void *) {
         // A tick from SQL tells bridges nothing: the dispatcher does.
         if (entry->dispatcher_pid != MyProcPid) pg::wake_dispatcher(entry);
     }
+}
+
+void on_xact(XactEvent event, void *) {
+    Memory &mine = memory();
+    if (!mine.has_next) return;
+    if (event == XACT_EVENT_PRE_PREPARE)  // nothing is decided yet: this one is meant to raise
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot PREPARE a transaction that has executed a dispatcher tick")));
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+        pg::callback("the end of a tick", [&] { finish(mine, event == XACT_EVENT_COMMIT); });
 }
 
 TxSnapshot parse_snapshot(Datum datum) {
@@ -140,6 +142,9 @@ void remember_at_commit(const Progress &progress, std::int64_t events) {
     mine.has_next = true;
 }
 
-void init_progress() { RegisterXactCallback(on_xact, nullptr); }
+void init_progress() {
+    memory();  // made here: on_xact must not run out of memory for it
+    RegisterXactCallback(on_xact, nullptr);
+}
 
 }  // namespace pulse::dispatch

@@ -149,14 +149,7 @@ void after(Node *statement) {
         wake_workers_at_commit();
 }
 
-void on_xact(XactEvent event, void *) {
-    if (event == XACT_EVENT_PRE_COMMIT && extension_touched) {  // the last moment to look into the catalog
-        extension_after = get_extension_oid("pulse", true);
-        if (extension_after != extension_before) wake_workers_at_commit();
-    }
-    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
-    if (held_count == 0 && !look_again && !extension_touched && !OidIsValid(dropped_database)) return;
-    const bool committed = event == XACT_EVENT_COMMIT;
+void finish(bool committed) {
     const bool changed = committed && extension_touched && extension_after != extension_before;
     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
     for (int i = 0; i < held_count; ++i) --held[i]->held;
@@ -178,6 +171,16 @@ void on_xact(XactEvent event, void *) {
     dropped_database = InvalidOid;
     look_again = extension_touched = false;
     extension_before = extension_after = InvalidOid;
+}
+
+void on_xact(XactEvent event, void *) {
+    if (event == XACT_EVENT_PRE_COMMIT && extension_touched) {  // the last moment to look into the catalog, and to raise
+        extension_after = get_extension_oid("pulse", true);
+        if (extension_after != extension_before) wake_workers_at_commit();
+    }
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
+    if (held_count == 0 && !look_again && !extension_touched && !OidIsValid(dropped_database)) return;
+    pg::callback("the end of a transaction that touched databases or the extension", [=] { finish(event == XACT_EVENT_COMMIT); });
 }
 
 // Plain C inside: an ereport may pass through here, and no object is alive.

@@ -52,7 +52,8 @@ pg::Raised Deadline::explain(const pg::Raised &error, const std::string &what) c
 static Effects *current_effects = nullptr;
 
 static void on_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId, void *) {
-    if (event == SUBXACT_EVENT_ABORT_SUB && current_effects != nullptr) current_effects->forget_since(id);
+    if (event == SUBXACT_EVENT_ABORT_SUB && current_effects != nullptr)
+        pg::callback("the effects of a subtransaction rolled back", [=] { current_effects->forget_since(id); });
 }
 
 Effects::Effects() : outer_(current_effects) {

@@ -9,8 +9,7 @@ namespace pulse::pg {
 
 static unsigned wanted = 0;
 
-static void on_xact(XactEvent event, void *) {
-    if (wanted == 0) return;
+static void finish(XactEvent event) {
     const unsigned who = wanted;
     switch (event) {
         case XACT_EVENT_COMMIT:
@@ -28,6 +27,10 @@ static void on_xact(XactEvent event, void *) {
         case XACT_EVENT_PREPARE: wanted = 0; break;
         default: break;
     }
+}
+
+static void on_xact(XactEvent event, void *) {
+    if (wanted != 0) callback("waking the workers of a commit", [=] { finish(event); });
 }
 
 void wake_at_commit(Wake who) { wanted |= static_cast<unsigned>(who); }

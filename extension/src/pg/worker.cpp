@@ -48,14 +48,16 @@ void begin_signals() {
 
 // Runs after the process has left the proc array: whoever waits for the pid to vanish finds the database unused.
 static void leave_entry(int, Datum) {
-    LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
-    if (pid_of(my_place, my_role) == MyProcPid) {
-        pid_of(my_place, my_role) = 0;
-        latch_of(my_place, my_role) = nullptr;
-    }
-    Latch *launcher = shared()->launcher_latch;
-    LWLockRelease(shared()->lock);
-    wake(launcher);
+    callback("the end of a worker", [] {
+        LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
+        if (pid_of(my_place, my_role) == MyProcPid) {
+            pid_of(my_place, my_role) = 0;
+            latch_of(my_place, my_role) = nullptr;
+        }
+        Latch *launcher = shared()->launcher_latch;
+        LWLockRelease(shared()->lock);
+        wake(launcher);
+    });
 }
 
 DatabaseEntry *begin_worker(WorkerRole role, Oid database) {
