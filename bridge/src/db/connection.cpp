@@ -18,25 +18,6 @@ std::string trimmed(const char *text) {
     return out;
 }
 
-struct Hosts {
-    std::string host, port, hostaddr;
-};
-Hosts hosts_of(const std::string &conninfo) {
-    Hosts out;
-    char *why = nullptr;
-    PQconninfoOption *options = PQconninfoParse(conninfo.c_str(), &why);
-    PQfreemem(why);
-    for (const PQconninfoOption *option = options; option != nullptr && option->keyword != nullptr; ++option) {
-        if (option->val == nullptr) continue;
-        const std::string_view keyword = option->keyword;
-        if (keyword == "host") out.host = option->val;
-        if (keyword == "port") out.port = option->val;
-        if (keyword == "hostaddr") out.hostaddr = option->val;
-    }
-    PQconninfoFree(options);
-    return out;
-}
-
 SqlError error_of(const PGresult *result) {
     const auto field = [result](int code) { return trimmed(PQresultErrorField(result, code)); };
     SqlError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL), field(PG_DIAG_MESSAGE_HINT)};
@@ -109,50 +90,18 @@ void Connection::restart(const std::string &why) {
 }
 
 void Connection::attempt() {
-    state_ = State::resolving;
-    const auto lookup = std::make_shared<Lookup>();
-    const auto [host, port, hostaddr] = hosts_of(options_.conninfo);
-    for (HostPort &one : split_hosts(host, port)) {
-        if (hostaddr.empty() && is_name(one.host)) ++lookup->missing;
-        lookup->hosts.emplace_back(std::move(one), std::vector<std::string>());
-    }
-    if (lookup->missing == 0) return connect({});
-    timer_->once(options_.connect_timeout, [this] { lose("timed out while looking up the host"); });
-    const std::size_t names = lookup->hosts.size();
-    for (std::size_t i = 0; i < names; ++i) {
-        if (!is_name(lookup->hosts[i].first.host)) continue;
-        loop_.resolve(lookup->hosts[i].first.host, [this, lookup, i, life = life_, alive = std::weak_ptr<bool>(alive_)](
-                                                       std::vector<std::string> addresses, std::string why) {
-            if (alive.expired() || life != life_) return;
-            if (addresses.empty()) lookup->why = "could not look up host \"" + lookup->hosts[i].first.host + "\": " + why;
-            lookup->hosts[i].second = std::move(addresses);
-            if (--lookup->missing > 0) return;
-            // A host without address is left out: given to libpq, it would be looked up again, with the loop standing still.
-            std::erase_if(lookup->hosts, [](const auto &one) { return is_name(one.first.host) && one.second.empty(); });
-            if (lookup->hosts.empty()) return lose(lookup->why);
-            connect(join_hosts(lookup->hosts));
-        });
-    }
-}
-
-void Connection::connect(const HostLists &hosts) {
     state_ = State::connecting;
-    // Later keywords win over earlier ones: first what the connection string may leave out, then it, then the looked-up addresses.
-    std::vector<const char *> keywords{"application_name", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-                                       "client_encoding",  "dbname"};
-    std::vector<const char *> values{options_.application_name.c_str(), "10", "5", "3", "15000", "UTF8", options_.conninfo.c_str()};
-    const auto add = [&](const char *keyword, const std::string &value) {
-        keywords.push_back(keyword);
-        values.push_back(value.c_str());
-    };
-    if (!hosts.hostaddr.empty()) {
-        add("host", hosts.host);
-        add("hostaddr", hosts.hostaddr);
-        add("port", hosts.port);
-    }
-    keywords.push_back(nullptr);
-    values.push_back(nullptr);
-    connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
+    // Keyword values given here win over nothing in the connection string, but stand in for what it leaves out.
+    const char *keywords[] = {"application_name",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "client_encoding",
+                              "dbname",
+                              nullptr};
+    const char *values[] = {options_.application_name.c_str(), "10", "5", "3", "15000", "UTF8", options_.conninfo.c_str(), nullptr};
+    connection_.reset(PQconnectStartParams(keywords, values, 1));
     if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) {
         lose(connection_ ? last_error() : "out of memory");
         return;

@@ -18,7 +18,6 @@
 #include "base/result.hpp"
 #include "base/rng.hpp"
 #include "db/backoff.hpp"
-#include "db/hosts.hpp"
 #include "db/queries.hpp"
 #include "loop/loop.hpp"
 
@@ -100,7 +99,7 @@ public:
     void run_text(std::string sql, OnAnswer answer);  // LISTEN and the like: no parameters
 
 private:
-    enum class State { closed, waiting, resolving, connecting, preparing, up };
+    enum class State { closed, waiting, connecting, preparing, up };
     struct Statement {
         const Query *query = nullptr;  // null: `sql` as it is
         std::string sql;
@@ -113,13 +112,7 @@ private:
         bool stale = false;
     };
 
-    struct Lookup {  // names under way for one attempt
-        std::vector<std::pair<HostPort, std::vector<std::string>>> hosts;
-        std::size_t missing = 0;
-        std::string why;
-    };
     void attempt();
-    void connect(const HostLists &hosts);
     void poll_connect();
     void start_preparing();
     void go_up();
@@ -151,7 +144,6 @@ private:
     std::deque<Statement> waiting_;  // not sent yet
     std::uint64_t life_ = 0;         // changes with every loss: callbacks that destroy or restart us are noticed
     bool reading_ = false;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a look-up may answer after our end
 };
 
 }  // namespace bridge::db

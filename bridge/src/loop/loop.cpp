@@ -2,8 +2,6 @@
 // its close callback, which comes a turn after its owner was destroyed.
 #include "loop/loop.hpp"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <uv.h>
 
 #include <stdexcept>
@@ -141,7 +139,6 @@ Signal::~Signal() {
 struct Loop::Own {
     uv_async_t async{};
     uv_prepare_t prepare{};
-    int lookups = 0;
 };
 
 void Loop::Closer::operator()(uv_loop_s *loop) const {
@@ -164,10 +161,6 @@ Loop::~Loop() {
     uv_close(reinterpret_cast<uv_handle_t *>(&own_->prepare), nullptr);
     uv_close(reinterpret_cast<uv_handle_t *>(&own_->async), nullptr);
     for (int turn = 0; turn < 100 && uv_run(loop_.get(), UV_RUN_NOWAIT) != 0; ++turn) {}
-    if (own_->lookups > 0) {  // a name server that does not answer: its thread still holds the loop, and the process is ending
-        static_cast<void>(loop_.release());
-        return;
-    }
     loop_.reset();
     delete own_;
 }
@@ -195,40 +188,6 @@ void Loop::run_posted() {
         tasks.swap(posted_);
     }
     for (auto &task : tasks) task();
-}
-
-void Loop::resolve(const std::string &host, OnResolved then) {
-    struct Request {
-        uv_getaddrinfo_t uv{};
-        OnResolved then;
-        int *under_way = nullptr;
-    };
-    auto request = std::make_unique<Request>();
-    request->then = std::move(then);
-    request->under_way = &own_->lookups;
-    request->uv.data = request.get();
-    addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    const auto answered = [](uv_getaddrinfo_t *uv, int status, addrinfo *found) {
-        const std::unique_ptr<Request> owned(static_cast<Request *>(uv->data));
-        --*owned->under_way;
-        std::vector<std::string> addresses;
-        for (const addrinfo *one = found; one != nullptr; one = one->ai_next) {
-            char text[INET6_ADDRSTRLEN] = "";
-            if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
-                addresses.emplace_back(text);
-            }
-        }
-        uv_freeaddrinfo(found);
-        owned->then(std::move(addresses), status < 0 ? uv_strerror(status) : "");
-    };
-    if (const int status = uv_getaddrinfo(loop_.get(), &request->uv, answered, host.c_str(), nullptr, &hints); status < 0) {
-        post([then = std::move(request->then), status] { then({}, uv_strerror(status)); });
-        return;
-    }
-    ++own_->lookups;
-    static_cast<void>(request.release());  // answered() owns it now
 }
 
 void Loop::at_turn_end(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }

@@ -10,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 struct uv_loop_s;
@@ -85,11 +84,6 @@ public:
 
     // Runs later in this turn or the next, never inside the caller. Safe from any thread.
     void post(std::function<void()> task);
-
-    // The numeric addresses of a host name, asked for in a thread of libuv's: names can take seconds, the loop cannot. The callback
-    // comes later, exactly once; nothing found is an empty list and a reason.
-    using OnResolved = std::function<void(std::vector<std::string> addresses, std::string why)>;
-    void resolve(const std::string &host, OnResolved then);
 
     // Called once a turn, just before the loop may sleep. What a hook makes dirty is handled in the next turn,
     // unless it calls wake(). Hooks live as long as the loop.

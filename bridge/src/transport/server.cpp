@@ -148,7 +148,6 @@ int Server::on_callback(lws *wsi, int reason, void *in, std::size_t size) {
 }
 
 int Server::confirm_upgrade(lws *wsi, std::string_view protocol) {
-    lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL);  // of a body that came before on this connection
     Request request = read_request(wsi);
     if (protocol == "h2c" || !request.upgrade) return -1;
     if (const auto refusal = refuse_framing(request, 0)) {

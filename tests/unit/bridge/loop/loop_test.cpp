@@ -136,25 +136,6 @@ TEST(Loop, SignalsArriveAsCallbacks) {
     EXPECT_EQ(caught, SIGUSR1);
 }
 
-TEST(Loop, ResolvesALocalNameToAddressesAndSaysWhyItCannot) {
-    Loop loop;
-    Deadline deadline(loop);
-    int answers = 0;
-    const auto count = [&] {
-        if (++answers == 2) loop.stop();
-    };
-    loop.resolve("localhost", [&](std::vector<std::string> addresses, std::string why) {
-        EXPECT_FALSE(addresses.empty()) << why;
-        count();
-    });
-    loop.resolve("", [&](std::vector<std::string> addresses, std::string why) {
-        EXPECT_TRUE(addresses.empty());
-        EXPECT_FALSE(why.empty());
-        count();
-    });
-    loop.run();
-}
-
 TEST(WheelTimer, WakesTheLoopForTheNearestDeadline) {
     Loop loop;
     Deadline deadline(loop);
