@@ -1,6 +1,6 @@
 // Every way in which something can go wrong for a client, in one table: the code it reads, the HTTP status, the WebSocket close
 // code, the metric label, and whether it should come back by itself. Nothing else in the bridge knows these numbers.
-// The ten client codes are the contract (docs/reference/bridge.md); the other rows say why a connection ended.
+// The client codes are the contract (docs/reference/bridge.md); the other rows say why a connection ended.
 #pragma once
 
 #include <array>
@@ -22,6 +22,7 @@ enum class Errc : std::uint8_t {
     rate_limited,
     internal,
     unavailable,
+    must_refetch,
     // ends of a connection
     protocol_error,
     ping_timeout,
@@ -29,6 +30,7 @@ enum class Errc : std::uint8_t {
     slow_client,
     token_expired,
     evicted,
+    taken_over,
     shutting_down,
     too_many_connections,
     client_close,
@@ -36,14 +38,14 @@ enum class Errc : std::uint8_t {
 
 struct ErrorInfo {
     Errc errc;
-    std::string_view code;    // what the client reads in JSON: one of the ten
+    std::string_view code;    // what the client reads in JSON
     std::string_view reason;  // metric label and log field
     int http_status;
     std::uint16_t close_code;  // 1000–1015: RFC 6455; 4000–4099: come back; 4400–4499: as the HTTP status
     bool reconnect;            // true: a client should come back by itself
 };
 
-inline constexpr std::array<ErrorInfo, 19> kErrors{{
+inline constexpr std::array<ErrorInfo, 21> kErrors{{
     {Errc::bad_request, "bad_request", "bad_request", 400, 4400, false},
     {Errc::unauthenticated, "unauthenticated", "unauthenticated", 401, 4401, false},
     {Errc::forbidden, "forbidden", "forbidden", 403, 4403, false},
@@ -54,12 +56,14 @@ inline constexpr std::array<ErrorInfo, 19> kErrors{{
     {Errc::rate_limited, "rate_limited", "rate_limited", 429, 4429, true},
     {Errc::internal, "internal", "internal", 500, 1011, true},
     {Errc::unavailable, "unavailable", "unavailable", 503, 1013, true},
+    {Errc::must_refetch, "must_refetch", "must_refetch", 410, 4410, true},
     {Errc::protocol_error, "bad_request", "protocol_error", 400, 1002, true},
     {Errc::ping_timeout, "unavailable", "ping_timeout", 503, 4000, true},
     {Errc::connect_timeout, "unavailable", "connect_timeout", 503, 4001, true},
     {Errc::slow_client, "unavailable", "slow_client", 503, 4002, true},
     {Errc::token_expired, "unauthenticated", "token_expired", 401, 4401, false},
     {Errc::evicted, "forbidden", "evicted", 403, 4403, false},
+    {Errc::taken_over, "conflict", "taken_over", 409, 4409, false},
     {Errc::shutting_down, "unavailable", "shutting_down", 503, 1001, true},
     {Errc::too_many_connections, "unavailable", "too_many_connections", 503, 1013, true},
     {Errc::client_close, "bad_request", "client_close", 400, 1000, false},

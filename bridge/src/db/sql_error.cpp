@@ -11,12 +11,13 @@ struct Row {
     std::string_view sqlstate;
     Errc errc;
 };
-constexpr std::array<Row, 9> kClientErrors{{
+constexpr std::array<Row, 10> kClientErrors{{
     {"PL400", Errc::bad_request},
     {"PL401", Errc::unauthenticated},
     {"PL403", Errc::forbidden},
     {"PL404", Errc::not_found},
     {"PL409", Errc::conflict},
+    {"PL410", Errc::must_refetch},
     {"PL413", Errc::payload_too_large},
     {"PL422", Errc::invalid},
     {"PL429", Errc::rate_limited},

@@ -119,9 +119,10 @@ TEST(Errors, TableIsInTheOrderOfTheEnum) {
 }
 
 TEST(Errors, ClientCodesHaveTheStatusOfTheContract) {
-    const std::pair<const char *, int> contract[] = {
-        {"bad_request", 400},       {"unauthenticated", 401}, {"forbidden", 403},    {"not_found", 404}, {"conflict", 409},
-        {"payload_too_large", 413}, {"invalid", 422},         {"rate_limited", 429}, {"internal", 500},  {"unavailable", 503}};
+    const std::pair<const char *, int> contract[] = {{"bad_request", 400}, {"unauthenticated", 401}, {"forbidden", 403},
+                                                     {"not_found", 404},   {"conflict", 409},        {"payload_too_large", 413},
+                                                     {"invalid", 422},     {"rate_limited", 429},    {"internal", 500},
+                                                     {"unavailable", 503}, {"must_refetch", 410}};
     for (const auto &[code, status] : contract) {
         EXPECT_EQ(info(errc_from_code(code)).code, code);
         EXPECT_EQ(info(errc_from_code(code)).http_status, status);

@@ -17,6 +17,7 @@ TEST(SqlError, ClassPlCarriesCodeMessageAndHintToTheClient) {
                                          {"PL401", Errc::unauthenticated},
                                          {"PL403", Errc::forbidden},
                                          {"PL404", Errc::not_found},
+                                         {"PL410", Errc::must_refetch},
                                          {"PL413", Errc::payload_too_large},
                                          {"PL422", Errc::invalid},
                                          {"PL503", Errc::unavailable}}) {
