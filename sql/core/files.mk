@@ -1,5 +1,5 @@
-# The parts of pulse--1.0.sql in order. schema/ runs once, api/ holds only re-runnable statements.
-CORE_FILES = \
+# The parts of pulse in order. schema/ runs once, api/ holds only re-runnable statements and is part of every update too.
+SQL_FILES = \
     schema/roles.sql \
     schema/schemas.sql \
     schema/events.sql \
@@ -18,5 +18,6 @@ CORE_FILES = \
     api/handle.sql \
     api/bridge.sql \
     api/status.sql \
-    schema/builtin.sql \
+    schema/triggers.sql \
+    api/builtin.sql \
     schema/dump.sql

@@ -12,6 +12,9 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const tool = join(root, 'tools', 'cluster')
 const run = promisify(execFile)
 
+// Where the programs of PostgreSQL are.
+export const bindir = execFileSync(process.env.PG_CONFIG ?? '/usr/lib/postgresql/15/bin/pg_config', ['--bindir'], { encoding: 'utf8' }).trim()
+
 // Interrupted tests leave nothing running: process.exit calls the hooks that drop clusters.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
 

@@ -202,6 +202,7 @@ SUITES = {
     "pgtap": pgtap,
     "isolation": isolation,
     "fault": node("fault", "plain", 1),
+    "operate": node("operate", "plain", 2),
     "e2e": node("e2e", "plain", 2),
     "e2e-asan": node("e2e", "asan", 2),
 }

@@ -1,8 +1,7 @@
-# The parts of pulse_donors--1.0.sql in order. schema/ runs once, api/ holds only re-runnable statements.
-PACK_FILES = \
-    header.sql \
+# The parts of pulse_donors in order. schema/ runs once, api/ holds only re-runnable statements and is part of every update too.
+SQL_FILES = \
     schema/schemas.sql \
-    schema/settings.sql \
+    api/settings.sql \
     api/blood.sql \
     api/time.sql \
     schema/donors.sql \
@@ -19,5 +18,5 @@ PACK_FILES = \
     api/sample.sql \
     schema/triggers.sql \
     schema/events.sql \
-    schema/registrations.sql \
+    api/registrations.sql \
     schema/dump.sql

@@ -4,7 +4,7 @@ import re
 from sql_text import statements
 
 NAME = "api/*.sql can be run again, and every function pins its search_path"
-ALLOWED = re.compile(r"(CREATE OR REPLACE|GRANT|REVOKE|COMMENT ON)\b", re.I)
+ALLOWED = re.compile(r"(CREATE OR REPLACE|GRANT|REVOKE|COMMENT ON)\b|SELECT pulse\.(\"?on\"?|policy|namespace|define_setting)\(", re.I)
 FUNCTION = re.compile(r"CREATE OR REPLACE (FUNCTION|PROCEDURE) ([\w.]+)", re.I)
 
 
@@ -14,7 +14,7 @@ def check(tree):
             continue
         for line, statement in statements(tree.text(name)):
             if not ALLOWED.match(statement):
-                yield f"{name}:{line}: only CREATE OR REPLACE, GRANT, REVOKE, COMMENT here: {statement[:60]}"
+                yield f"{name}:{line}: only CREATE OR REPLACE, GRANT, REVOKE, COMMENT and registrations here: {statement[:60]}"
             function = FUNCTION.match(statement)
             if function and re.search(r"SECURITY DEFINER|LANGUAGE '?plpgsql", statement, re.I) \
                     and not re.search(r"\bSET search_path\b", statement, re.I):
@@ -23,5 +23,6 @@ def check(tree):
 
 PLANTED = {
     "sql/core/api/a.sql": "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END;\nCREATE TABLE t ();\n",
+    "sql/core/api/c.sql": "SELECT pulse.policy('a', 'join', 'b.c');\nSELECT pulse.publish('a', 'b', '1');\n",
     "sql/core/api/b.sql": "CREATE OR REPLACE FUNCTION pulse.f() RETURNS int LANGUAGE plpgsql AS $$BEGIN; END$$;\n",
 }

@@ -1,0 +1,4 @@
+-- What the engine itself registers. Registering again replaces, so an update runs this too.
+SELECT pulse.policy('user:{userId}', 'join', 'pulse.is_own_user_room');
+SELECT pulse.policy('user:{userId}', 'history', 'pulse.is_own_user_room');
+SELECT pulse.define_setting('pulse', 'idempotency_keep', '24 hours', 'how long an idempotency key and the answer of a call are remembered');

@@ -1,0 +1,2 @@
+-- From 1.0 to 1.1, before the parts of api/ run again: new tables, columns, indexes, sequences, their comments and dump rules, as
+-- schema/ has them; functions whose arguments or result changed are dropped here, and api/ makes the new ones.

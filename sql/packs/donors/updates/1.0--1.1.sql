@@ -1,0 +1,1 @@
+-- From 1.0 to 1.1: no table changed. Functions come from api/.
