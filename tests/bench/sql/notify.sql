@@ -8,3 +8,10 @@ BEGIN
 END
 $$;
 CREATE TRIGGER orders_insert_notify AFTER INSERT ON bench.orders FOR EACH ROW EXECUTE FUNCTION bench.notify_order();
+CREATE FUNCTION bench.notify_message() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('bench', json_build_object('room', NEW.room, 'body', NEW.body)::text);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER messages_insert_notify AFTER INSERT ON bench.messages FOR EACH ROW EXECUTE FUNCTION bench.notify_message();
