@@ -7,6 +7,7 @@
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/guard.hpp"
+#include "pg/log_state.hpp"
 #include "pg/run_as.hpp"
 #include "pg/shmem.hpp"
 #include "publish/compiled.hpp"
@@ -33,7 +34,5 @@ void _PG_init(void) {
 // The default of pulse.events.slot: asked for each row that comes by INSERT, so it announces the row too.
 PULSE_FN(pulse_current_slot) {
     pulse::pg::wake_at_commit(pulse::pg::Wake::kDispatcher);
-    const auto *database = pulse::pg::my_database();
-    const uint32 slot = database == nullptr ? 0 : pg_atomic_read_u32(const_cast<pg_atomic_uint32 *>(&database->slot));
-    return Int16GetDatum(static_cast<int16>(slot));
+    return Int16GetDatum(pulse::pg::current_slot());
 }

@@ -13,6 +13,7 @@ SQL_FILES = \
     api/dispatch.sql \
     api/queue.sql \
     api/settings.sql \
+    api/log.sql \
     api/claims.sql \
     api/registry.sql \
     api/handle.sql \

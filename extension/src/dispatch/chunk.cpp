@@ -2,17 +2,12 @@
 #include "dispatch/chunk.hpp"
 
 #include "json/slice.hpp"
-#include "pg/shmem.hpp"
+#include "pg/log_state.hpp"
 
 namespace pulse::dispatch {
 
 // A payload above this is never looked at: even without its white space it fits into no notification.
 static constexpr Size kLargestWorthReading = 64 * 1024;
-
-static std::int16_t current_slot() {
-    pg::DatabaseEntry *entry = pg::my_database();
-    return entry == nullptr ? std::int16_t{0} : static_cast<std::int16_t>(pg_atomic_read_u32(&entry->slot));
-}
 
 static Relation open_partition(const char *table, int slot) {
     return pg::call([&] {
@@ -38,7 +33,7 @@ std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit) {
 }
 
 ChunkWriter::ChunkWriter()
-    : slot_(current_slot()), deliveries_(open_partition("deliveries", slot_)), ticks_(open_partition("ticks", slot_)) {}
+    : slot_(pg::current_slot()), deliveries_(open_partition("deliveries", slot_)), ticks_(open_partition("ticks", slot_)) {}
 
 void ChunkWriter::close() {
     deliveries_.close();
@@ -117,6 +112,7 @@ void ChunkWriter::write_carefully(std::span<const EventRow> rows, std::int64_t f
 
 void ChunkWriter::write_tick(std::span<const EventRow> rows, std::int64_t first, const Progress &progress) {
     const Datum before = snapshot_datum(progress.before), upto = snapshot_datum(progress.upto);
+    const Datum slot_ends = pg::int8_array_datum({progress.slot_ends.begin(), progress.slot_ends.end()});
     pg::call([&] {
         const auto count = static_cast<int>(rows.size());
         auto *xids = static_cast<Datum *>(palloc(sizeof(Datum) * (rows.size() + 1)));
@@ -129,8 +125,8 @@ void ChunkWriter::write_tick(std::span<const EventRow> rows, std::int64_t first,
         const Datum id_array = PointerGetDatum(construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
         ticks_.add({Int64GetDatum(first), Int64GetDatum(progress.last_position), Int16GetDatum(slot_),
                     TimestampTzGetDatum(GetCurrentTimestamp()), before, upto, Int64GetDatum(progress.done_id.value_or(0)), xid_array,
-                    id_array},
-                   {false, false, false, false, false, false, !progress.done_id.has_value(), false, false});
+                    id_array, slot_ends},
+                   {false, false, false, false, false, false, !progress.done_id.has_value(), false, false, false});
         ticks_.flush();
     });
 }

@@ -59,7 +59,8 @@ TxSnapshot parse_snapshot(Datum datum) {
 }
 
 Progress read_last_tick() {
-    static pg::Plan plan("SELECT before, upto, done_id, last_position FROM pulse.ticks ORDER BY last_position DESC, at DESC LIMIT 1");
+    static pg::Plan plan(
+        "SELECT before, upto, done_id, last_position, slot_ends FROM pulse.ticks ORDER BY last_position DESC, at DESC LIMIT 1");
     if (plan.run({}, true) == 0)
         pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "pulse.ticks is empty", {},
                  "The first tick is written by CREATE EXTENSION; create the extension again.");
@@ -69,6 +70,8 @@ Progress read_last_tick() {
     progress.upto = parse_snapshot(row.datum(2));
     if (!row.is_null(3)) progress.done_id = row.int8(3);
     progress.last_position = row.int8(4);
+    const auto ends = pg::int8_array(row.datum(5));
+    for (std::size_t slot = 0; slot < std::min(ends.size(), progress.slot_ends.size()); ++slot) progress.slot_ends[slot] = ends[slot];
     return progress;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dispatch/snapshot.hpp"
+#include "pg/catalog.hpp"
 #include "pg/spi.hpp"
 
 namespace pulse::dispatch {
@@ -11,6 +12,7 @@ struct Progress {
     TxSnapshot before, upto;              // P and S of the last tick
     std::optional<std::int64_t> done_id;  // set: a backlog between P and S is done only up to this id
     std::int64_t last_position = 0;
+    std::array<std::int64_t, pg::kSlots> slot_ends{};  // of each slot of pulse.events the highest position of an event in it
 };
 
 // The snapshot that is active now, with 64-bit ids.

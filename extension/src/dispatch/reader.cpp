@@ -8,18 +8,9 @@ namespace pulse::dispatch {
 
 #define PULSE_EVENT_COLUMNS                                                                                                         \
     "e.id, e.xid, e.name, e.rooms, e.payload, e.headers, e.attachments IS NOT NULL AND cardinality(e.attachments) > 0, e.channel, " \
-    "cardinality(e.rooms), e.xmin"
+    "cardinality(e.rooms), e.xmin, e.slot"
 
-static Datum xid_array(const std::vector<std::uint64_t> &xids) {
-    return pg::call([&] {
-        auto *datums = static_cast<Datum *>(palloc(sizeof(Datum) * (xids.size() + 1)));
-        for (size_t i = 0; i < xids.size(); ++i) datums[i] = UInt64GetDatum(xids[i]);
-        return PointerGetDatum(
-            construct_array(datums, static_cast<int>(xids.size()), XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-    });
-}
-
-static pg::Plan::Param param_xids(const std::vector<std::uint64_t> &xids) { return {XID8ARRAYOID, xid_array(xids)}; }
+static pg::Plan::Param param_xids(const std::vector<std::uint64_t> &xids) { return {XID8ARRAYOID, pg::xid8_array_datum(xids)}; }
 static pg::Plan::Param param_xid(std::uint64_t xid) { return {XID8OID, UInt64GetDatum(xid)}; }
 
 static EventRow event_row(const pg::Row &row) {
@@ -35,6 +26,7 @@ static EventRow event_row(const pg::Row &row) {
     event.channel = event.has_channel ? row.datum(8) : Datum(0);
     event.room_count = row.int4(9);
     event.xmin = DatumGetTransactionId(row.datum(10));
+    event.slot = DatumGetInt16(row.datum(11));
     return event;
 }
 

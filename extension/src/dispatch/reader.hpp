@@ -25,6 +25,7 @@ struct EventRow {
     Datum name, rooms, payload, headers;
     TransactionId xmin;  // who wrote the row: the transaction itself, or one of its subtransactions
     int room_count;
+    int slot;
     bool has_attachments;
     bool has_channel;
     Datum channel;

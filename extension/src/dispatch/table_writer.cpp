@@ -39,6 +39,7 @@ void TableWriter::add(std::initializer_list<Datum> values, std::initializer_list
             slot->tts_isnull[column] = false;
             ++column;
         }
+        for (; column < desc_->natts; ++column) slot->tts_isnull[column] = true;  // of a later version
         column = 0;
         for (bool null : nulls) slot->tts_isnull[column++] = null;
         ExecStoreVirtualTuple(slot);

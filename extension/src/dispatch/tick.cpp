@@ -64,13 +64,13 @@ Due find_due(const Progress &progress, const TxSnapshot &now, Backlog *backlog) 
     if (before.xmax > next) {
         pg::call(
             [] { ereport(LOG, (errmsg("pulse: the log was written by another cluster; dispatching everything that has no position"))); });
-        return backlog_chunk({restart_snapshot(), now, kNothingDone, progress.last_position}, backlog);
+        return backlog_chunk({restart_snapshot(), now, kNothingDone, progress.last_position, {}}, backlog);
     }
     if (now.xmax < before.xmax) pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the tick's snapshot is older than the last tick's");
     const std::int64_t limit = guc::dispatch_chunk;
     auto rows = read_ended(before, now, limit);
     if (rows && fitting(*rows, limit) == rows->size()) return {before, now, *std::move(rows), false, true};
-    return backlog_chunk({before, now, kNothingDone, progress.last_position}, backlog);
+    return backlog_chunk({before, now, kNothingDone, progress.last_position, {}}, backlog);
 }
 
 void log_poison(const Written &written) {
@@ -131,7 +131,9 @@ TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
     else
         writer.write(rows, first, with_lines, written);
     const std::int64_t done_id = count == due.rows.size() ? due.last_id : rows.back().id;
-    const Progress next{due.before, due.upto, done ? std::nullopt : std::optional(done_id), last};
+    Progress next{due.before, due.upto, done ? std::nullopt : std::optional(done_id), last, progress.slot_ends};
+    for (std::size_t i = 0; i < count; ++i)
+        next.slot_ends.at(static_cast<std::size_t>(rows[i].slot)) = first + static_cast<std::int64_t>(i);
     writer.write_tick(rows, first, next);
     writer.close();
     pg::call([] { ForceSyncCommit(); });  // from SQL too: a position once shown is never used again

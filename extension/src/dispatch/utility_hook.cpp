@@ -161,6 +161,8 @@ void finish(bool committed) {
         if (pg::DatabaseEntry *entry = pg::find_database(MyDatabaseId)) {
             entry->no_extension = !OidIsValid(extension_after);
             entry->epoch_open = false;
+            pg_atomic_write_u32(&entry->slot, pg::kSlotUnknown);
+            pg_atomic_write_u64(&entry->floor, pg::kFloorUnknown);
             pg_atomic_fetch_add_u32(&entry->extension_changes, 1);
         }
     }

@@ -20,7 +20,8 @@ static void init_entry(DatabaseEntry *entry, Oid database) {
     std::memset(static_cast<void *>(entry), 0, sizeof *entry);
     entry->database = database;
     pg_atomic_init_u64(&entry->head, 0);
-    pg_atomic_init_u32(&entry->slot, 0);
+    pg_atomic_init_u32(&entry->slot, kSlotUnknown);
+    pg_atomic_init_u64(&entry->floor, kFloorUnknown);
     pg_atomic_init_u32(&entry->extension_changes, 0);
     pg_atomic_init_u32(&entry->dispatcher_work, 0);
     pg_atomic_init_u32(&entry->dispatcher_idle, 0);

@@ -7,6 +7,8 @@
 namespace pulse::pg {
 
 constexpr int kMaxDatabases = 64;
+constexpr uint32 kSlotUnknown = 0xFFFFFFFF;  // not read from the table yet
+constexpr uint64 kFloorUnknown = 0;
 
 // Fields without "atomic" are written under Shared::lock.
 struct DatabaseEntry {
@@ -27,7 +29,8 @@ struct DatabaseEntry {
     pg_atomic_uint64 last_tick_at;       // TimestampTz of the last tick, with or without events
     pg_atomic_uint64 backlog;            // events of a cut backlog that wait for their chunk
     pg_atomic_uint64 head;               // last position dispatched
-    pg_atomic_uint32 slot;               // partition for new rows
+    pg_atomic_uint32 slot;               // partition for new rows, or kSlotUnknown
+    pg_atomic_uint64 floor;              // lowest position that may be read, or kFloorUnknown
     pg_atomic_uint64 dispatched_events;  // counters since start
     pg_atomic_uint64 ticks;
     pg_atomic_uint64 notifications;

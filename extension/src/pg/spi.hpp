@@ -37,6 +37,7 @@ public:
     }
     int64 int8(int column) const { return DatumGetInt64(datum(column)); }
     int32 int4(int column) const { return DatumGetInt32(datum(column)); }
+    HeapTuple tuple() const { return tuple_; }
     bool boolean(int column) const { return DatumGetBool(datum(column)); }
     uint64 xid8(int column) const { return U64FromFullTransactionId(DatumGetFullTransactionId(datum(column))); }
     std::string_view text(int column) const { return view(datum(column)); }
@@ -79,6 +80,11 @@ private:
     const char *sql_;
     SPIPlanPtr plan_ = nullptr;
 };
+
+// Adds a row to the result of a set-returning function; its columns have the very types of the result's.
+inline void put_row(ReturnSetInfo *result, const Row &row) {
+    call([&] { tuplestore_puttuple(result->setResult, row.tuple()); });
+}
 
 inline Row result_row(uint64 n = 0) { return Row(SPI_tuptable->vals[n], SPI_tuptable->tupdesc); }
 

@@ -31,6 +31,19 @@ Datum text_array_datum(const std::vector<std::string_view> &elements) {
         [&] { return PointerGetDatum(construct_array(datums.data(), static_cast<int>(datums.size()), TEXTOID, -1, false, TYPALIGN_INT)); });
 }
 
+std::vector<int64> int8_array(Datum array) {
+    Datum *elements;
+    bool *nulls;
+    int count;
+    call([&] {
+        deconstruct_array(DatumGetArrayTypeP(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &count);
+    });
+    std::vector<int64> result;
+    for (int n = 0; n < count; ++n)
+        if (!nulls[n]) result.push_back(DatumGetInt64(elements[n]));
+    return result;
+}
+
 Datum int8_array_datum(const std::vector<int64> &elements) {
     std::vector<Datum> datums;
     datums.reserve(elements.size());
@@ -38,6 +51,16 @@ Datum int8_array_datum(const std::vector<int64> &elements) {
     return call([&] {
         return PointerGetDatum(
             construct_array(datums.data(), static_cast<int>(datums.size()), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+    });
+}
+
+Datum xid8_array_datum(const std::vector<uint64> &elements) {
+    std::vector<Datum> datums;
+    datums.reserve(elements.size());
+    for (auto element : elements) datums.push_back(UInt64GetDatum(element));
+    return call([&] {
+        return PointerGetDatum(
+            construct_array(datums.data(), static_cast<int>(datums.size()), XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
     });
 }
 

@@ -8,6 +8,7 @@
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/heap.hpp"
+#include "pg/log_state.hpp"
 #include "pg/shmem.hpp"
 #include "publish/idempotency.hpp"
 
@@ -122,9 +123,8 @@ void check(Event &event) {
 
 int64 store(const Event &event) {
     check_may_write();
-    const pg::DatabaseEntry *database = pg::my_database();
-    if (database == nullptr) warn_not_preloaded();
-    const auto slot = static_cast<int16>(database == nullptr ? 0 : pg_atomic_read_u32(const_cast<pg_atomic_uint32 *>(&database->slot)));
+    if (pg::my_database() == nullptr) warn_not_preloaded();
+    const int16 slot = pg::current_slot();
     Relation events = pg::open_events(slot);
     const int64 id = pg::call([] { return nextval_internal(pg::own_tables().event_id, false); });
     std::optional<int64> first;

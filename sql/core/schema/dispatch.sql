@@ -33,7 +33,8 @@ CREATE TABLE pulse.ticks (
     upto           pg_snapshot NOT NULL,
     done_id        bigint,
     xids           xid8[] NOT NULL,
-    ids            bigint[] NOT NULL
+    ids            bigint[] NOT NULL,
+    slot_ends      bigint[] NOT NULL DEFAULT '{0,0,0}'
 ) PARTITION BY LIST (slot);
 -- Compressing these arrays with pglz was a quarter of the dispatcher's work; partitions take over what is set here.
 DO $$
@@ -50,6 +51,7 @@ CREATE INDEX ticks_last_position_idx ON pulse.ticks (last_position);
 COMMENT ON TABLE pulse.ticks IS 'one row a dispatcher transaction: positions first … last are the events (xids[n], ids[n]), in order';
 COMMENT ON COLUMN pulse.ticks.before IS 'snapshot P: events of transactions ended between P and S were dispatched';
 COMMENT ON COLUMN pulse.ticks.upto IS 'snapshot S';
+COMMENT ON COLUMN pulse.ticks.slot_ends IS 'for each slot of pulse.events the highest position so far of an event that lives there';
 COMMENT ON COLUMN pulse.ticks.done_id IS 'of a backlog cut in chunks: the last id done between P and S; null when all are';
 
 CREATE TABLE _pulse.quarantine (
@@ -62,6 +64,29 @@ CREATE TABLE _pulse.quarantine (
     CONSTRAINT quarantine_pkey PRIMARY KEY (position)
 );
 COMMENT ON TABLE _pulse.quarantine IS 'poison events: they keep their position and are not delivered';
+
+-- Retention: the newest row says which slot new rows go to and what may still be read. Appended like ticks, and as rare as hours.
+CREATE TABLE _pulse.rotations (
+    number  bigint GENERATED ALWAYS AS IDENTITY,
+    slot    smallint NOT NULL,
+    floor   bigint NOT NULL,
+    emptied smallint,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT rotations_pkey PRIMARY KEY (number)
+);
+COMMENT ON COLUMN _pulse.rotations.slot IS 'slot that new rows go to from here on';
+COMMENT ON COLUMN _pulse.rotations.floor IS 'lowest position that may be read from here on';
+COMMENT ON COLUMN _pulse.rotations.emptied IS 'slot that this step emptied; null: it switched the slot';
+INSERT INTO _pulse.rotations (slot, floor) VALUES (0, 1);
+
+CREATE TABLE _pulse.consumers (
+    name       text COLLATE "C" NOT NULL,
+    position   bigint NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT consumers_pkey PRIMARY KEY (name)
+);
+COMMENT ON TABLE _pulse.consumers IS 'readers of the log that hold retention back, up to pulse.max_retention';
+COMMENT ON COLUMN _pulse.consumers.position IS 'everything up to here was read';
 
 -- The first P: everything from this very transaction on is to be dispatched.
 INSERT INTO pulse.ticks (first_position, last_position, slot, at, before, upto, xids, ids)

@@ -142,7 +142,7 @@ SELECT is(ARRAY(SELECT a.key FROM _pulse.answers a WHERE a.key IN ('old', 'young
 
 -- the stream: positions 1000001 … 1000006 in two ticks, 1000004 quarantined
 INSERT INTO _pulse.epochs (epoch, channel, after_position) VALUES ('00000000000000ff', 'pulse_secret', 1000000);
-SELECT is(pulse.bridge_hello('b')::jsonb - 'dispatcherPid', '{"version":"1.1","epoch":"00000000000000ff","channel":"pulse_secret","position":1000000}', 'hello tells the epoch, its channel and where it stands');
+SELECT is(pulse.bridge_hello('b')::jsonb - 'dispatcherPid', '{"version":"1.1","epoch":"00000000000000ff","channel":"pulse_secret","position":1000000,"floor":1,"epochKnown":false,"epochEnd":null}', 'hello tells the epoch, its channel and where it stands');
 SELECT is(json_typeof(pulse.bridge_hello('b') -> 'dispatcherPid') IN ('number', 'null'), true, 'and the dispatcher''s pid when one runs');
 INSERT INTO pulse.events (id, xid, slot, at, name, rooms, payload, headers, attachments)
     SELECT 900000 + n, (5000000000 + n % 2)::text::xid8, (n % 3)::smallint, now(), CASE n WHEN 2 THEN E'odd "name" 😀' ELSE 'event' END,

@@ -29,14 +29,14 @@ SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON 
 
 -- functions
 SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = 0 ORDER BY 1),
-    ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.job_id', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
-          'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call');
+    ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.job_id', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
+          'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
-    ARRAY['pulse.bridge_hello', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
+    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.is_own_user_room'], 'pulse_client executes the engine''s policy');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
-    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
+    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
     'nobody else executes those of the bridge');
 
 -- schemas and tables
