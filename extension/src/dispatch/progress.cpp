@@ -70,6 +70,8 @@ Progress read_last_tick() {
     progress.upto = parse_snapshot(row.datum(2));
     if (!row.is_null(3)) progress.done_id = row.int8(3);
     progress.last_position = row.int8(4);
+    progress.slot_ends.fill(progress.last_position);  // version 1.0 did not record them: no later than this
+    if (row.is_null(5)) return progress;
     const auto ends = pg::int8_array(row.datum(5));
     for (std::size_t slot = 0; slot < std::min(ends.size(), progress.slot_ends.size()); ++slot) progress.slot_ends[slot] = ends[slot];
     return progress;

@@ -34,7 +34,7 @@ CREATE TABLE pulse.ticks (
     done_id        bigint,
     xids           xid8[] NOT NULL,
     ids            bigint[] NOT NULL,
-    slot_ends      bigint[] NOT NULL DEFAULT '{0,0,0}'
+    slot_ends      bigint[]
 ) PARTITION BY LIST (slot);
 -- Compressing these arrays with pglz was a quarter of the dispatcher's work; partitions take over what is set here.
 DO $$
@@ -51,7 +51,7 @@ CREATE INDEX ticks_last_position_idx ON pulse.ticks (last_position);
 COMMENT ON TABLE pulse.ticks IS 'one row a dispatcher transaction: positions first … last are the events (xids[n], ids[n]), in order';
 COMMENT ON COLUMN pulse.ticks.before IS 'snapshot P: events of transactions ended between P and S were dispatched';
 COMMENT ON COLUMN pulse.ticks.upto IS 'snapshot S';
-COMMENT ON COLUMN pulse.ticks.slot_ends IS 'for each slot of pulse.events the highest position so far of an event that lives there';
+COMMENT ON COLUMN pulse.ticks.slot_ends IS 'for each slot of pulse.events the highest position so far of an event that lives there; null: not recorded';
 COMMENT ON COLUMN pulse.ticks.done_id IS 'of a backlog cut in chunks: the last id done between P and S; null when all are';
 
 CREATE TABLE _pulse.quarantine (
@@ -89,6 +89,6 @@ COMMENT ON TABLE _pulse.consumers IS 'readers of the log that hold retention bac
 COMMENT ON COLUMN _pulse.consumers.position IS 'everything up to here was read';
 
 -- The first P: everything from this very transaction on is to be dispatched.
-INSERT INTO pulse.ticks (first_position, last_position, slot, at, before, upto, xids, ids)
-SELECT 1, 0, 0, clock_timestamp(), now.p, now.p, '{}', '{}'
+INSERT INTO pulse.ticks (first_position, last_position, slot, at, before, upto, xids, ids, slot_ends)
+SELECT 1, 0, 0, clock_timestamp(), now.p, now.p, '{}', '{}', '{0,0,0}'
 FROM (SELECT format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot AS p) AS now;

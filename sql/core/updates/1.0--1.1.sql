@@ -1,12 +1,8 @@
 -- From 1.0 to 1.1, before the parts of api/ run again: new tables, columns, indexes, sequences, their comments and dump rules, as
 -- schema/ has them; functions whose arguments or result changed are dropped here, and api/ makes the new ones.
 
--- The log: retention.
-ALTER TABLE pulse.ticks ADD COLUMN slot_ends bigint[] NOT NULL DEFAULT '{0,0,0}';
-COMMENT ON COLUMN pulse.ticks.slot_ends IS 'for each slot of pulse.events the highest position so far of an event that lives there';
--- 1.0 did not record it: whatever slot, its events end at the last position at the latest.
-UPDATE pulse.ticks SET slot_ends = ARRAY[last_position, last_position, last_position]
-    WHERE last_position = (SELECT max(t.last_position) FROM pulse.ticks t);
+ALTER TABLE pulse.ticks ADD COLUMN slot_ends bigint[];
+COMMENT ON COLUMN pulse.ticks.slot_ends IS 'for each slot of pulse.events the highest position so far of an event that lives there; null: not recorded';
 
 -- Retention: the newest row says which slot new rows go to and what may still be read. Appended like ticks, and as rare as hours.
 CREATE TABLE _pulse.rotations (
