@@ -99,6 +99,10 @@ struct Metrics::State {
     Counter &slow = counter("pulse_bridge_slow_consumers_total", "Clients disconnected because their queue was full.");
     Counter &refusals =
         counter("pulse_bridge_handler_queue_refusals_total", "Inbound events refused because the session's queue was full.");
+    Counter &evictions = counter("pulse_evictions_total", "Evictions and revocations handled.");
+    Counter &history_queries = counter("pulse_history_queries_total", "Pages of missed events read from the log, each for many sessions.");
+    Labelled<Counter> recoveries{counters("pulse_recoveries_total", "Sessions and rooms that asked for what they missed."), {"outcome"}};
+    Gauge &recoveries_waiting = gauge("pulse_recoveries_waiting", "Recoveries under way.");
     Counter &cpu = counter("process_cpu_seconds_total", "CPU time of the process.");
     Gauge &resident = gauge("process_resident_memory_bytes", "Resident memory of the process.");
     Gauge &virtual_memory = gauge("process_virtual_memory_bytes", "Virtual memory of the process.");
@@ -171,6 +175,10 @@ Counter &Metrics::malformed_notifications() { return state_->malformed; }
 Counter &Metrics::duplicate_notifications() { return state_->duplicates; }
 Counter &Metrics::slow_consumers() { return state_->slow; }
 Counter &Metrics::queue_refusals() { return state_->refusals; }
+Counter &Metrics::evictions() { return state_->evictions; }
+Counter &Metrics::history_queries() { return state_->history_queries; }
+Counter &Metrics::recoveries(std::string_view outcome) { return state_->recoveries.get({outcome}); }
+Gauge &Metrics::recoveries_waiting() { return state_->recoveries_waiting; }
 
 std::string Metrics::render() {
     state_->read_process();

@@ -53,6 +53,11 @@ public:
     prometheus::Counter &slow_consumers();  // disconnected because their queue was full
     prometheus::Counter &queue_refusals();  // inbound events refused because the session's handler queue was full
 
+    prometheus::Counter &evictions();        // evictions and revocations that this bridge handled
+    prometheus::Counter &history_queries();  // pages of missed events read from the log
+    prometheus::Counter &recoveries(std::string_view outcome);
+    prometheus::Gauge &recoveries_waiting();
+
     // The text of GET /metrics; reads CPU time and memory of the process at each call.
     std::string render();
 

@@ -1,11 +1,11 @@
 // See listener.hpp for the states. Everything that goes wrong here ends in one of two places: Connection::restart or greet().
 #include "db/listener.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "db/event_row.hpp"
 
 namespace bridge::db {
 
@@ -14,36 +14,6 @@ namespace {
 constexpr std::size_t kMaxHeldBytes = 4 * 1024 * 1024;
 constexpr auto kRejectFor = std::chrono::seconds(1);
 constexpr auto kReadingIsLagging = std::chrono::seconds(2);
-
-std::uint64_t number(std::string_view text) {
-    std::uint64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
-}
-
-// `["00ff",""]` → bytes; nothing else can be in the column
-std::vector<std::string> attachments_of(std::string_view text) {
-    std::vector<std::string> out;
-    auto list = json::elements(text, {.max_bytes = 256 * 1024 * 1024});
-    if (!list) return out;
-    for (std::string_view element : *list) {
-        if (element.size() < 2) continue;
-        element = element.substr(1, element.size() - 2);
-        std::string bytes;
-        bytes.reserve(element.size() / 2);
-        for (std::size_t i = 0; i + 1 < element.size(); i += 2) {
-            bytes += static_cast<char>(hex_digit(element[i]) * 16 + hex_digit(element[i + 1]));
-        }
-        out.push_back(std::move(bytes));
-    }
-    return out;
-}
 
 }  // namespace
 
@@ -266,16 +236,7 @@ void Listener::read(Position after, Position up_to) {
 void Listener::take_row(const Rows &row) {
     ++rows_read_;
     std::vector<std::string> attachments;
-    if (!row.is_null(0, 6)) attachments = attachments_of(row.text(0, 6));
-    hub::Event event;
-    event.position.value = number(row.text(0, 0));
-    event.id = number(row.text(0, 1));
-    event.rooms = row.text(0, 2);
-    event.name = row.text(0, 3);
-    event.headers = row.is_null(0, 4) ? std::string_view("{}") : row.text(0, 4);
-    event.payload = row.is_null(0, 5) ? std::string_view("null") : row.text(0, 5);
-    event.attachments = attachments;
-    feed_.row(event);
+    feed_.row(event_of(row, attachments));
 }
 
 // Another epoch, or a payload that cannot be trusted. A pause keeps a database that stays wrong from being asked in a circle.

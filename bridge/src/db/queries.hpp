@@ -24,6 +24,15 @@ inline constexpr Query kRead{"bridge_read",
                              " FROM pulse.bridge_read($1::pg_catalog.int8, $2::pg_catalog.int8, $3::pg_catalog.int4)",
                              3};
 
+// the same columns; the rooms as one array, so that any number of sessions share the question
+inline constexpr Query kHistory{"bridge_history",
+                                "SELECT position, id, rooms, name, headers, payload,"
+                                " (SELECT pg_catalog.json_agg(pg_catalog.encode(a.bytes, 'hex') ORDER BY a.n)"
+                                "    FROM pg_catalog.unnest(attachments) WITH ORDINALITY AS a(bytes, n))"
+                                " FROM pulse.bridge_history($1::pg_catalog.text[], $2::pg_catalog.int8, $3::pg_catalog.int8,"
+                                " $4::pg_catalog.int4)",
+                                4};
+
 inline constexpr Query kConnect{"handle_connect", "SELECT pulse.handle_connect($1, $2::pg_catalog.json)", 2};
 
 inline constexpr Query kHandle{"handle",

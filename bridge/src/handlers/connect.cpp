@@ -107,6 +107,7 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
     switch (hub.join(nsp->session, rooms, answer->position.position, hub::make_frame(std::move(connected)))) {
         case hub::Join::joined:
         case hub::Join::already: return accepted(*nsp, *attempt.claims);
+        case hub::Join::evicted:
         case hub::Join::too_old:  // what went by since the decision is not here any more: a fresh one is better than a hole
             hub.remove_session(nsp->session);
             if (--attempt.tries > 0) return ask_connect(*nsp, std::move(attempt));

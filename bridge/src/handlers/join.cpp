@@ -83,6 +83,7 @@ void Client::join_answered(std::uint32_t serial, std::string room, Inbound packe
         case hub::Join::joined:
         case hub::Join::already: break;
         case hub::Join::too_old:
+        case hub::Join::evicted:
             if (--tries > 0) return ask_join(*nsp, std::move(room), std::move(packet), tries);
             refuse(packet, Error{Errc::unavailable, "the server is too busy, try again"}, correlation_id);
             break;

@@ -13,6 +13,7 @@ namespace bridge::hub {
 void Hub::deliver(const Event &event) {
     State &s = *state_;
     s.replay.remember(event, false);
+    if (event.name.starts_with("\"pulse:") && is_system(event)) s.act(event);
     s.targets.clear();
     each_room(event.rooms, [&](std::string_view room) {
         if (const auto index = s.rooms.find(room)) s.targets.push_back(*index);
@@ -68,7 +69,7 @@ void Hub::pass_by(const Event &event) { state_->replay.remember(event, true); }
 bool Hub::anybody_in(std::string_view rooms_json) const {
     bool found = false;
     const bool readable = each_room(rooms_json, [&](std::string_view room) {
-        found = state_->rooms.find(room).has_value();
+        found = room == kSystemRoom || state_->rooms.find(room).has_value();
         return !found;
     });
     return found || !readable;
@@ -100,60 +101,6 @@ void Hub::State::count_sent(Encoding &encoding, std::string_view name, std::uint
     encoding.sent->Increment(static_cast<double>(receivers));
 }
 
-// ---------------------------------------------------------------------------------------------------------------- join
-
-Join Hub::join(SessionId id, std::span<const std::string_view> names, Position since, FramePtr first) {
-    State &s = *state_;
-    Session *session = s.find(id);
-    if (!session) return Join::gone;
-
-    std::vector<std::string_view> fresh;
-    for (const std::string_view name : names) {
-        if (!in_room(id, name) && std::find(fresh.begin(), fresh.end(), name) == fresh.end()) fresh.push_back(name);
-    }
-    if (fresh.empty()) {
-        if (first) send(id, std::move(first));
-        return Join::already;
-    }
-    if (session->rooms.size() + fresh.size() > s.options.max_rooms_per_session) return Join::too_many;
-
-    // What went by since the decision, for these rooms, unless another room brought it.
-    std::vector<std::pair<const Replay::Entry *, std::string_view>> missed;
-    if (since < s.head) {
-        if (!s.replay.covers(since)) return Join::too_old;
-        for (auto entry = s.replay.after(since); entry != s.replay.end(); ++entry) {
-            std::string_view through;
-            bool had = false;
-            each_room(entry->rooms(), [&](std::string_view room) {
-                const auto is_new = std::find(fresh.begin(), fresh.end(), room);
-                if (is_new != fresh.end()) {
-                    if (through.empty()) through = *is_new;
-                } else if (const auto index = s.rooms.find(room)) {
-                    const auto place = s.rooms.place_of(*index, id.index, *session);
-                    had = had || (place && session->rooms[*place].since < entry->position);
-                }
-                return !had;
-            });
-            if (had || through.empty()) continue;
-            if (entry->by_reference) return Join::too_old;
-            if (const auto except = s.except(entry->event().headers); except && *except == session->key) continue;
-            missed.emplace_back(&*entry, through);
-        }
-    }
-
-    if (first) send(id, std::move(first));
-    Encoding &encoding = s.encodings[s.hot[id.index].encoding];
-    for (const auto &[entry, room] : missed) {
-        const Event event = entry->event();
-        send(id, s.encoder.encode(encoding.protocol, encoding.nsp, event, s.cursor_text(event.position), room));
-        s.count_sent(encoding, event.name, 1);
-    }
-    for (const std::string_view name : fresh) s.rooms.join(name, id.index, *session, since);
-    s.latest_since = std::max(s.latest_since, since);
-    s.metrics.rooms().Set(static_cast<double>(s.rooms.size()));
-    return Join::joined;
-}
-
 // ------------------------------------------------------------------------------------------------------------- sending
 
 void Hub::send(ConnectionId id, FramePtr frame) {
@@ -172,12 +119,13 @@ void Hub::send_event(SessionId id, const Event &event) {
     const Session *session = s.find(id);
     if (!session) return;
     Encoding &encoding = s.encodings[s.hot[id.index].encoding];
-    send(session->connection, s.encoder.encode(encoding.protocol, encoding.nsp, event, s.cursor_text(s.head), {}));
+    send(session->connection, s.encoder.encode(encoding.protocol, encoding.nsp, event, cursor(id).text(), {}));
     s.count_sent(encoding, event.name, 1);
 }
 
 std::optional<std::chrono::milliseconds> Hub::flush() {
     State &s = *state_;
+    s.replayed_frames.flushed();
     if (s.turn.empty() && s.closing.empty()) return std::nullopt;
     const Clock::Instant began = s.clock.now();
     if (began < s.may_flush_at) return std::chrono::ceil<std::chrono::milliseconds>(s.may_flush_at - began);

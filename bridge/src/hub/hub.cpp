@@ -107,6 +107,8 @@ SessionId Hub::add_session(ConnectionId id, const SessionSpec &spec) {
     session.key = spec.key;
     session.socket_id = spec.socket_id;
     session.claims = spec.claims;
+    session.base = spec.base;
+    s.link_user(index);
     ++session.generation;
     session.next_on_connection = connection->first_session;
     connection->first_session = index;
@@ -130,6 +132,7 @@ void Hub::remove_session(SessionId id) {
     while (*link != id.index) link = &s.sessions[*link].next_on_connection;
     *link = session->next_on_connection;
     s.by_key.erase(IndexTable::hash(session->key.view()), id.index);  // a newer session with this key stays
+    s.unlink_user(id.index);
 
     Encoding &encoding = s.encodings[s.hot[id.index].encoding];
     --encoding.references;
@@ -139,6 +142,34 @@ void Hub::remove_session(SessionId id) {
     session->generation = generation;
     s.free_sessions.push_back(id.index);
     s.metrics.sessions().Set(static_cast<double>(--s.session_count));
+}
+
+void Hub::State::link_user(std::uint32_t index) {
+    Session &session = sessions[index];
+    session.next_of_user = session.previous_of_user = kNone;
+    if (session.claims->user_id.empty()) return;
+    const std::uint32_t first = with_user(session.claims->user_id);
+    if (first == kNone || first == index) {
+        by_user.insert(IndexTable::hash(session.claims->user_id), index);
+        return;
+    }
+    session.next_of_user = sessions[first].next_of_user;
+    session.previous_of_user = first;
+    sessions[first].next_of_user = index;
+    if (session.next_of_user != kNone) sessions[session.next_of_user].previous_of_user = index;
+}
+
+void Hub::State::unlink_user(std::uint32_t index) {
+    const Session &session = sessions[index];
+    if (session.claims->user_id.empty()) return;
+    if (session.next_of_user != kNone) sessions[session.next_of_user].previous_of_user = session.previous_of_user;
+    if (session.previous_of_user != kNone) {
+        sessions[session.previous_of_user].next_of_user = session.next_of_user;
+        return;
+    }
+    const std::uint32_t hash = IndexTable::hash(session.claims->user_id);
+    by_user.erase(hash, index);
+    if (session.next_of_user != kNone) by_user.insert(hash, session.next_of_user);
 }
 
 // Namespaces are few: only those that SQL has accepted get a session. A row nobody uses is taken over, so even a flood of
@@ -155,6 +186,7 @@ EncodingId Hub::State::encoding(Protocol protocol, std::string_view nsp) {
     }
     Encoding &made = encodings[*unused];
     made = Encoding{};
+    replayed_frames.clear();  // they were made for the one before
     made.protocol = protocol;
     made.nsp = nsp;
     made.names_room = encoder.names_room(protocol);
@@ -223,7 +255,10 @@ std::size_t Hub::rooms() const { return state_->rooms.size(); }
 
 // --------------------------------------------------------------------------------------------------------- the stream
 
-void Hub::set_epoch(std::string_view epoch) { state_->epoch = epoch; }
+void Hub::set_epoch(std::string_view epoch) {
+    state_->epoch = epoch;
+    state_->replayed_frames.clear();
+}
 
 void Hub::advance(Position head) {
     state_->head = head;
@@ -233,6 +268,8 @@ void Hub::advance(Position head) {
 void Hub::start_anew() {
     State &s = *state_;
     s.replay.clear(s.head);
+    s.evictions.clear(s.head);
+    s.replayed_frames.clear();
     if (s.latest_since <= s.head) return;
     // Positions of another log: a membership that waits for one of them would miss everything until then.
     for (Session &session : s.sessions) {
@@ -242,7 +279,31 @@ void Hub::start_anew() {
 }
 
 Position Hub::head() const { return state_->head; }
+Position Hub::ring_floor() const { return state_->replay.floor(); }
 Cursor Hub::cursor() const { return {state_->epoch, state_->head}; }
+Cursor Hub::cursor(SessionId id) const {
+    const Session *session = state_->find(id);
+    return {state_->epoch, session ? std::max(state_->head, session->base) : state_->head};
+}
+
+Position Hub::lowest_since() const {
+    Position lowest = state_->head;
+    bool any = false;
+    for (const Session &session : state_->sessions) {
+        for (const Membership &membership : session.rooms) {
+            lowest = any ? std::min(lowest, membership.since) : membership.since;
+            any = true;
+        }
+    }
+    return lowest;
+}
+
+void Hub::set_log_floor(Position floor) { state_->log_floor = floor; }
+Position Hub::log_floor() const { return state_->log_floor; }
+
+void Hub::lost() {
+    each_connection([this](ConnectionId id) { close(id, Errc::must_refetch); });
+}
 
 Hub::Stats Hub::stats() const { return {connections(), sessions(), rooms(), state_->queued_bytes, state_->replay.bytes()}; }
 

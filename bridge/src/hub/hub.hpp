@@ -19,6 +19,7 @@
 #include "base/result.hpp"
 #include "hub/encoder.hpp"
 #include "hub/frame.hpp"
+#include "hub/recovering.hpp"
 #include "hub/session.hpp"
 #include "hub/sink.hpp"
 
@@ -28,6 +29,7 @@ struct HubOptions {
     std::size_t max_queue_bytes = 1'048'576;  // waiting for one slow socket; more: Errc::slow_client
     std::size_t replay_buffer_bytes = 16'777'216;
     std::size_t max_rooms_per_session = 10'000;
+    std::size_t max_eviction_bytes = 4'194'304;  // remembered evictions
 };
 
 struct SessionSpec {
@@ -36,6 +38,12 @@ struct SessionSpec {
     PublicId key;
     PublicId socket_id;
     ClaimsPtr claims;  // never null; anonymous clients have empty claims
+    Position base{};   // what the client has seen already: its cursor, or the position of the decision that made it a session
+};
+
+struct RoomSince {
+    std::string_view room;
+    Position since;
 };
 
 enum class Join {
@@ -43,8 +51,22 @@ enum class Join {
     already,   // was in all of them
     too_old,   // the ring does not hold all events since then: nothing was changed; ask for a fresh decision
     too_many,  // max_rooms_per_session: nothing was changed
+    evicted,   // the user lost one of the rooms, or the token, after `since`: nothing was changed; ask for a fresh decision
     gone,      // no such session
 };
+
+// One step of a recovery, see Hub::resume().
+enum class Step {
+    live,      // it has everything, and is in its rooms
+    more,      // its window is full: again when the socket has taken all of it, from `reached`
+    too_old,   // the ring does not hold all that is missing: nothing was sent, read it from the log
+    too_much,  // more than max_events are missing: nothing was sent
+    evicted,   // as in Join; when it had begun, what follows is not known well enough
+    too_many,  // max_rooms_per_session
+    gone,      // no such session, or its connection is ending
+};
+
+struct Eviction;
 
 class Hub {
 public:
@@ -81,6 +103,8 @@ public:
     // Replays to the session, in order and once, the events of these rooms in (since, head] that it did not get through another
     // room (send the Socket.IO `40` before, the ack after); events up to `since` that arrive later are not delivered through them.
     // `first`, the answer that says "you are in", goes out before what is replayed, and only when it is true.
+    // Each room has its own `since`.
+    Join join(SessionId id, std::span<const RoomSince> rooms, FramePtr first = nullptr);
     Join join(SessionId id, std::span<const std::string_view> rooms, Position since, FramePtr first = nullptr);
     Join join(SessionId id, std::string_view room, Position since, FramePtr first = nullptr) {
         return join(id, {&room, 1}, since, std::move(first));
@@ -90,6 +114,34 @@ public:
     std::size_t members(std::string_view room) const;
     std::vector<std::string> rooms_of(SessionId id) const;
     std::size_t rooms() const;
+
+    // --- recovery; for History ---
+    // Gives a recovering session what the ring holds of its missing events, up to `window` bytes, and when that is all, makes it live:
+    // in the same loop turn, so nothing is between. Evictions after `reached` take effect at their position once it has begun.
+    Step resume(Recovering &recovering, std::size_t window, std::size_t max_events);
+    Position ring_floor() const;  // the events after it are in the ring
+    // One missed event to one session, unless it came through a room it is in. `offset` is the event's own position unless given.
+    void deliver_to(SessionId id, const Event &event, std::optional<Position> offset = std::nullopt);
+    // The same to many, encoded once for all. `bytes` tells how much each was sent: 0 means nothing.
+    struct Receiver {
+        SessionId session;
+        std::string_view room;  // of the event's rooms, the one that it is sent for
+        bool backfill = false;
+        std::size_t bytes = 0;
+    };
+    void deliver_to(std::span<Receiver> receivers, const Event &event);
+    // The socket of this session has taken everything, or is gone.
+    bool drained(SessionId id) const;
+    void tell_evicted(SessionId id, const Eviction &eviction);  // `room:evicted`, at its position
+    bool ending(SessionId id) const;                            // no such session, or its connection takes nothing more
+
+    // --- what SQL takes away. deliver() acts on it in order; others may want to know. ---
+    // A session was taken out of a room: bookkeeping. Called inside deliver() or resume().
+    void on_evicted(std::function<void(SessionId, std::string_view room, Position)> f);
+    // A session's token is revoked; without this its connection is closed. Called inside deliver().
+    void on_revoked(std::function<void(SessionId)> f);
+    // Every event of the room pulse:system, after the hub has acted on it. Called inside deliver().
+    void on_system(std::function<void(const Event &)> f);
 
     // --- sending; kept until flush(), in order. Dropped silently when the receiver is gone. ---
     void send(ConnectionId id, FramePtr frame);
@@ -116,6 +168,13 @@ public:
     void start_anew();            // the stream was cut at the head: the ring is empty, and memberships count from here
     Position head() const;
     Cursor cursor() const;
+    Cursor cursor(SessionId id) const;  // what this session has seen: the head, or its base when that is ahead
+    Position lowest_since() const;      // no membership counts from before it; the head when there is none
+    // The lowest position that the database may still give, when last heard.
+    void set_log_floor(Position floor);
+    Position log_floor() const;
+    // The positions above the head were given anew, or some before it can no longer be read: every connection ends, to come back.
+    void lost();
 
     struct Stats {
         std::size_t connections, sessions, rooms, queued_bytes, replay_bytes;

@@ -36,6 +36,8 @@ struct Session {
     std::vector<Membership> rooms;
     std::uint32_t generation = 0;      // of this slot; even: free
     std::uint32_t next_on_connection;  // list of the connection's sessions
+    std::uint32_t next_of_user, previous_of_user;
+    Position base;  // what the client had seen when it came
 };
 
 }  // namespace bridge::hub

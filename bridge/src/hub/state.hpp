@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "hub/evictions.hpp"
+#include "hub/frame_cache.hpp"
 #include "hub/hub.hpp"
 #include "hub/outbox.hpp"
 #include "hub/replay.hpp"
@@ -41,7 +43,7 @@ struct Encoding {
 
 struct Hub::State {
     State(HubOptions o, Encoder &e, const Clock &c, Metrics &m)
-        : options(o), encoder(e), clock(c), metrics(m), replay(o.replay_buffer_bytes) {
+        : options(o), encoder(e), clock(c), metrics(m), replay(o.replay_buffer_bytes), evictions(o.max_eviction_bytes) {
         connections.emplace_back();  // kDeafLane
         turn.grow(1);
     }
@@ -60,12 +62,16 @@ struct Hub::State {
     std::vector<std::uint32_t> free_sessions;
     std::size_t session_count = 0;
     IndexTable by_key;
+    IndexTable by_user;  // the first session of each; the others are linked
     std::vector<Encoding> encodings;
 
     Rooms rooms;
     Replay replay;
+    Evictions evictions;
+    FrameCache replayed_frames;
     std::string epoch;
     Position head;
+    Position log_floor;
     Position latest_since;  // no membership has a `since` above it: beyond, a delivery need not look at them
 
     Turn turn;
@@ -78,6 +84,9 @@ struct Hub::State {
     std::string joined;                       // scratch: several frames of one receiver
     std::vector<Turn::FrameIndex> joined_of;  // which frames those are
     std::vector<RoomIndex> targets;           // scratch
+    std::function<void(SessionId, std::string_view, Position)> on_evicted;
+    std::function<void(SessionId)> on_revoked;
+    std::function<void(const Event &)> on_system;
 
     Connection *find(ConnectionId id) {
         if (id.index >= connections.size() || !id || connections[id.index].generation != id.generation) return nullptr;
@@ -91,9 +100,31 @@ struct Hub::State {
     std::uint32_t with_key(const PublicId &key) const {
         return by_key.find(IndexTable::hash(key.view()), [&](std::uint32_t session) { return sessions[session].key == key; });
     }
+    std::uint32_t with_user(std::string_view user) const {
+        return by_user.find(IndexTable::hash(user), [&](std::uint32_t session) { return sessions[session].claims->user_id == user; });
+    }
+    void link_user(std::uint32_t session);
+    void unlink_user(std::uint32_t session);
     void leave_all(std::uint32_t session);
     void seal(std::uint32_t connection);
     void count_sent(Encoding &encoding, std::string_view name, std::uint64_t receivers);
+
+    // join.cpp
+    struct Missed {
+        const Replay::Entry *entry;
+        std::string_view room;
+    };
+    class Wanted;
+    bool ending(const Session &session) const;
+    bool find_missed(std::uint32_t session, Wanted &wanted, std::vector<Missed> &missed);
+    std::size_t send_missed(std::uint32_t session, const Missed &missed, Position cursor);
+    bool had(std::uint32_t session, const Event &event) const;
+
+    // evict.cpp
+    void act(const Event &event);
+    void evict(const Eviction &eviction);
+    void revoke(const Eviction &eviction);
+    void tell_evicted(std::uint32_t session, const Eviction &eviction);
 
     template <bool kCheckSince>
     void fan_out(const Event &event, std::string_view cursor);

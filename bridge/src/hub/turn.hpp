@@ -43,6 +43,8 @@ public:
     // Forget what this lane was to send.
     void drop(Lane lane) { lanes_[lane].first = kEnd; }
 
+    bool pending(Lane lane) const { return lanes_[lane].first != kEnd; }
+
     std::size_t size() const { return entries_.size(); }
     bool empty() const { return entries_.empty(); }
 
