@@ -57,7 +57,7 @@ def flush_microseconds(stage):
 
 
 def measure(stage):
-    seconds, repetitions = (3, 1) if stage.quick else (10, 5)
+    seconds, repetitions = (3, 1) if stage.quick else (5, 3)
     listener = stage.keep(Program([str(BUILD / 'listener'), stage.cluster.conninfo('bench_notify'), 'bench']))
     receiver = Receiver(stage)
     note(f'INSERT TPS: {len(ROWS)} × {len(CLIENTS)} × {len(VARIANTS)} × {repetitions} runs of {seconds} s')
