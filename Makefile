@@ -6,7 +6,7 @@ JOBS      ?= $(shell nproc)
 export PG_CONFIG PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: help setup build install run demo test unit pgtap isolation fault operate e2e asan fuzz fmt fmt-check lint bench hooks clean \
+.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture e2e asan fuzz fmt fmt-check lint bench hooks clean \
         packages node build-locked install-locked sanitized-locked
 
 # Two makes in one checkout take turns.
@@ -46,6 +46,8 @@ fault: install node ## kill -9 of workers, bridges and servers
 	@exec tools/test fault $(FILES)
 operate: install node ## updates, dump and restore, standbys, logical replication (FILES=tests/operate/x.test.mjs)
 	@exec tools/test operate $(FILES)
+torture: install node ## writers, sessions and kills for SECONDS (60), and whether anything was lost, doubled or out of order
+	@exec tools/test torture
 e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2e/x.test.mjs, BRIDGE=build/asan/bin/pulse-bridge)
 	@exec tools/test e2e $(FILES)
 fuzz: packages ## fuzz each parser for FUZZ_SECONDS (30) seconds

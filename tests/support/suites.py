@@ -195,6 +195,13 @@ def node(folder: str, bridge: str, jobs: int):
     return suite
 
 
+def torture(runner: Runner, files: list[str]):
+    """The checker's own tests, then one run of SECONDS with kills, which counts as one more test and has the last words."""
+    output, passed, failed, skipped = node("torture", "plain", 1)(runner, ["tests/torture/checker.test.mjs"])
+    report, code = runner.call(["node", "tests/torture/main.mjs"])
+    return output + report, passed + int(code == 0), failed + int(code != 0), skipped
+
+
 SUITES = {
     "lint": lint,
     "unit": ctest("plain"),
@@ -203,6 +210,7 @@ SUITES = {
     "isolation": isolation,
     "fault": node("fault", "plain", 1),
     "operate": node("operate", "plain", 2),
+    "torture": torture,
     "e2e": node("e2e", "plain", 2),
     "e2e-asan": node("e2e", "asan", 2),
 }

@@ -1,0 +1,54 @@
+// Where a run takes place: a cluster, bridges behind one proxy, the tables, the writers' oracle. Torn down by stop().
+import { readFileSync } from 'node:fs'
+import { Bridge } from '../support/bridge.mjs'
+import { Cluster } from '../support/cluster.mjs'
+import { until } from '../support/wait.mjs'
+import { Oracle } from './oracle.mjs'
+import { Proxy } from './proxy.mjs'
+import { Random } from './random.mjs'
+
+const schema = readFileSync(new URL('schema.sql', import.meta.url), 'utf8')
+
+export class Stage {
+  bridges = []
+  zones = Array.from({ length: 10 }, (_, n) => `zone:${n}`)
+  rows = Array.from({ length: 32 }, (_, n) => n)
+
+  // settings: of PostgreSQL. environment: of the bridges.
+  static async build({ seed, bridges = 3, settings = {}, environment = {} }) {
+    const stage = new Stage()
+    stage.random = stream => new Random(seed, stream)
+    stage.cluster = await Cluster.create({ settings: { max_prepared_transactions: 100, ...settings } })
+    try {
+      await stage.cluster.sql(schema)
+      await until(() => stage.cluster.value('SELECT pulse.position()'), { what: 'the first epoch' })
+      for (let n = 0; n < bridges; n++)
+        stage.bridges.push(await Bridge.start(stage.cluster.url({ user: 'bridge' }), { PULSE_PING_INTERVAL: '700ms', PULSE_PING_TIMEOUT: '700ms', PULSE_DRAIN_TIMEOUT: '1s', ...environment }))
+      stage.proxy = await Proxy.start(() => stage.bridges.filter(bridge => bridge.running).map(bridge => bridge.port), stage.random('proxy'))
+    } catch (error) {
+      await stage.stop().catch(() => {})
+      throw error
+    }
+    return stage
+  }
+
+  // Rooms that sessions go to: all zones, and the rows that change most.
+  get rooms() { return [...this.zones, ...this.rows.slice(0, 8).map(row => `row:${row}`)] }
+
+  get url() { return `http://127.0.0.1:${this.proxy.port}` }
+
+  // Empty tables and a new oracle, for another run on the same stage.
+  async clear() {
+    this.oracle = new Oracle()
+    await this.cluster.sql('TRUNCATE torture.transactions, torture.rights, torture.rows')
+    await this.cluster.sql('INSERT INTO torture.rows (id, zone) SELECT id, id % $1 FROM unnest($2::int[]) AS id', [this.zones.length, this.rows])
+  }
+
+  async stop() {
+    await this.proxy?.stop()
+    const errors = []
+    for (const bridge of this.bridges) await bridge.stop().catch(error => errors.push(error))
+    await this.cluster.drop()
+    if (errors.length > 0) throw errors[0]
+  }
+}
