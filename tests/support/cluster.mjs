@@ -18,9 +18,12 @@ export const bindir = execFileSync(process.env.PG_CONFIG ?? '/usr/lib/postgresql
 // Interrupted tests leave nothing running: process.exit calls the hooks that drop clusters.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
 
-// Extensions by the name a test gives; postgis comes with the pack that requires it.
+// Extensions by the name a test gives, 'pulse' or 'pulse 1.0'; postgis comes with the pack that requires it.
 async function createExtensions(cluster, database, extensions) {
-  for (const name of extensions) await cluster.sql(`CREATE EXTENSION IF NOT EXISTS ${pg.escapeIdentifier(name)} CASCADE`, [], database)
+  for (const [name, version] of extensions.map(extension => extension.split(' '))) {
+    const which = version ? `VERSION ${pg.escapeLiteral(version)}` : ''
+    await cluster.sql(`CREATE EXTENSION IF NOT EXISTS ${pg.escapeIdentifier(name)} ${which} CASCADE`, [], database)
+  }
 }
 
 export class Cluster {

@@ -1,6 +1,7 @@
 // What pulse.status() cannot read from tables: shared memory and settings, as one JSON object. Reads only.
 #include "guc.hpp"
 #include "json/slice.hpp"
+#include "pg/extension.hpp"
 #include "pg/shmem.hpp"
 #include "pg/spi.hpp"
 
@@ -83,8 +84,8 @@ static std::string memory_status() {
            ",\"full\":" + flag(pg::shared() != nullptr && entry == nullptr) + ",\"launcherPid\":" + pid(launcher) +
            ",\"dispatcherPid\":" + pid(dispatcher) + ",\"workerPid\":" + pid(worker) + ",\"shortOfWorkers\":" + flag(short_of_workers) +
            ",\"failedTicks\":" + std::to_string(entry == nullptr ? 0 : entry->failed_ticks) +
-           ",\"backlog\":" + std::to_string(atomic(&pg::DatabaseEntry::backlog)) +
-           ",\"lastTick\":" + (last_tick == 0 ? "null" : std::to_string(static_cast<int64>(last_tick) + epoch_shift)) +
+           ",\"backlog\":" + std::to_string(atomic(&pg::DatabaseEntry::backlog)) + ",\"version\":\"" + pg::kVersion +
+           "\",\"lastTick\":" + (last_tick == 0 ? "null" : std::to_string(static_cast<int64>(last_tick) + epoch_shift)) +
            ",\"counters\":" + counters(entry) + "}";
 }
 

@@ -2,6 +2,7 @@
 #include "dispatch/utility_hook.hpp"
 
 #include "pg/commit_wake.hpp"
+#include "pg/extension.hpp"
 #include "pg/guard.hpp"
 #include "pg/shmem.hpp"
 
@@ -23,9 +24,9 @@ pg::DatabaseEntry *held[8];
 int held_count = 0;
 Oid dropped_database = InvalidOid;  // its entry becomes free at commit
 bool look_again = false;            // at commit the launcher looks again
-bool extension_touched = false;     // a command may create or drop the extension here
-Oid extension_before = InvalidOid;  // … which was this one at first
-Oid extension_after = InvalidOid;   // … and is this one at the end: a savepoint may have taken the command back
+bool extension_touched = false;     // a command may create, update or drop the extension here
+pg::Installed extension_before;     // … which was this one at first
+pg::Installed extension_after;      // … and is this one at the end: a savepoint may have taken the command back
 
 bool workers_running(const pg::DatabaseEntry *entry) {
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
@@ -92,13 +93,21 @@ void hold_if_allowed(const char *database) {
 void touch_extension() {
     if (extension_touched) return;
     extension_touched = true;
-    extension_before = get_extension_oid("pulse", true);
+    extension_before = pg::installed_extension();
+}
+
+// ALTER EXTENSION pulse …: an update changes the tables under the workers. It need not wait for their locks, nor they for its.
+void alter_extension(const char *name) {
+    if (strcmp(name, "pulse") != 0) return;
+    touch_extension();
+    if (extension_before.exists() && pg_extension_ownercheck(extension_before.oid, GetUserId())) hold(MyDatabaseId);
 }
 
 void before(Node *statement) {
     switch (nodeTag(statement)) {
         case T_CreateExtensionStmt:  // any: a pack may bring pulse by CASCADE
         case T_DropOwnedStmt: touch_extension(); break;
+        case T_AlterExtensionStmt: alter_extension(reinterpret_cast<AlterExtensionStmt *>(statement)->extname); break;
         case T_DropStmt: {
             const ObjectType type = reinterpret_cast<DropStmt *>(statement)->removeType;
             if (type == OBJECT_EXTENSION || type == OBJECT_SCHEMA) touch_extension();
@@ -150,7 +159,7 @@ void after(Node *statement) {
 }
 
 void finish(bool committed) {
-    const bool changed = committed && extension_touched && extension_after != extension_before;
+    const bool changed = committed && extension_touched && !(extension_after == extension_before);
     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
     for (int i = 0; i < held_count; ++i) --held[i]->held;
     if (committed && OidIsValid(dropped_database)) {
@@ -159,8 +168,8 @@ void finish(bool committed) {
     }
     if (changed) {
         if (pg::DatabaseEntry *entry = pg::find_database(MyDatabaseId)) {
-            entry->no_extension = !OidIsValid(extension_after);
-            entry->epoch_open = false;
+            entry->no_extension = !extension_after.exists();
+            if (extension_after.oid != extension_before.oid) entry->epoch_open = false;  // an update goes on in its epoch
             pg_atomic_write_u32(&entry->slot, pg::kSlotUnknown);
             pg_atomic_write_u64(&entry->floor, pg::kFloorUnknown);
             pg_atomic_fetch_add_u32(&entry->extension_changes, 1);
@@ -172,13 +181,13 @@ void finish(bool committed) {
     held_count = 0;
     dropped_database = InvalidOid;
     look_again = extension_touched = false;
-    extension_before = extension_after = InvalidOid;
+    extension_before = extension_after = {};
 }
 
 void on_xact(XactEvent event, void *) {
     if (event == XACT_EVENT_PRE_COMMIT && extension_touched) {  // the last moment to look into the catalog, and to raise
-        extension_after = get_extension_oid("pulse", true);
-        if (extension_after != extension_before) wake_workers_at_commit();
+        extension_after = pg::installed_extension();
+        if (!(extension_after == extension_before)) wake_workers_at_commit();
     }
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
     if (held_count == 0 && !look_again && !extension_touched && !OidIsValid(dropped_database)) return;

@@ -22,8 +22,8 @@ struct DatabaseEntry {
     int held;                            // > 0 while DDL needs the database without our workers
     int failed_ticks;                    // dispatcher processes in a row that ended in a failed tick
     unsigned starts[2];                  // how often a dispatcher, a job worker came up
-    bool no_extension;                   // the last worker found no extension here; cleared by CREATE EXTENSION
-    pg_atomic_uint32 extension_changes;  // how often CREATE or DROP EXTENSION was committed here
+    bool no_extension;                   // the last worker found none it could serve; cleared by CREATE and ALTER EXTENSION
+    pg_atomic_uint32 extension_changes;  // how often CREATE, DROP or ALTER EXTENSION was committed here
     pg_atomic_uint32 dispatcher_work;    // set by every commit with events, cleared before a tick's snapshot
     pg_atomic_uint32 dispatcher_idle;    // 1 while the dispatcher sleeps until its latch is set
     pg_atomic_uint64 last_tick_at;       // TimestampTz of the last tick, with or without events

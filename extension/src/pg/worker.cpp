@@ -1,6 +1,8 @@
 // Registration, claiming an entry, connection and waiting of the workers of a database.
 #include "pg/worker.hpp"
 
+#include "pg/extension.hpp"
+
 #include <cstdio>
 
 namespace pulse::pg {
@@ -112,13 +114,28 @@ bool wait(long timeout_ms) {
     return (events & WL_LATCH_SET) != 0;
 }
 
+// A worker says why it leaves, in the server's log; a tick from SQL raises it.
+static void complain(const Installed &found) {
+    ereport(
+        my_place == nullptr ? ERROR : WARNING,
+        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+         errmsg("database \"%s\" has version %s of the extension pulse, the library is of version %s: nothing is dispatched there",
+                get_database_name(MyDatabaseId), found.version, kVersion),
+         errhint(
+             "Run ALTER EXTENSION pulse UPDATE in it; if that changes nothing, restart PostgreSQL: the library it has loaded is older.")));
+}
+
 Oid lock_extension() {
     if (my_place != nullptr) changes_seen = pg_atomic_read_u32(&my_place->extension_changes);
     const Oid found = call([] {
-        const Oid extension = get_extension_oid("pulse", true);
-        if (!OidIsValid(extension)) return InvalidOid;
-        LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-        return get_extension_oid("pulse", true) == extension ? extension : InvalidOid;
+        const Installed before = installed_extension();
+        if (!before.exists()) return InvalidOid;
+        LockDatabaseObject(ExtensionRelationId, before.oid, 0, AccessShareLock);
+        const Installed locked = installed_extension();
+        if (locked.oid != before.oid) return InvalidOid;
+        if (locked.is_ours()) return locked.oid;
+        complain(locked);
+        return InvalidOid;
     });
     if (my_place == nullptr) return found;  // a tick from SQL
     if (!OidIsValid(my_extension)) my_extension = found;

@@ -27,14 +27,14 @@ bool wait(long timeout_ms);
 // What wait() does beside sleeping: for loops that have work to do.
 void serve_interrupts();
 
-// To be called first in a worker's transaction: InvalidOid when the extension is not (any longer) there; to a worker one that was
-// created again is another, of which it knows nothing. Takes the lock that DROP EXTENSION takes first, so that the two wait for
-// each other and never deadlock over the tables.
+// To be called first in a worker's transaction: InvalidOid when the extension is not (any longer) there, or not in the library's
+// version; to a worker one that was created again is another, of which it knows nothing. Takes the lock that DROP EXTENSION takes first, so
+// that the two wait for each other and never deadlock over the tables.
 Oid lock_extension();
 
 // Ends this process without complaint, to be started again or not as the launcher decides.
 [[noreturn]] void end_worker();
-// The same when lock_extension() found nothing: it is not started again before somebody creates the extension.
+// The same when lock_extension() found nothing: it is not started again before somebody creates or updates the extension.
 [[noreturn]] void end_without_extension();
 
 // Runs f in a transaction of its own. An Error leaves it to the end of the process.

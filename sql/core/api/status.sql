@@ -57,11 +57,16 @@ DECLARE
     v_libraries text := current_setting('shared_preload_libraries');
     v_databases text := (SELECT string_agg(quote_ident(d.name), ', ') FROM json_array_elements_text(memory -> 'databases') AS d (name));
     v_named boolean := (memory ->> 'named')::boolean;
+    v_version text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pulse');
 BEGIN
     IF NOT (memory ->> 'preloaded')::boolean THEN
         v_problems := v_problems || ARRAY['pulse is not preloaded: events are stored, but nobody dispatches them',
             format('Set shared_preload_libraries = %L in postgresql.conf and restart PostgreSQL.',
                    concat_ws(', ', nullif(v_libraries, ''), 'pulse'))];
+    END IF;
+    IF memory ->> 'version' IS DISTINCT FROM v_version THEN
+        v_problems := v_problems || ARRAY[format('the SQL of pulse here is version %s, its library %s: nothing is dispatched', v_version, memory ->> 'version'),
+            'ALTER EXTENSION pulse UPDATE; if that changes nothing, restart PostgreSQL: the library it has loaded is older.'];
     END IF;
     IF NOT v_named THEN
         v_problems := v_problems || ARRAY[format('database %s is not in pulse.databases: it has no dispatcher', quote_ident(current_database())),

@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import PurePosixPath
 
-NAME = "released scripts are as they were, and each version leads to the current one"
+NAME = "released scripts are as they were, each leads to the current version, and the library is of it"
 
 
 def check(tree):
@@ -13,6 +13,16 @@ def check(tree):
             yield from changed(tree, PurePosixPath(name).parent)
         if name.endswith(".control"):
             yield from unreachable(tree, PurePosixPath(name))
+    yield from library(tree)
+
+
+def library(tree):
+    """The library serves the version that its control file installs."""
+    header = "extension/src/pg/extension.hpp"
+    known = re.search(r'kVersion\[\] = "(.*)";', tree.text(header)) if tree.has(header) else None
+    control = tree.text("extension/pulse.control") if tree.has("extension/pulse.control") else ""
+    if known and f"default_version = '{known[1]}'" not in control:
+        yield f"{header}: kVersion is {known[1]}, extension/pulse.control has another"
 
 
 def changed(tree, folder):
@@ -47,4 +57,5 @@ def unreachable(tree, control):
 PLANTED = {
     "sql/core/released/SHA256SUMS": "0  pulse--1.0.sql\n",
     "extension/pulse.control": "default_version = 1.1\n",
+    "extension/src/pg/extension.hpp": 'constexpr char kVersion[] = "9.9";\n',
 }

@@ -1,6 +1,6 @@
 -- pulse.status() in a database without a dispatcher: its form, its problems with hints, and the lag.
 BEGIN;
-SELECT plan(19);
+SELECT plan(21);
 
 SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status()) AS k),
           '{preloaded,databases,dispatcher,worker,epoch,position,notifyQueueUsage,quarantined,queue,counters,problems}'::text[], 'E6: the documented keys');
@@ -43,6 +43,12 @@ INSERT INTO _pulse.jobs (queue, kind, args, state, run_at, max_attempts, timeout
 SELECT is(pulse.status() -> 'queue' ->> 'available', '100000', 'a long queue is counted up to 100,000');
 SELECT is(pulse.status() -> 'queue' ->> 'dead', '100000', 'and so are the dead');
 SELECT is(pulse.status() -> 'queue' ->> 'executing', '4', 'whatever the length of the others');
+
+SELECT ok(NOT (pulse.status() -> 'problems')::text LIKE '%version%', 'the SQL is of the library''s version');
+UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'pulse';
+SELECT matches((SELECT p ->> 'problem' FROM json_array_elements(pulse.status() -> 'problems') AS p WHERE p ->> 'hint' LIKE 'ALTER EXTENSION pulse UPDATE;%'),
+               '^the SQL of pulse here is version 0\.9, its library [\d.]+: nothing is dispatched$', 'another version is a problem');
+UPDATE pg_extension e SET extversion = a.default_version FROM pg_available_extensions a WHERE a.name = 'pulse' AND e.extname = 'pulse';
 
 CREATE ROLE monitor;
 GRANT pulse_admin TO monitor;

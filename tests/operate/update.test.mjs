@@ -1,0 +1,151 @@
+// ALTER EXTENSION … UPDATE on a system in use. One library serves every SQL version: after the restart that loaded it, and before the
+// update, the SQL of 1.0 calls it. Then users go on, nothing is dispatched, it is said why; after the update everything is delivered.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { startPulse } from '../support/pulse.mjs'
+import { until } from '../support/wait.mjs'
+
+let pulse
+before(async () => {
+  pulse = await startPulse({ bridges: 0, extensions: ['pulse 1.0', 'pulse_donors 1.0'] })
+  await pulse.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+})
+after(() => pulse?.stop())
+
+const version = () => pulse.value(`SELECT extversion FROM pg_extension WHERE extname = 'pulse'`)
+const problems = async () => (await pulse.value('SELECT pulse.status()')).problems.map(({ problem }) => problem)
+const positions = async () => (await pulse.sql('SELECT id FROM pulse.bridge_read(0, 1000000, 1000000)')).map(({ id }) => Number(id))
+
+test('the SQL of 1.0 calls this library: no C function of it crashes, whatever it is given', async () => {
+  assert.equal(await version(), '1.0')
+  const functions = await pulse.sql(`SELECT p.oid::regprocedure::text AS signature, p.proname AS name, n.nspname AS schema,
+      ARRAY(SELECT t::regtype::text FROM unnest(p.proargtypes) t) AS types
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE l.lanname = 'c' AND n.nspname IN ('pulse', '_pulse') AND p.prorettype <> 'trigger'::regtype ORDER BY 1`)
+  assert.ok(functions.length > 25, `${functions.length} functions`)
+  const samples = {
+    text: `'app'`, json: `'{}'`, jsonb: `'{}'`, 'text[]': `'{a}'`, 'bytea[]': `'{}'`, integer: '1', bigint: '1', regclass: `'pg_class'`,
+    interval: `'1 s'`, 'timestamp with time zone': 'now()', boolean: 'true', name: `'app'`
+  }
+  const started = await pulse.value('SELECT pg_postmaster_start_time()::text')
+  const client = await pulse.cluster.connect()
+  const context = `'{"claims":{"userId":"u"},"userId":"u","sessionId":"s","socketId":"x","namespace":"/"}'`
+  for (const { signature, schema, name, types } of functions) {
+    for (const values of [types.map(type => samples[type] ?? assert.fail(`${signature}: no sample of ${type}`)), types.map(() => 'NULL')]) {
+      const args = values.map((value, n) => `${value}::${types[n]}`).join(', ')
+      // Some raise, as they should; none may leave the session broken or come to an internal error.
+      const error = await client.query(`BEGIN; SELECT "${schema}"."${name}"(${args})`).then(() => undefined, error => error)
+      await client.query('ROLLBACK')
+      if (error) assert.doesNotMatch(error.code, /^(XX|57P|08)/, `${signature} (${args}): ${error.message}`)
+    }
+  }
+  // The bridge's own calls, as a bridge of 1.0 makes them.
+  const { rows: [{ hello }] } = await client.query(`SELECT pulse.bridge_hello('old') AS hello`)
+  assert.deepEqual([hello.version, hello.dispatcherPid], ['1.0', null])
+  const { rows: [{ connect }] } = await client.query(`SELECT pulse.handle_connect('/', ${context}) AS connect`)
+  assert.deepEqual(connect.rooms, ['user:u'])
+  const { rows: [handled] } = await client.query(`SELECT * FROM pulse.handle('/', 'echo', '[1]', ${context})`)
+  assert.deepEqual(handled.ack, [1])
+  const { rows: [decided] } = await client.query(`SELECT n, allowed FROM pulse.decide('[{"operation":"join","room":"open:1","context":{"claims":{"userId":"u"},"userId":"u"}}]')`)
+  assert.deepEqual(decided, { n: 0, allowed: true })
+  await client.end()
+  assert.equal(await pulse.value('SELECT pg_postmaster_start_time()::text'), started)
+  assert.doesNotMatch(pulse.cluster.log, /terminated by signal|PANIC/)
+})
+
+test('before the update users go on and it is said what is missing; after it everything is dispatched once, in order', async () => {
+  await until(() => /has version 1\.0 of the extension pulse, the library is of version [\d.]+: nothing is dispatched[^]*Run ALTER EXTENSION pulse UPDATE/.test(pulse.cluster.log),
+    { what: 'the reason in the log' })
+  assert.ok((await problems()).includes('the dispatcher is not running'))
+  assert.equal(await pulse.value('SELECT epoch FROM _pulse.epochs'), undefined)
+  await assert.rejects(pulse.sql('SELECT _pulse.tick()'), error => /Run ALTER EXTENSION pulse UPDATE/.test(error.hint))
+
+  // What an application did under 1.0.
+  await pulse.sql(`CREATE TABLE app.orders (id int, status text); SELECT pulse.watch('app.orders', 'order:changed', ARRAY['open:orders'], 'insert, update');
+    SELECT pulse.configure('pulse', 'idempotency_keep', '3 hours'), pulse.configure('donors', 'presence_ttl', '7 min');
+    CREATE TABLE app.ran (n int); CREATE FUNCTION app.job(args json) RETURNS json LANGUAGE sql AS $$ INSERT INTO app.ran VALUES ((args->>'n')::int) RETURNING '{}'::json $$;
+    SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":1}}');
+    INSERT INTO donors.donors (user_id, blood_group, country_code) VALUES ('d1', 'O-', 'IN')`)
+  const expected = []
+  const publish = async (client, n) => Number((await client.query(`SELECT pulse.publish('open:a', 'e', to_json($1::int)) AS id`, [n])).rows[0].id)
+  const session = await pulse.cluster.connect(), prepared = await pulse.cluster.connect(), key = `'open:a', 'once', '1'::json, idempotency_key => 'k'`
+  for (let n = 0; n < 20; n++) expected.push(await publish(session, n))
+  const once = Number(await pulse.value(`SELECT pulse.publish(${key})`))
+  expected.push(once)
+  await session.query('BEGIN')
+  await publish(session, -1)
+  await session.query('ROLLBACK')
+  await prepared.query('BEGIN')
+  const late = await publish(prepared, 100)
+  await prepared.query(`PREPARE TRANSACTION 'over the update'`)
+  await session.query(`INSERT INTO app.orders VALUES (1, 'new')`)
+  expected.push(Number(await pulse.value('SELECT max(id) FROM pulse.events')))
+
+  // The update, with writers at work who neither fail nor stop.
+  let stop = false
+  const during = []
+  const writers = Array.from({ length: 4 }, async () => {
+    const client = await pulse.cluster.connect()
+    for (let n = 1000; !stop; n++) during.push(await publish(client, n))
+    await client.end()
+  })
+  await until(() => during.length > 50)
+  await pulse.sql('ALTER EXTENSION pulse UPDATE')
+  const sofar = during.length
+  await until(() => during.length > sofar + 50)
+  stop = true
+  await Promise.all(writers)
+  const current = await pulse.value(`SELECT default_version FROM pg_available_extensions WHERE name = 'pulse'`)
+  assert.equal(await version(), current)
+
+  expected.push(await publish(session, 101))   // a session that has published before the update
+  await session.query(`UPDATE app.orders SET status = 'paid'`)
+  expected.push(Number(await pulse.value('SELECT max(id) FROM pulse.events')))
+  assert.equal(Number(await pulse.value(`SELECT pulse.publish(${key})`)), once)
+  await prepared.query(`COMMIT PREPARED 'over the update'`)
+  const all = [...expected, ...during, late]
+  await until(async () => (await positions()).length >= all.length, { what: 'all of them being dispatched' })
+  const dispatched = await positions()
+  assert.equal(new Set(dispatched).size, dispatched.length)
+  assert.deepEqual([...dispatched].sort((a, b) => a - b), [...all].sort((a, b) => a - b))
+  assert.deepEqual(dispatched.filter(id => expected.includes(id)), expected)
+  await until(async () => (await pulse.value('SELECT array_agg(n) FROM app.ran'))?.join() === '1', { what: 'the job' })
+  await until(async () => (await problems()).length === 0, { what: 'no problem any more' })
+
+  // What was configured and registered is still so, each once.
+  assert.deepEqual(await pulse.sql(`SELECT pulse.setting('pulse', 'idempotency_keep') AS a, pulse.setting('donors', 'presence_ttl') AS b`), [{ a: '3 hours', b: '7 min' }])
+  assert.deepEqual(await pulse.sql('SELECT pattern, operation, function, extension, count(*) FROM _pulse.policies GROUP BY 1, 2, 3, 4 HAVING count(*) > 1'), [])
+  assert.equal(await pulse.value(`SELECT allowed FROM pulse.decide('[{"operation":"join","room":"open:1","context":{"claims":{"userId":"u"},"userId":"u"}}]')`), true)
+  assert.equal(await pulse.value('SELECT count(*)::int FROM donors.donors'), 1)
+  await session.end()
+  await prepared.end()
+})
+
+test('a pack of 1.0 works on the updated engine, and is updated by itself', async () => {
+  assert.equal(await pulse.value(`SELECT extversion FROM pg_extension WHERE extname = 'pulse_donors'`), '1.0')
+  const request = `INSERT INTO donors.blood_requests (requester_id, blood_group, urgency, latitude, longitude, country_code) VALUES ('r', 'O-', 'critical', 19, 72, 'IN') RETURNING id::text`
+  const heard = id => until(() => pulse.value(`SELECT true FROM pulse.events e JOIN pulse.deliveries d ON d.xid = e.xid AND d.event_id = e.id
+    WHERE e.name = 'emergency:created' AND d.room = 'region:IN' AND e.payload->>'emergencyId' = $1`, [id]), { what: 'the request being dispatched' })
+  await heard(await pulse.value(request))
+  await pulse.sql('ALTER EXTENSION pulse_donors UPDATE')
+  await heard(await pulse.value(request))
+})
+
+test('an update that is rolled back, or that somebody else tries, leaves the workers as they were', async () => {
+  const pids = () => pulse.value(`SELECT json_build_array(s->'dispatcher'->'pid', s->'worker'->'pid') FROM (SELECT pulse.status()) AS x (s)`)
+  const running = () => until(async () => { const found = await pids(); return found.every(pid => pid !== null) && found }, { what: 'both workers' })
+  const earlier = await running(), epoch = await pulse.value('SELECT pulse.position()')
+  await pulse.sql('CREATE ROLE somebody LOGIN')
+  const somebody = await pulse.cluster.connect({ user: 'somebody' })
+  await assert.rejects(somebody.query('ALTER EXTENSION pulse UPDATE'), /must be owner/)
+  await somebody.end()
+  assert.deepEqual(await pids(), earlier)
+  const dba = await pulse.cluster.connect()
+  await dba.query('BEGIN; ALTER EXTENSION pulse UPDATE')
+  assert.deepEqual(await pids(), [null, null], 'they left, so that neither waits for the other')
+  await dba.query('ROLLBACK')
+  await dba.end()
+  await running()
+  assert.equal(await pulse.value('SELECT pulse.position()'), epoch, 'the epoch goes on')
+})
