@@ -5,6 +5,7 @@ SQL_FILES = \
     schema/events.sql \
     schema/dispatch.sql \
     schema/registry.sql \
+    schema/sessions.sql \
     schema/jobs.sql \
     api/slot.sql \
     schema/defaults.sql \
@@ -18,6 +19,8 @@ SQL_FILES = \
     api/registry.sql \
     api/handle.sql \
     api/bridge.sql \
+    api/sessions.sql \
+    api/evict.sql \
     api/status.sql \
     schema/triggers.sql \
     api/builtin.sql \

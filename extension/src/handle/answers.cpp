@@ -79,14 +79,14 @@ void Answer::rejoin(Oid owner, Effects &effects) const {
         const auto members = json::members(effect);
         if (!members || members->size() != 1) continue;
         if (members->front().key == "leave") {
-            effects.add(std::string(effect));
+            effects.leave(json::unescape(members->front().value).value_or(""));
         } else if (members->front().key == "join") {
             std::vector<Request> requests(1);
             requests[0].operation = "join";
             requests[0].room = json::unescape(members->front().value).value_or("");
             requests[0].context = auth::current();
             decide_all(owner, requests);
-            if (requests[0].allowed) effects.add(std::string(effect));
+            if (requests[0].allowed) effects.join(requests[0].room);
         }
     }
 }

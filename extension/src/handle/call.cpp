@@ -4,6 +4,8 @@
 #include "guc.hpp"
 #include "json/slice.hpp"
 
+#include <charconv>
+
 namespace pulse::handle {
 
 static TimeoutId timeout_id = MAX_TIMEOUTS;  // not registered yet
@@ -72,7 +74,13 @@ Effects *Effects::current() { return current_effects; }
 NoEffects::NoEffects() : outer_(current_effects) { current_effects = nullptr; }
 NoEffects::~NoEffects() { current_effects = outer_; }
 
-void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json)}); }
+void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json), std::nullopt}); }
+void Effects::join(const std::string &room) {
+    effects_.push_back({GetCurrentSubTransactionId(), "{\"join\":" + json::quoted(room) + "}", std::pair(true, room)});
+}
+void Effects::leave(const std::string &room) {
+    effects_.push_back({GetCurrentSubTransactionId(), "{\"leave\":" + json::quoted(room) + "}", std::pair(false, room)});
+}
 
 // Ids grow, and what started after `id` and is over by now was inside it.
 void Effects::forget_since(SubTransactionId id) {
@@ -88,12 +96,36 @@ std::string Effects::json() const {
     return result += ']';
 }
 
-std::optional<std::string> cursor() {
-    static pg::Plan plan("SELECT e.epoch || ':' || GREATEST(e.after_position, "
-                         "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1))::text "
+std::vector<std::pair<bool, std::string>> Effects::memberships() const {
+    std::vector<std::pair<bool, std::string>> result;
+    for (const Effect &effect : effects_)
+        if (effect.membership) result.push_back(*effect.membership);
+    return result;
+}
+
+std::optional<Cursor> cursor() {
+    static pg::Plan plan("SELECT e.epoch, GREATEST(e.after_position, "
+                         "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1)) "
                          "FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1");
     if (plan.run({}, true) == 0) return std::nullopt;
-    return std::string(pg::result_row().text(1));
+    return Cursor{std::string(pg::result_row().text(1)), pg::result_row().int8(2)};
+}
+
+CheckedCursor check_cursor(std::string_view text) {
+    static pg::Plan plan("SELECT c.position, c.reason FROM _pulse.check_cursor($1) c");
+    plan.run({pg::param_text(text)});
+    const pg::Row row = pg::result_row();
+    if (const auto reason = row.optional_text(2)) return {0, std::string(*reason)};
+    return {row.int8(1), std::nullopt};
+}
+
+std::optional<int64> integer(const std::optional<std::string_view> &json) {
+    if (!json) return std::nullopt;
+    const std::string_view text = json::trim(*json);
+    int64 value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
 }
 
 auth::Context context_argument(FunctionCallInfo fcinfo, int n) {

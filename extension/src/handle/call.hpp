@@ -9,6 +9,7 @@ namespace pulse::handle {
 
 // SQLSTATEs of class PL: the last three characters are the HTTP status.
 constexpr int kBadRequest = MAKE_SQLSTATE('P', 'L', '4', '0', '0');
+constexpr int kUnauthenticated = MAKE_SQLSTATE('P', 'L', '4', '0', '1');
 constexpr int kForbidden = MAKE_SQLSTATE('P', 'L', '4', '0', '3');
 constexpr int kNotFound = MAKE_SQLSTATE('P', 'L', '4', '0', '4');
 inline bool is_client_error(int sqlstate) { return (sqlstate & 0xFFF) == (kBadRequest & 0xFFF); }
@@ -37,13 +38,18 @@ public:
     Effects &operator=(const Effects &) = delete;
     static Effects *current();  // null outside a handler
     void add(std::string json);
+    void join(const std::string &room);
+    void leave(const std::string &room);
     void forget_since(SubTransactionId id);
     std::string json() const;
+    // The rooms joined (true) and left, in order.
+    std::vector<std::pair<bool, std::string>> memberships() const;
 
 private:
     struct Effect {
         SubTransactionId id;
         std::string json;
+        std::optional<std::pair<bool, std::string>> membership;
     };
     std::vector<Effect> effects_;
     Effects *outer_;
@@ -61,11 +67,27 @@ private:
     Effects *outer_;
 };
 
-// The cursor of the active snapshot, `epoch:position`; nullopt before the first dispatcher. Inside OwnerScope and SpiSession.
-std::optional<std::string> cursor();
+struct Cursor {
+    std::string epoch;
+    int64 position = 0;
+    std::string text() const { return epoch + ":" + std::to_string(position); }
+};
+// Where the active snapshot stands; nullopt before the first dispatcher. Inside OwnerScope and SpiSession.
+std::optional<Cursor> cursor();
+inline std::optional<std::string> text_of(const std::optional<Cursor> &cursor) {
+    return cursor ? std::optional(cursor->text()) : std::nullopt;
+}
+// A cursor that a client gave back: its position, or the reason why it cannot be continued from. Inside OwnerScope and SpiSession.
+struct CheckedCursor {
+    int64 position = 0;
+    std::optional<std::string> reason;
+};
+CheckedCursor check_cursor(std::string_view text);
 
 auth::Context context_argument(FunctionCallInfo fcinfo, int n);  // raises PL400
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name);
+
+std::optional<int64> integer(const std::optional<std::string_view> &json);  // of a JSON number
 
 bool namespace_exists(std::string_view name);  // inside OwnerScope and SpiSession
 

@@ -1,6 +1,7 @@
 // pulse.handle_connect: may a client connect to a namespace, and which rooms does it get at once. All connect functions
-// of the namespace are asked; their rooms are united; one that raises refuses.
-#include "handle/call.hpp"
+// of the namespace are asked; their rooms are united; one that raises refuses. The session is stored for its return, and a
+// client that returns goes on with the stored one or begins a new one.
+#include "handle/recovery.hpp"
 #include "json/slice.hpp"
 #include "names/room_value.hpp"
 #include "names/rules.hpp"
@@ -26,13 +27,6 @@ struct Welcome {
                 return;
             }
         data.emplace_back(key, json::compact(value));
-    }
-    std::string json(const std::optional<std::string> &position) const {
-        std::string text = "{\"rooms\":[";
-        for (const std::string &room : rooms) text += (&room == &rooms.front() ? "" : ",") + json::quoted(room);
-        text += "],\"data\":{";
-        for (const auto &entry : data) text += (&entry == &data.front() ? "" : ",") + json::quoted(entry.first) + ":" + entry.second;
-        return text + "},\"position\":" + (position ? json::quoted(*position) : "null") + "}";
     }
 };
 
@@ -66,6 +60,122 @@ void unite(Welcome &welcome, const std::string &function, std::string_view resul
     }
 }
 
+// What the bridge says of a client at the door.
+struct Arrival {
+    auth::Context context;
+    std::optional<std::string> bridge, pid;  // without a bridge the session is not stored; without a pid it cannot be continued
+    std::optional<std::string_view> recover;
+};
+
+Arrival arrival_of(FunctionCallInfo fcinfo, const std::string &name) {
+    Arrival arrival;
+    arrival.context = context_argument(fcinfo, 1);
+    arrival.context.namespace_name = name;
+    const auto members = json::members(pg::view(pg::arg(fcinfo, 1)));
+    const auto text = [&](const char *key) -> std::optional<std::string> {
+        const auto value = json::find(*members, key);
+        if (!value || json::kind(*value) == json::Kind::kNull) return std::nullopt;
+        auto result = json::unescape(*value);
+        if (!result || result->empty()) pg::fail(kBadRequest, std::string("context.") + key + " is no string");
+        return result;
+    };
+    arrival.bridge = text("bridge");
+    arrival.pid = text("pid");
+    if (arrival.bridge && !arrival.context.session_id) pg::fail(kBadRequest, "context.sessionId is missing");
+    if (const auto recover = json::find(*members, "recover"); recover && json::kind(*recover) != json::Kind::kNull && arrival.bridge)
+        arrival.recover = *recover;
+    return arrival;
+}
+
+// The connect functions of a namespace, ready to be called.
+class Door {
+public:
+    Door(Oid owner, const std::string &name, const auth::Context &context);
+    Welcome greet(const auth::Context &context);
+    const std::optional<Cursor> &position() const { return position_; }
+
+private:
+    std::optional<Cursor> position_;
+    std::vector<std::string> names_;
+    std::vector<std::unique_ptr<rooms::Callable>> callables_;
+};
+
+Door::Door(Oid owner, const std::string &name, const auth::Context &context) {
+    static pg::Plan functions("SELECT DISTINCT n.connect FROM _pulse.namespaces n WHERE n.name = $1 AND (n.extension IS NULL "
+                              "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = n.extension)) ORDER BY n.connect");
+    const MemoryContext memory = CurrentMemoryContext;
+    {
+        const LogScope scope(owner);
+        functions.for_each(
+            {pg::param_text(name)}, [&](const pg::Row &row) { names_.emplace_back(row.text(1)); }, true);
+        if (names_.empty() && name != "/") pg::fail(kNotFound, "Invalid namespace");
+        position_ = cursor();
+        if (is_revoked(context)) pg::fail(kUnauthenticated, "the token is revoked");
+    }
+    const pg::OwnerScope scope(owner);
+    for (const std::string &function : names_)
+        callables_.push_back(std::make_unique<rooms::Callable>(function, rooms::kConnectShape, memory));
+}
+
+Welcome Door::greet(const auth::Context &context) {
+    Welcome welcome;
+    if (context.user_id) {
+        std::string room = "user:";
+        names::append_room_value(room, *context.user_id);
+        if (names::check_room(room)) pg::fail(kBadRequest, "the user id is too long");
+        welcome.join(std::move(room));
+    }
+    const NoEffects no_effects;
+    const auth::Scope scope(context);
+    for (std::size_t n = 0; n < names_.size(); ++n) {
+        const auto result = run_as_client(rooms::client_role(), "connect function " + names_[n],
+                                          [&] { return (*callables_[n])({pg::text_datum(context.claims)}); });
+        if (result) unite(welcome, names_[n], pg::view(*result));
+    }
+    return welcome;
+}
+
+std::string answer(const Welcome &welcome, const std::optional<Cursor> &position, const Recovery *recovery) {
+    const bool recovered = recovery != nullptr && !recovery->refused();
+    std::string text = "{\"rooms\":[";
+    const char *separator = "";
+    const auto add = [&](std::string element) {
+        text += separator + std::move(element);
+        separator = ",";
+    };
+    if (recovered)
+        for (const Membership &member : recovery->rooms())
+            add("{\"room\":" + json::quoted(member.room) + ",\"since\":" + std::to_string(member.joined_at) + "}");
+    else
+        for (const std::string &room : welcome.rooms) add(json::quoted(room));
+    text += "],\"data\":{";
+    separator = "";
+    for (const auto &[key, value] : welcome.data) add(json::quoted(key) + ":" + value);
+    text += "},\"position\":" + (position ? json::quoted(position->text()) : "null");
+    text += recovered ? ",\"recovered\":true,\"session\":" + recovery->session_json() : ",\"recovered\":false";
+    if (recovery != nullptr && recovery->refused()) text += ",\"mustRefetch\":" + json::quoted(*recovery->refused());
+    return text + "}";
+}
+
+// Greets the client under the key of its stored session and takes that over. nullopt when it must begin a new one: then nothing
+// that the connect functions did under the stored key has happened.
+std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arrival, Recovery &recovery) {
+    auth::Context context = arrival.context;
+    context.session_id = recovery.key();
+    context.socket_id = recovery.socket_id();
+    Welcome welcome;
+    const auto error = pg::subtransaction([&] {
+        welcome = door.greet(context);
+        if (!recovery.take_over(owner, context, *arrival.bridge, welcome.rooms, door.position()))
+            pg::fail(ERRCODE_TRIGGERED_ACTION_EXCEPTION, "not recovered");
+    });
+    if (!error) return welcome;
+    if (!recovery.refused()) throw pg::Error(*error);
+    return std::nullopt;
+}
+
+constexpr int kTries = 3;  // while the old connection still joins and leaves rooms
+
 }  // namespace
 
 }  // namespace pulse::handle
@@ -73,42 +183,32 @@ void unite(Welcome &welcome, const std::string &function, std::string_view resul
 using namespace pulse;
 
 PULSE_FN(pulse_handle_connect) {
-    static pg::Plan functions("SELECT DISTINCT n.connect FROM _pulse.namespaces n WHERE n.name = $1 AND (n.extension IS NULL "
-                              "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = n.extension)) ORDER BY n.connect");
     const Oid owner = pg::function_owner(fcinfo);
     const std::string name = handle::text_argument(fcinfo, 0, "namespace");
-    auth::Context context = handle::context_argument(fcinfo, 1);
-    context.namespace_name = name;
-    const MemoryContext memory = CurrentMemoryContext;
+    const handle::Arrival arrival = handle::arrival_of(fcinfo, name);
+    handle::Door door(owner, name, arrival.context);
+    if (arrival.bridge) handle::commit_without_waiting();
 
-    std::optional<std::string> position;
-    std::vector<std::string> names;
-    std::vector<std::unique_ptr<rooms::Callable>> callables;
-    {
-        pg::OwnerScope scope(owner);
-        {
-            pg::SpiSession spi;
-            functions.for_each(
-                {pg::param_text(name)}, [&](const pg::Row &row) { names.emplace_back(row.text(1)); }, true);
-            if (names.empty() && name != "/") pg::fail(handle::kNotFound, "Invalid namespace");
-            position = handle::cursor();
-        }
-        for (const std::string &function : names)
-            callables.push_back(std::make_unique<rooms::Callable>(function, rooms::kConnectShape, memory));
+    std::optional<handle::Recovery> recovery;
+    for (int tries = handle::kTries; arrival.recover && tries > 0 && (!recovery || recovery->changed()); --tries) {
+        recovery = handle::Recovery::begin(owner, *arrival.recover, arrival.context);
+        if (recovery->refused()) break;
+        if (const auto welcome = handle::continue_stored(owner, door, arrival, *recovery))
+            return pg::text_datum(handle::answer(*welcome, door.position(), &*recovery));
     }
-    handle::Welcome welcome;
-    if (context.user_id) {
-        std::string room = "user:";
-        names::append_room_value(room, *context.user_id);
-        if (names::check_room(room)) pg::fail(handle::kBadRequest, "the user id is too long");
-        welcome.join(std::move(room));
+    const handle::Welcome welcome = door.greet(arrival.context);
+    if (arrival.bridge) {
+        const handle::LogScope scope(owner);
+        handle::NewSession{.key = *arrival.context.session_id,
+                           .socket_id = arrival.context.socket_id.value_or(""),
+                           .bridge = *arrival.bridge,
+                           .name = name,
+                           .pid = arrival.pid,
+                           .user_id = arrival.context.user_id,
+                           .jti = handle::text_claim(arrival.context, "jti"),
+                           .rooms = welcome.rooms,
+                           .cursor = door.position()}
+            .store();
     }
-    handle::NoEffects no_effects;
-    auth::Scope scope(context);
-    for (std::size_t n = 0; n < names.size(); ++n) {
-        const auto result = handle::run_as_client(rooms::client_role(), "connect function " + names[n],
-                                                  [&] { return (*callables[n])({pg::text_datum(context.claims)}); });
-        if (result) handle::unite(welcome, names[n], pg::view(*result));
-    }
-    return pg::text_datum(welcome.json(position));
+    return pg::text_datum(handle::answer(welcome, door.position(), recovery ? &*recovery : nullptr));
 }

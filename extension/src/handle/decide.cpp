@@ -1,4 +1,4 @@
-// pulse.decide and what pulse.join shares with it.
+// Asking the policies.
 #include "handle/decide.hpp"
 
 #include "json/slice.hpp"
@@ -125,52 +125,3 @@ void decide_all(Oid owner, std::vector<Request> &requests) {
 }
 
 }  // namespace pulse::handle
-
-using namespace pulse;
-
-PULSE_FN(pulse_decide) {
-    const Oid owner = pg::function_owner(fcinfo);
-    if (pg::arg_is_null(fcinfo, 0)) pg::fail(handle::kBadRequest, "requests is missing");
-    const auto elements = json::elements(pg::view(pg::arg(fcinfo, 0)));
-    if (!elements) pg::fail(handle::kBadRequest, "requests is no JSON array");
-    std::vector<handle::Request> requests(elements->size());
-    std::vector<auth::Context> contexts(elements->size());
-    for (std::size_t n = 0; n < elements->size(); ++n) {
-        handle::Request &request = requests[n];
-        const auto members = json::members((*elements)[n]);
-        if (!members) {
-            request.reason = "the request is no JSON object";
-            continue;
-        }
-        const auto operation = json::unescape(json::find(*members, "operation").value_or(""));
-        const auto room = json::unescape(json::find(*members, "room").value_or(""));
-        if (!operation || !room) {
-            request.reason = !operation ? "operation is no string" : "room is no string";
-            continue;
-        }
-        request.operation = *operation;
-        request.room = *room;
-        auto context = auth::parse_context(json::find(*members, "context").value_or(""), &request.reason);
-        if (!context) continue;
-        contexts[n] = std::move(*context);
-        request.context = &contexts[n];
-    }
-    std::optional<std::string> position;
-    {
-        pg::OwnerScope scope(owner);
-        pg::SpiSession spi;
-        position = handle::cursor();
-    }
-    handle::within_deadline("deciding", [&] { handle::decide_all(owner, requests); });
-
-    pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    const Datum cursor = position ? pg::text_datum(*position) : Datum(0);
-    for (std::size_t n = 0; n < requests.size(); ++n) {
-        Datum values[4] = {Int32GetDatum(static_cast<int32>(n)), BoolGetDatum(requests[n].allowed), pg::text_datum(requests[n].reason),
-                           cursor};
-        bool nulls[4] = {false, false, false, !position};
-        pg::call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
-    }
-    return Datum(0);
-}

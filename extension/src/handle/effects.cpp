@@ -43,13 +43,13 @@ PULSE_FN(pulse_join) {
     requests[0].context = auth::current();
     handle::decide_all(pg::function_owner(fcinfo), requests);
     if (!requests[0].allowed) pg::fail(handle::kForbidden, requests[0].reason);
-    effects.add("{\"join\":" + json::quoted(requests[0].room) + "}");
+    effects.join(requests[0].room);
     return Datum(0);
 }
 
 PULSE_FN(pulse_leave) {
     handle::Effects &effects = handle::effects_for("pulse.leave");
-    effects.add("{\"leave\":" + json::quoted(handle::room_argument(fcinfo)) + "}");
+    effects.leave(handle::room_argument(fcinfo));
     return Datum(0);
 }
 

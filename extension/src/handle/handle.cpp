@@ -1,6 +1,6 @@
 // pulse.handle: runs the handler of a client's event as pulse_client, in the transaction of this one statement.
 #include "handle/answers.hpp"
-#include "handle/call.hpp"
+#include "handle/sessions.hpp"
 #include "json/slice.hpp"
 #include "rooms/function.hpp"
 
@@ -34,8 +34,8 @@ static std::string ack_of(const std::optional<Datum> &result) {
     return json::kind(text) == json::Kind::kArray ? text : "[" + text + "]";
 }
 
-static Datum row_of(FunctionCallInfo fcinfo, const std::string &ack, const std::string &effects,
-                    const std::optional<std::string> &position) {
+static Datum row_of(FunctionCallInfo fcinfo, const std::string &ack, const std::string &effects, const std::optional<Cursor> &at) {
+    const std::optional<std::string> position = text_of(at);
     Datum values[3] = {pg::text_datum(ack), pg::text_datum(effects), position ? pg::text_datum(*position) : Datum(0)};
     bool nulls[3] = {false, false, !position};
     return pg::call([&] {
@@ -43,6 +43,21 @@ static Datum row_of(FunctionCallInfo fcinfo, const std::string &ack, const std::
         if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "pulse.handle returns a row");
         return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
     });
+}
+
+// What the handler joined and left becomes the session's with the handler's transaction.
+static void store_memberships(FunctionCallInfo fcinfo, Oid owner, const auth::Context &context, const Effects &effects,
+                              const std::optional<Cursor> &position) {
+    const auto memberships = effects.memberships();
+    if (memberships.empty() || !context.session_id) return;
+    const auto members = json::members(pg::view(pg::arg(fcinfo, 3)));
+    const auto generation = integer(json::find(*members, "generation"));
+    std::map<std::string, std::vector<Change>> changes;
+    for (const auto &[joined, room] : memberships)
+        changes[*context.session_id].push_back(
+            {joined ? Change::Kind::kJoin : Change::Kind::kLeave, room, position ? position->position : 0, generation});
+    const LogScope scope(owner);
+    apply(changes);
 }
 
 }  // namespace pulse::handle
@@ -61,7 +76,7 @@ PULSE_FN(pulse_handle) {
     const Datum attachments = pg::arg_is_null(fcinfo, 4) ? Datum(0) : pg::arg(fcinfo, 4);
     const MemoryContext memory = CurrentMemoryContext;
 
-    std::optional<std::string> position;
+    std::optional<handle::Cursor> position;
     std::optional<rooms::Callable> function;
     handle::Handler handler;
     {
@@ -80,11 +95,13 @@ PULSE_FN(pulse_handle) {
     auth::Scope scope(context, attachments);
     if (answer && answer->stored()) {
         handle::within_deadline("joining again", [&] { answer->rejoin(owner, effects); });
+        handle::store_memberships(fcinfo, owner, context, effects, position);
         return handle::row_of(fcinfo, answer->ack(), effects.json(), position);
     }
     const std::string ack =
         handle::run_as_client(rooms::client_role(), "handler " + handler.function, [&] { return handle::ack_of((*function)({args})); });
     const std::string asked = effects.json();
     if (answer) answer->store(owner, ack, asked);
+    handle::store_memberships(fcinfo, owner, context, effects, position);
     return handle::row_of(fcinfo, ack, asked, position);
 }

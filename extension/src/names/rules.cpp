@@ -26,7 +26,13 @@ static std::optional<Problem> check(const char *article, const char *what, std::
     return Problem{name + " \"" + excerpt(value) + "\" contains a control character", hint};
 }
 
-std::optional<Problem> check_room(std::string_view room) { return check("A", "room name", room, kMaxName); }
+std::optional<Problem> check_room(std::string_view room) {
+    if (auto problem = check("A", "room name", room, kMaxName)) return problem;
+    if (room.starts_with(kOwnRooms))
+        return Problem{"room name \"" + excerpt(room) + "\" is reserved",
+                       "Rooms that begin with pulse: are the engine's own; any other name is accepted."};
+    return std::nullopt;
+}
 
 std::optional<Problem> check_event_name(std::string_view name) {
     static constexpr std::string_view kReserved[] = {"connect",       "connect_error", "disconnect",

@@ -15,6 +15,8 @@ constexpr size_t kMaxHeaders = 8192;                 // bytes
 constexpr size_t kMaxChannel = 63;                   // bytes of a NOTIFY channel
 constexpr std::string_view kOwnChannels = "pulse_";  // how the dispatcher's own begin
 
+constexpr std::string_view kOwnRooms = "pulse:";  // how rooms begin that only the engine publishes to
+
 // What is wrong with an input: a message, and how it would be accepted.
 struct Problem {
     std::string message;

@@ -95,6 +95,8 @@ inline Plan::Param param_text(const std::optional<std::string> &value) {
 }
 inline Plan::Param param_json(std::string_view value) { return {JSONOID, text_datum(value)}; }
 inline Plan::Param param_int8(int64 value) { return {INT8OID, Int64GetDatum(value)}; }
+inline Plan::Param param_texts(const std::vector<std::string_view> &values) { return {TEXTARRAYOID, text_array_datum(values)}; }
+inline Plan::Param param_int8s(const std::vector<int64> &values) { return {INT8ARRAYOID, int8_array_datum(values)}; }
 inline Plan::Param param_int4(int32 value) { return {INT4OID, Int32GetDatum(value)}; }
 
 }  // namespace pulse::pg

@@ -2,3 +2,4 @@
 SELECT pulse.policy('user:{userId}', 'join', 'pulse.is_own_user_room');
 SELECT pulse.policy('user:{userId}', 'history', 'pulse.is_own_user_room');
 SELECT pulse.define_setting('pulse', 'idempotency_keep', '24 hours', 'how long an idempotency key and the answer of a call are remembered');
+SELECT pulse.define_setting('pulse', 'recovery_window', '2 minutes', 'how long a session can be continued after its connection was lost');

@@ -30,10 +30,10 @@ CREATE FUNCTION shop.connect_too(claims json) RETURNS json LANGUAGE sql RETURN '
 SELECT pulse.namespace('/shop', 'shop.connect'), pulse.namespace('/shop', 'shop.connect_too');
 CREATE FUNCTION shop.welcome(claims text, namespace text DEFAULT '/shop') RETURNS json LANGUAGE sql
     RETURN pulse.handle_connect(namespace, ('{"userId":"ann","claims":' || claims || '}')::json);
-SELECT is(shop.welcome('{}')::jsonb - 'position', '{"rooms":["user:ann","hall","as:pulse_client","attic"],"data":{"n":2,"user":"ann"}}', 'rooms and data of all connect functions are united');
-SELECT is(shop.welcome('{}', '/')::jsonb - 'position', '{"rooms":["user:ann"],"data":{}}', 'the namespace / exists by itself');
-SELECT is(pulse.handle_connect('/', '{}')::jsonb - 'position', '{"rooms":[],"data":{}}', 'an anonymous client has no room of its own');
-SELECT is(shop.welcome('{"role":"guest"}')::jsonb - 'position', '{"rooms":["user:ann","hall","attic"],"data":{"n":2}}', 'null adds nothing');
+SELECT is(shop.welcome('{}')::jsonb - 'position', '{"rooms":["user:ann","hall","as:pulse_client","attic"],"data":{"n":2,"user":"ann"},"recovered":false}', 'rooms and data of all connect functions are united');
+SELECT is(shop.welcome('{}', '/')::jsonb - 'position', '{"rooms":["user:ann"],"data":{},"recovered":false}', 'the namespace / exists by itself');
+SELECT is(pulse.handle_connect('/', '{}')::jsonb - 'position', '{"rooms":[],"data":{},"recovered":false}', 'an anonymous client has no room of its own');
+SELECT is(shop.welcome('{"role":"guest"}')::jsonb - 'position', '{"rooms":["user:ann","hall","attic"],"data":{"n":2},"recovered":false}', 'null adds nothing');
 SELECT is(shop.error_of($$SELECT shop.welcome('{"role":"thief"}')$$), 'PL403 no thieves / Be honest.', 'one refusal refuses');
 SELECT is(shop.error_of($$SELECT shop.welcome('{"role":"crash"}')$$), '22012 division by zero', 'an error too');
 SELECT matches(shop.error_of($$SELECT shop.welcome('{"role":"join"}')$$), '^55000', 'a connect function asks for nothing but its result');

@@ -16,6 +16,13 @@ TEST(Rules, ARoomHas1To255BytesAndNoControlCharacter) {
     EXPECT_EQ(check_room("")->hint, "A room name has 1 to 255 bytes and no control characters.");
 }
 
+TEST(Rules, TheEnginesOwnRoomsAreReserved) {
+    for (auto room : {"pulse:", "pulse:system", "pulse:user:ann"}) {
+        EXPECT_EQ(check_room(room)->message, "room name \"" + std::string(room) + "\" is reserved");
+    }
+    for (auto room : {"pulse", "pulse_x", "Pulse:system", "x:pulse:system"}) EXPECT_FALSE(check_room(room)) << room;
+}
+
 TEST(Rules, NamesThatSocketIoUsesItselfAreReserved) {
     for (auto name : {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
         EXPECT_EQ(check_event_name(name)->message, "event name \"" + std::string(name) + "\" is reserved");

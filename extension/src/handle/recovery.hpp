@@ -1,0 +1,41 @@
+// A client that comes back with the secret of its session: may it go on where it was? Either everything from its cursor on, in
+// all rooms that the session was in, or a reason why it must fetch anew; never a part.
+#pragma once
+
+#include "handle/sessions.hpp"
+
+namespace pulse::handle {
+
+class Recovery {
+public:
+    // `json`: {"pid":"…","cursor":"…"|null}. Checks everything that no policy or connect function has to say.
+    static Recovery begin(Oid owner, std::string_view json, const auth::Context &context);
+
+    const std::optional<std::string> &refused() const { return refused_; }  // the reason
+    const std::string &key() const { return session_.key; }
+    const std::string &socket_id() const { return session_.socket_id; }
+
+    // Asks the policies of the stored rooms that were not given anew, then takes the session over for `bridge`. False: it was
+    // refused; everything done under its key is to be rolled back.
+    bool take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
+                   const std::optional<Cursor> &decided);
+    // Of a session that changed while the policies were asked: it is worth another try.
+    bool changed() const { return changed_; }
+
+    const std::vector<Membership> &rooms() const { return rooms_; }  // joined_at: where the replay of the room begins
+    std::string session_json() const;
+
+private:
+    void check(const auth::Context &context, const std::optional<std::string> &cursor);
+    void check_evictions();
+
+    Session session_;
+    std::optional<std::string> refused_;
+    bool changed_ = false;
+    std::string cursor_;
+    int64 since_ = 0;
+    std::vector<Membership> kept_;  // stored rooms that no eviction ended
+    std::vector<Membership> rooms_;
+};
+
+}  // namespace pulse::handle
