@@ -2,6 +2,7 @@
 #include "dispatch/epoch.hpp"
 #include "dispatch/launcher.hpp"
 #include "dispatch/progress.hpp"
+#include "dispatch/retention.hpp"
 #include "dispatch/utility_hook.hpp"
 #include "guc.hpp"
 #include "pg/catalog.hpp"
@@ -25,6 +26,7 @@ void _PG_init(void) {
     pulse::pg::init_run_as();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
+    pulse::dispatch::init_retention();
     if (!process_shared_preload_libraries_in_progress) return;
     pulse::pg::request_shmem();
     pulse::dispatch::register_launcher();

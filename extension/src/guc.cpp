@@ -12,6 +12,9 @@ double notify_queue_threshold = 0.5;
 int dispatch_max_gap = 8;
 int dispatch_chunk = 20000;
 int dispatch_safety_interval = 1000;
+int retention = 24 * 3600;
+int max_retention = 7 * 24 * 3600;
+int housekeeping_interval = 10000;
 bool warn_not_preloaded = true;
 
 void define() {
@@ -33,6 +36,13 @@ void define() {
     DefineCustomIntVariable("pulse.dispatch_safety_interval", "How often an idle dispatcher looks without having been woken.",
                             "A safety net: every commit with events wakes the dispatcher.", &dispatch_safety_interval, 1000, 10, 3600000,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.retention", "How long dispatched events can be read again.",
+                            "They are removed by slots, between this time and half as much again.", &retention, 24 * 3600, 1,
+                            10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.max_retention", "How long a consumer that has not read them can hold events back.", nullptr,
+                            &max_retention, 7 * 24 * 3600, 0, 10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.housekeeping_interval", "How often the dispatcher looks for what can be removed.", nullptr,
+                            &housekeeping_interval, 10000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.",
                              nullptr, &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pulse");

@@ -10,6 +10,9 @@ extern double notify_queue_threshold;  // 0 … 1
 extern int dispatch_max_gap;           // ms
 extern int dispatch_chunk;             // deliveries
 extern int dispatch_safety_interval;   // ms
+extern int retention;                  // s
+extern int max_retention;              // s
+extern int housekeeping_interval;      // ms
 extern bool warn_not_preloaded;
 
 void define();  // from _PG_init

@@ -2,7 +2,6 @@
 #include "dispatch/chunk.hpp"
 
 #include "json/slice.hpp"
-#include "pg/log_state.hpp"
 
 namespace pulse::dispatch {
 
@@ -32,8 +31,8 @@ std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit) {
     return rows.size();
 }
 
-ChunkWriter::ChunkWriter()
-    : slot_(pg::current_slot()), deliveries_(open_partition("deliveries", slot_)), ticks_(open_partition("ticks", slot_)) {}
+ChunkWriter::ChunkWriter(std::int16_t slot)
+    : slot_(slot), deliveries_(open_partition("deliveries", slot_)), ticks_(open_partition("ticks", slot_)) {}
 
 void ChunkWriter::close() {
     deliveries_.close();

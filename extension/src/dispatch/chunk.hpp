@@ -5,6 +5,7 @@
 #include "dispatch/notification.hpp"
 #include "dispatch/reader.hpp"
 #include "dispatch/table_writer.hpp"
+#include "pg/log_state.hpp"
 
 #include <span>
 
@@ -28,7 +29,9 @@ std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit);
 
 class ChunkWriter {
 public:
-    ChunkWriter();  // opens the partitions that new rows go to
+    // Opens the partitions of a slot: the one that new rows go to, unless it is to be another.
+    ChunkWriter() : ChunkWriter(pg::current_slot()) {}
+    explicit ChunkWriter(std::int16_t slot);
 
     // Gives the rows the positions from `first` on.
     void write(std::span<const EventRow> rows, std::int64_t first, bool with_lines, Written &written);

@@ -1,11 +1,13 @@
-// Deleting old idempotency keys.
+// The tasks, and how one is kept from doing harm.
 #include "dispatch/housekeeping.hpp"
 
 #include "dispatch/progress.hpp"
+#include "dispatch/retention.hpp"
+#include "guc.hpp"
+#include "pg/run_as.hpp"
 
 namespace pulse::dispatch {
 
-static constexpr int kInterval = 10 * 1000;
 static constexpr int32 kBatch = 1000;
 
 // How many were deleted. Publishers that hold a key's row are not waited for.
@@ -13,27 +15,42 @@ static uint64 delete_old_keys() {
     static pg::Plan plan("DELETE FROM _pulse.idempotency_keys k WHERE k.key IN (SELECT o.key FROM _pulse.idempotency_keys o "
                          "WHERE o.at < clock_timestamp() - pulse.setting('pulse', 'idempotency_keep')::interval "
                          "ORDER BY o.at LIMIT $1 FOR UPDATE SKIP LOCKED)");
+    const pg::SpiSession spi;
     return plan.run({pg::param_int4(kBatch)});
+}
+
+// Runs a task that says whether there is more to do. An error is logged: a DBA's mistake in a setting, or a full disk, is no reason
+// to stop dispatching. Neither is a lock that somebody holds: not waited for, and not worth a word.
+template <class Task>
+static bool run(const char *what, Task &&task) {
+    bool more = false;
+    pg::transaction([&] {
+        if (!OidIsValid(pg::lock_extension())) return;
+        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+        const auto error = pg::subtransaction([&] {
+            pg::SettingScope settings;
+            settings.set("lock_timeout", "1ms");
+            more = task();
+        });
+        if (error && error->sqlstate != ERRCODE_LOCK_NOT_AVAILABLE)
+            pg::call([&] { ereport(WARNING, (errcode(error->sqlstate), errmsg("pulse: %s: %s", what, error->message))); });
+        pg::call([] { PopActiveSnapshot(); });
+        if (error) forget_rotation();
+    });
+    return more;
 }
 
 void Housekeeping::run_if_due() {
     const TimestampTz now = GetCurrentTimestamp();
     if (now < due_) return;
-    due_ = TimestampTzPlusMilliseconds(now, kInterval);
-    uint64 deleted = 0;
-    pg::transaction([&] {
-        if (!OidIsValid(pg::lock_extension())) return;
-        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-        // A setting that is no interval is the DBA's mistake and no reason to stop dispatching.
-        const auto error = pg::subtransaction([&] {
-            const pg::SpiSession spi;
-            deleted = delete_old_keys();
-        });
-        if (error)
-            pg::call([&] { ereport(WARNING, (errcode(error->sqlstate), errmsg("pulse: old idempotency keys stay: %s", error->message))); });
-        pg::call([] { PopActiveSnapshot(); });
+    due_ = TimestampTzPlusMilliseconds(now, guc::housekeeping_interval);
+    const bool keys = run("old idempotency keys stay", [] { return delete_old_keys() == static_cast<uint64>(kBatch); });
+    const bool slots = run("old events stay", [] {
+        const Rotation rotation = rotate(false);
+        if (rotation.done) pg::call([&] { ereport(LOG, (errmsg("pulse: %s", rotation.what.c_str()))); });
+        return rotation.done;
     });
-    if (deleted == static_cast<uint64>(kBatch)) due_ = now;
+    if (keys || slots) due_ = now;
 }
 
 }  // namespace pulse::dispatch

@@ -1,5 +1,6 @@
-// What the dispatcher cleans up beside its ticks: idempotency keys older than the setting pulse/idempotency_keep.
-// Looks every ten seconds, deletes in batches, never makes the dispatcher fail.
+// What the dispatcher cleans up beside its ticks: old slots of the log (retention), and idempotency keys older than the setting
+// pulse/idempotency_keep. Looks every pulse.housekeeping_interval, each task in a transaction of its own. Never makes the dispatcher fail,
+// and never waits for a lock: what somebody else has locked is looked at again the next time.
 #pragma once
 
 #include "pg/worker.hpp"
@@ -8,7 +9,7 @@ namespace pulse::dispatch {
 
 class Housekeeping {
 public:
-    // Runs a batch in a transaction of its own when one is due.
+    // Runs what is due.
     void run_if_due();
 
 private:

@@ -85,6 +85,13 @@ uint64 widen(TransactionId xid, FullTransactionId next) {
 
 }  // namespace
 
+void check_transaction(const char *what) {
+    const auto refuse = [=](const char *why) { pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, std::string(what) + why); };
+    if (TransactionIdIsValid(GetTopTransactionIdIfAny())) refuse(" cannot run in a transaction that has written something");
+    if (XactIsoLevel != XACT_READ_COMMITTED) refuse(" must run in a READ COMMITTED transaction");
+    if (GetCurrentTransactionNestLevel() != 1) refuse(" cannot run in a subtransaction");
+}
+
 TxSnapshot current_snapshot() {
     Snapshot snapshot = pg::call([] { return GetActiveSnapshot(); });
     const FullTransactionId next = pg::call([] { return ReadNextFullTransactionId(); });

@@ -15,6 +15,8 @@ struct Progress {
     std::array<std::int64_t, pg::kSlots> slot_ends{};  // of each slot of pulse.events the highest position of an event in it
 };
 
+// Raises in a transaction that has an xid, a subtransaction open or another isolation level: `what` cannot run there.
+void check_transaction(const char *what);
 // The snapshot that is active now, with 64-bit ids.
 TxSnapshot current_snapshot();
 Datum snapshot_datum(const TxSnapshot &snapshot);

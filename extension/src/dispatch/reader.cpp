@@ -104,6 +104,28 @@ std::vector<EventRow> read_rows(const std::vector<EventRef> &refs, bool restart)
     return events;
 }
 
+bool has_undispatched(int slot, const TxSnapshot &before, const TxSnapshot &upto) {
+    // More rows of another cluster than this in one place do not happen; if they do, the slot stays.
+    constexpr int64 kMostForeign = 1000;
+    static pg::Plan range("SELECT e.xid, e.xmin FROM pulse.events e WHERE e.slot = $1 AND e.xid >= $2 AND e.xid < $3 LIMIT $4");
+    static pg::Plan listed("SELECT e.xid, e.xmin FROM pulse.events e WHERE e.slot = $1 AND e.xid = ANY ($2) LIMIT $3");
+    const pg::Plan::Param of_slot{INT2OID, Int16GetDatum(static_cast<int16>(slot))};
+    const Ended ended = ended_between(before, upto);
+    bool found = false;
+    const auto look = [&](const pg::Row &row) {
+        EventRow event;
+        event.xid = row.xid8(1);
+        event.xmin = DatumGetTransactionId(row.datum(2));
+        found = found || is_own(event);
+    };
+    uint64 most = 0;
+    if (ended.from < ended.to)
+        most = range.for_each({of_slot, param_xid(ended.from), param_xid(ended.to), pg::param_int8(kMostForeign)}, look, true);
+    if (!ended.listed.empty())
+        most = std::max(most, listed.for_each({of_slot, param_xids(ended.listed), pg::param_int8(kMostForeign)}, look, true));
+    return found || most == static_cast<uint64>(kMostForeign);
+}
+
 static constexpr const char *kCursor = "pulse_backlog";
 
 void Backlog::follow(const Progress &progress) {

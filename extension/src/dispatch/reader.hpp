@@ -39,6 +39,9 @@ std::vector<EventRef> read_refs(const Progress &progress, std::int64_t limit);
 // cluster's transactions are wanted.
 std::vector<EventRow> read_rows(const std::vector<EventRef> &refs, bool restart);
 
+// Whether a slot holds an event of a transaction that ended between P and S. Nobody may be writing there.
+bool has_undispatched(int slot, const TxSnapshot &before, const TxSnapshot &upto);
+
 // A backlog larger than one chunk, read once: a holdable cursor over its references, in this session. A new process
 // opens its own.
 class Backlog {

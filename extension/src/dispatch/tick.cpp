@@ -9,29 +9,6 @@ namespace pulse::dispatch {
 
 namespace {
 
-void check_transaction() {
-    if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-        pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick cannot run in a transaction that has written something");
-    if (XactIsoLevel != XACT_READ_COMMITTED) pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick must run in a READ COMMITTED transaction");
-    if (GetCurrentTransactionNestLevel() != 1) pg::fail(ERRCODE_ACTIVE_SQL_TRANSACTION, "a tick cannot run in a subtransaction");
-}
-
-// The active snapshot for a scope; after an Error the end of the transaction pops it.
-class LatestSnapshot {
-public:
-    LatestSnapshot() : exceptions_(std::uncaught_exceptions()) {
-        pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-    }
-    ~LatestSnapshot() {
-        if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
-    }
-    LatestSnapshot(const LatestSnapshot &) = delete;
-    LatestSnapshot &operator=(const LatestSnapshot &) = delete;
-
-private:
-    int exceptions_;
-};
-
 // What is due now, and how the tick's row will describe it.
 struct Due {
     TxSnapshot before, upto;
@@ -97,10 +74,10 @@ void note_backlog(std::int64_t left) {
 }  // namespace
 
 TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
-    check_transaction();
+    check_transaction("a tick");
     if (!lock_dispatch()) return {.extension_gone = true};
     TickResult result;
-    const LatestSnapshot active;  // after the lock: it sees every tick that was
+    const pg::LatestSnapshot active;  // after the lock: it sees every tick that was
     const pg::SpiSession spi;
     const TxSnapshot now = current_snapshot();
     const Progress progress = load_progress();

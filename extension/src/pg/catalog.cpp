@@ -1,6 +1,8 @@
 // Cached OIDs, thrown away by the relcache callback.
 #include "pg/catalog.hpp"
 
+#include "pg/log_state.hpp"
+
 namespace pulse::pg {
 
 static OwnTables tables;
@@ -41,12 +43,22 @@ const OwnTables &own_tables() {
     return tables;
 }
 
-Relation open_events(int slot) {
+Relation open_events(int16 *slot) {
     // Locking processes invalidations: the table may turn out to be gone and another in its place.
     for (;;) {
-        const Oid wanted = own_tables().events[slot];
-        Relation relation = call([&] { return try_table_open(wanted, RowExclusiveLock); });
-        if (relation != nullptr && valid && tables.events[slot] == wanted) return relation;
+        *slot = current_slot();
+        const Oid wanted = own_tables().events[*slot];
+        Relation relation = call([&]() -> Relation {
+            // Retention holds a slot only after another has become the current one: then that one is wanted, and nobody waits.
+            if (!ConditionalLockRelationOid(wanted, RowExclusiveLock)) {
+                if (current_slot() != *slot) return nullptr;
+                LockRelationOid(wanted, RowExclusiveLock);
+            }
+            Relation opened = try_table_open(wanted, NoLock);
+            if (opened == nullptr) UnlockRelationOid(wanted, RowExclusiveLock);
+            return opened;
+        });
+        if (relation != nullptr && valid && tables.events[*slot] == wanted) return relation;
         if (relation != nullptr)
             call([&] { table_close(relation, RowExclusiveLock); });
         else

@@ -16,7 +16,7 @@ struct OwnTables {
 const OwnTables &own_tables();
 void init_catalog();  // once a process, from _PG_init
 
-// Opens the partition of a slot for insert; the lock stays until the transaction ends.
-Relation open_events(int slot);
+// Opens the partition that new events go to, for insert, and says which slot it is; the lock stays until the transaction ends.
+Relation open_events(int16 *slot);
 
 }  // namespace pulse::pg

@@ -22,6 +22,22 @@ private:
     int exceptions_;
 };
 
+// The latest snapshot as the active one, for a scope; after an Error the end of the transaction pops it.
+class LatestSnapshot {
+public:
+    LatestSnapshot() : exceptions_(std::uncaught_exceptions()) {
+        call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+    }
+    ~LatestSnapshot() {
+        if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
+    }
+    LatestSnapshot(const LatestSnapshot &) = delete;
+    LatestSnapshot &operator=(const LatestSnapshot &) = delete;
+
+private:
+    int exceptions_;
+};
+
 // One row of a result; columns count from 1.
 class Row {
 public:

@@ -8,7 +8,6 @@
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/heap.hpp"
-#include "pg/log_state.hpp"
 #include "pg/shmem.hpp"
 #include "publish/idempotency.hpp"
 
@@ -124,8 +123,8 @@ void check(Event &event) {
 int64 store(const Event &event) {
     check_may_write();
     if (pg::my_database() == nullptr) warn_not_preloaded();
-    const int16 slot = pg::current_slot();
-    Relation events = pg::open_events(slot);
+    int16 slot;
+    Relation events = pg::open_events(&slot);
     const int64 id = pg::call([] { return nextval_internal(pg::own_tables().event_id, false); });
     std::optional<int64> first;
     if (event.idempotency_key) first = claim_key(*event.idempotency_key, id, events);

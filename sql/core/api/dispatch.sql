@@ -10,6 +10,17 @@ CREATE OR REPLACE FUNCTION _pulse.tick() RETURNS bigint
 COMMENT ON FUNCTION _pulse.tick() IS 'one dispatcher tick from SQL; returns how many events it dispatched';
 REVOKE ALL ON FUNCTION _pulse.tick() FROM PUBLIC;
 
+-- _pulse.rotate() returns text
+-- One step of retention, without regard to time: empties the slot after the current one, or, when it is empty, makes it the current
+-- one. Says what it did, or why nothing. The same refusals as _pulse.tick().
+CREATE OR REPLACE FUNCTION _pulse.rotate() RETURNS text
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off
+    SET plan_cache_mode = force_generic_plan
+    AS 'MODULE_PATHNAME', 'pulse_rotate';
+COMMENT ON FUNCTION _pulse.rotate() IS 'one step of retention, without regard to time; says what it did or why nothing';
+REVOKE ALL ON FUNCTION _pulse.rotate() FROM PUBLIC;
+
 -- pulse.position() returns text
 -- The cursor epoch:position of the last event dispatched, as this statement's snapshot sees it. Null before the first dispatcher
 -- has run. Who reads data and this in one statement can later ask for everything after it.
