@@ -7,7 +7,7 @@ export PG_CONFIG PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
 .PHONY: help setup build install run demo test unit pgtap isolation fault operate torture e2e asan fuzz fmt fmt-check lint bench hooks clean \
-        packages node build-locked install-locked sanitized-locked
+        packages node build-locked install-locked sanitized-locked faulty-locked
 
 # Two makes in one checkout take turns.
 locked = mkdir -p build && exec flock -F build/.lock $(MAKE) --no-print-directory $(1)
@@ -32,7 +32,7 @@ clean: ## remove everything built; clusters of `make run` stay
 	@rm -rf build tests/node_modules
 
 ##@ Test
-test: install sanitized node ## everything, on its own clusters; ends in `N passed, N failed, N skipped`
+test: install sanitized faulty node ## everything, on its own clusters; ends in `N passed, N failed, N skipped`
 	@exec tools/test all
 unit: build ## unit tests of the pure C++ code and the bridge
 	@exec tools/test unit
@@ -74,9 +74,11 @@ packages:
 	@tools/setup packages
 node: packages
 	@tools/setup node
-.PHONY: sanitized
+.PHONY: sanitized faulty
 sanitized: packages
 	@$(call locked,sanitized-locked)
+faulty: install
+	@$(call locked,faulty-locked)
 
 build-locked:
 	@$(MAKE) -s -j$(JOBS) -C extension PG_CONFIG=$(PG_CONFIG)
@@ -86,3 +88,6 @@ install-locked:
 	@tools/install
 sanitized-locked:
 	@tools/cmake asan
+faulty-locked:
+	@tools/cmake plain pulse-bridge-faults
+	@$(MAKE) -s -C tests/torture/faults OUT=$(CURDIR)/build/faults

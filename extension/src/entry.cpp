@@ -1,5 +1,6 @@
 // _PG_init: settings, shared memory, workers, hooks; nothing else.
 #include "dispatch/epoch.hpp"
+#include "dispatch/faults.hpp"
 #include "dispatch/launcher.hpp"
 #include "dispatch/progress.hpp"
 #include "dispatch/retention.hpp"
@@ -19,6 +20,7 @@ PULSE_EXPORT void _PG_init(void);
 }
 
 void _PG_init(void) {
+    pulse::dispatch::faults::define();
     pulse::guc::define();
     pulse::pg::init_commit_wake();
     pulse::pg::init_catalog();

@@ -8,7 +8,7 @@ export function checkLog(run, report) {
   const positionOf = new Map(), entryAt = new Map(), byRoom = new Map(), evictions = []
   for (const entry of log.entries) {
     checkDeliveries(log, entry, report)
-    if (entry.name === 'pulse:evict') evictions.push({ position: entry.position, ...entry.payload })
+    if (entry.name === 'pulse:evict') evictions.push(checkEviction(run, entry, report))
     if (entry.name === null) {
       report('aborted', `position ${entry.position} is of an event that does not exist`)
       continue
@@ -34,8 +34,17 @@ export function checkLog(run, report) {
   }
   for (const event of events)
     if (isCommitted(run, event) && !positionOf.has(event.n)) report('lost', `event ${event.n} of transaction ${event.t} was committed and has no position`)
+  const told = new Set(evictions.map(({ reason }) => Number(reason)))
+  for (const { t, kind, status } of transactions)
+    if (kind === 'evict' && status === 'committed' && !told.has(t)) report('eviction', `transaction ${t} evicted somebody, and it has no position`)
   checkRows(run, report)
   return { positionOf, entryAt, byRoom, evictions }
+}
+
+// The warden's transaction is the reason.
+function checkEviction({ transactions }, { position, payload }, report) {
+  if (transactions[payload.reason]?.status !== 'committed') report('aborted', `the eviction at position ${position} was never committed`)
+  return { position, ...payload }
 }
 
 export const isCommitted = ({ transactions }, event) => !event.undone && transactions[event.t].status === 'committed'

@@ -43,7 +43,7 @@ function withEviction(parts) {
     events.push({ n, t: transactions.length - 1, k: 0, rooms, row: null, sentAt: 19 + n, undone: false })
     entries.push({ position, n, t: events[n].t, k: 0, name: 'said', rooms, at: position * 1000, payload: {} })
   }
-  entries.push({ position: 106, name: 'pulse:evict', rooms: ['pulse:system'], at: 106_000, payload: { room: 'a', userId: 'u' } })
+  entries.push({ position: 106, name: 'pulse:evict', rooms: ['pulse:system'], at: 106_000, payload: { room: 'a', userId: 'u', reason: '0' } })
   add(6, 107, ['a'])
   add(7, 108, ['b'])
   run.log.ticks.push({ first: 106, last: 108 })
@@ -133,6 +133,8 @@ spoiled('recovery', 'a refusal without a reason', ({ log }) => {
 spoiled('eviction', 'no notice, and it stayed in', parts => { withEviction(parts); parts.log.splice(-2, 1, parts.came(6, 107)) })
 spoiled('eviction', 'no notice, and nothing came', parts => { withEviction(parts); parts.log.splice(-2, 1) })
 spoiled('eviction', 'an event after it', parts => { withEviction(parts); parts.log.splice(-1, 0, parts.came(6, 107)) })
+spoiled('eviction', 'one without a position', ({ transactions }) => { transactions.push({ t: 5, kind: 'evict', status: 'committed', committedAt: 11, events: [] }) })
+spoiled('aborted', 'an eviction that was rolled back', parts => { withEviction(parts); parts.entries[5].payload.reason = '3' })
 spoiled('eviction', 'one that nobody made', ({ log }) => { log.splice(at(log, 5), 0, { what: 'evicted', room: 'a' }) })
 
 test('every kind of finding has a test here', async t => {

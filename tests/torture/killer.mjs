@@ -11,14 +11,14 @@ export class Killer {
   counts = Object.fromEntries(kindsOfKills.map(kind => [kind, 0]))
   #under = []   // repairs that go on beside the next kills
 
-  constructor(stage, random) {
-    Object.assign(this, { stage, random })
+  constructor(stage, random, kinds = kindsOfKills) {
+    Object.assign(this, { stage, random, kinds })
   }
 
   // [{at, kind}]: at in ms after the start.
   plan(seconds) {
     const rounds = Math.max(1, Math.floor(seconds / eachSeconds))
-    const kinds = Array.from({ length: rounds }, () => this.random.shuffle(kindsOfKills)).flat()
+    const kinds = Array.from({ length: rounds }, () => this.random.shuffle(this.kinds)).flat()
     const apart = seconds * 1000 * 0.92 / kinds.length
     return kinds.map((kind, n) => ({ kind, at: Math.round((n + 0.3 + this.random.next() * 0.5) * apart) }))
   }
@@ -32,6 +32,7 @@ export class Killer {
       await this[kind]()
       this.counts[kind] += 1
     }
+    await sleep(Math.max(0, started + seconds * 1000 - Date.now()))
     await Promise.all(this.#under)
   }
 

@@ -1,14 +1,15 @@
-// One run: writers, sessions and (unless it is calm) the killer on a stage, then the check. Used by main.mjs and by the self-test.
+// One run: writers, warden, sessions and killer on a stage, then the check. Used by main.mjs and by the self-test.
 import { until } from '../support/wait.mjs'
 import { Audit } from './audit.mjs'
 import { check } from './checker.mjs'
 import { Fleet } from './fleet.mjs'
-import { Killer } from './killer.mjs'
+import { Killer, kindsOfKills } from './killer.mjs'
+import { Warden } from './warden.mjs'
 import { Writers } from './writers.mjs'
 
-// enough: deliveries that there must be. each: sessions a protocol. Returns {findings, counts}: what the checker says, and how much there
+// kills: of which kinds. enough: deliveries that there must be. each: sessions a protocol. Returns {findings, counts}: what the checker says, and how much there
 // was to say it about, and the run itself as the checker got it.
-export async function run(stage, { seconds, calm = false, each = 6, enough = 0, writers = {}, tell }) {
+export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enough = 0, writers = {}, tell }) {
   await stage.clear()
   const { cluster, oracle, rooms, random } = stage
   const audit = await Audit.begin(cluster)
@@ -17,12 +18,14 @@ export async function run(stage, { seconds, calm = false, each = 6, enough = 0, 
   fleet.start()
   await fleet.settle()
   const work = new Writers(stage, random, writers)
-  const killer = new Killer(stage, random('killer'))
+  const killer = new Killer(stage, random('killer'), kills)
+  const warden = new Warden(stage, fleet, random('warden'))
   work.start()
-  if (calm) await new Promise(resolve => setTimeout(resolve, seconds * 1000))
-  else await killer.run(seconds, tell)
+  warden.start()
+  await killer.run(seconds, tell)
   // A slow machine goes on, quietly, until enough was delivered to speak of.
   await until(() => fleet.deliveries >= enough, { what: `${enough} deliveries`, timeout: seconds * 3000, every: 100 })
+  await warden.stop()
   await work.stop()
   const unsettled = await fleet.settle()
 

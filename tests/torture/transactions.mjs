@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const begin = 'BEGIN'
-const noted = ({ t }) => `INSERT INTO torture.transactions VALUES (${t})`
+export const noted = ({ t }) => `INSERT INTO torture.transactions VALUES (${t})`
 
 // Every event is one statement, which sends the event's numbers through pulse.
 export function statement(event) {

@@ -55,7 +55,7 @@ export class Writers {
   }
 }
 
-class Writer {
+export class Writer {
   #clients = []
   #options
 
@@ -73,19 +73,19 @@ class Writer {
       await kinds[this.random.weighted(this.#options.weights)](this)
       await sleep(this.random.integer(0, this.#options.pause))
     }
-    await this.#disconnect()
+    await this.end()
   }
 
   begin(kind) { return this.oracle.begin(kind) }
 
   // A random event of the transaction: into one or a few zones, or by a change of a row. row: exactly this one, or null for none;
-  // cold: no row that many writers want.
-  event(transaction, { row, cold = false } = {}) {
+  // cold: no row that many writers want. rooms: exactly these.
+  event(transaction, { row, rooms: into, cold = false } = {}) {
     const { zones, rows } = this.stage
     if (row === undefined) row = this.random.chance(0.3) ? this.random.pick(cold ? rows.slice(8) : rows) : null
     if (row !== null) return this.oracle.event(transaction, [`zone:${row % zones.length}`, `row:${row}`], row)
     const count = this.random.weighted({ 1: 60, 2: 25, 3: 12, 6: 3 })
-    const event = this.oracle.event(transaction, this.random.sample(zones, Number(count)))
+    const event = this.oracle.event(transaction, into ?? this.random.sample(zones, Number(count)))
     if (this.random.chance(0.02)) event.size = 9000     // goes by reference
     else if (this.random.chance(0.02)) event.binary = true
     return event
@@ -145,7 +145,7 @@ class Writer {
     }
   }
 
-  async #disconnect() { await Promise.all(this.#clients.map(client => client?.end().catch(() => {}))) }
+  async end() { await Promise.all(this.#clients.map(client => client?.end().catch(() => {}))) }
 }
 
 function isConnectionError(error) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.hpp"
+#include "hub/faults.hpp"
 #include "hub/room_list.hpp"
 #include "hub/state.hpp"
 
@@ -11,6 +12,7 @@ namespace bridge::hub {
 // ------------------------------------------------------------------------------------------------------------- deliver
 
 void Hub::deliver(const Event &event) {
+    if (faults::deliver(*this, event)) return;
     State &s = *state_;
     s.replay.remember(event, false);
     if (event.name.starts_with("\"pulse:") && is_system(event)) s.act(event);

@@ -3,6 +3,7 @@
 // give everything; resume() is one step of a recovery.
 #include <algorithm>
 
+#include "hub/faults.hpp"
 #include "hub/room_list.hpp"
 #include "hub/state.hpp"
 
@@ -204,6 +205,7 @@ Step Hub::resume(Recovering &recovering, std::size_t window, std::size_t max_eve
     for (const State::Missed &event : missed) {
         if (recovering.sent >= window) return Step::more;
         tell_lost(event.entry->position);
+        if (faults::leave_out()) continue;
         recovering.sent += s.send_missed(id.index, event, recovering.backfill ? cursor(id).position : event.entry->position);
         recovering.reached = event.entry->position;
         ++recovering.given;
@@ -244,6 +246,7 @@ void Hub::deliver_to(SessionId id, const Event &event, std::optional<Position> o
 }
 
 void Hub::deliver_to(std::span<Receiver> receivers, const Event &event) {
+    if (faults::leave_out()) return;
     State &s = *state_;
     const auto except = s.except(event.headers);
     // Two rounds: those that read their own position as cursor, and those that have seen later ones.

@@ -2,6 +2,7 @@
 #include "dispatch/tick.hpp"
 
 #include "dispatch/chunk.hpp"
+#include "dispatch/faults.hpp"
 #include "guc.hpp"
 #include "pg/shmem.hpp"
 
@@ -46,6 +47,7 @@ Due find_due(const Progress &progress, const TxSnapshot &now, Backlog *backlog) 
     if (now.xmax < before.xmax) pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the tick's snapshot is older than the last tick's");
     const std::int64_t limit = guc::dispatch_chunk;
     auto rows = read_ended(before, now, limit);
+    if (rows) faults::spoil(*rows);
     if (rows && fitting(*rows, limit) == rows->size()) return {before, now, *std::move(rows), false, true};
     return backlog_chunk({before, now, kNothingDone, progress.last_position, {}}, backlog);
 }
@@ -95,8 +97,8 @@ TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
 
     const std::size_t count = fitting(due.rows, guc::dispatch_chunk);
     const std::span<const EventRow> rows(due.rows.data(), count);
-    const std::int64_t first = progress.last_position + 1;
-    const std::int64_t last = progress.last_position + static_cast<std::int64_t>(count);
+    const std::int64_t first = progress.last_position + 1 + faults::skipped();
+    const std::int64_t last = first + static_cast<std::int64_t>(count) - 1;
     const bool done = due.last_chunk && count == due.rows.size();
     const bool with_lines = announcer.wants_lines(static_cast<std::int64_t>(count), due.from_backlog);
     const Epoch &epoch = current_epoch(progress.last_position);
