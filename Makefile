@@ -6,7 +6,7 @@ JOBS      ?= $(shell nproc)
 export PG_CONFIG PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture e2e asan fuzz fmt fmt-check lint bench hooks clean \
+.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture torture-faults e2e asan fuzz fmt fmt-check lint bench hooks clean \
         packages node build-locked install-locked sanitized-locked faulty-locked
 
 # Two makes in one checkout take turns.
@@ -48,6 +48,8 @@ operate: install node ## updates, dump and restore, standbys, logical replicatio
 	@exec tools/test operate $(FILES)
 torture: install node ## writers, sessions and kills for SECONDS (60), and whether anything was lost, doubled or out of order
 	@exec tools/test torture
+torture-faults: faulty node ## whether torture finds the faults that are planted for it
+	@exec tools/test torture-faults
 e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2e/x.test.mjs, BRIDGE=build/asan/bin/pulse-bridge)
 	@exec tools/test e2e $(FILES)
 fuzz: packages ## fuzz each parser for FUZZ_SECONDS (30) seconds
@@ -67,7 +69,7 @@ hooks: ## check the staged files before each commit
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*?## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	     /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	     /^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- steps of the above -------------------------------------------------------------------------------------------------------
 packages:

@@ -211,6 +211,7 @@ SUITES = {
     "fault": node("fault", "plain", 1),
     "operate": node("operate", "plain", 2),
     "torture": torture,
+    "torture-faults": lambda runner, files: node("torture", "plain", 1)(runner, ["tests/torture/faults.test.mjs"]),
     "e2e": node("e2e", "plain", 2),
     "e2e-asan": node("e2e", "asan", 2),
 }

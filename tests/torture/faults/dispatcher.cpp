@@ -69,7 +69,8 @@ std::optional<EventRow> aborted_event() {
 }  // namespace
 
 void define() {
-    DefineCustomStringVariable(kSetting, "Fault to plant.", "Only in builds for tests.", &fault, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable(kSetting, "Fault to plant.", "Only in builds for tests.", &fault, "", PGC_SIGHUP, 0, nullptr, nullptr,
+                               nullptr);
 }
 
 void spoil(std::vector<EventRow> &rows) {
