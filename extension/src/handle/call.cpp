@@ -3,7 +3,9 @@
 
 #include "guc.hpp"
 #include "json/slice.hpp"
+#include "pg/log_state.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace pulse::handle {
@@ -111,8 +113,13 @@ std::optional<Cursor> cursor() {
     return Cursor{std::string(pg::result_row().text(1)), pg::result_row().int8(2)};
 }
 
-CheckedCursor check_cursor(std::string_view text) {
+CheckedCursor check_cursor(std::string_view text, const std::optional<Cursor> &now) {
     static pg::Plan plan("SELECT c.position, c.reason FROM _pulse.check_cursor($1) c");
+    if (now && text.size() > now->epoch.size() && text.starts_with(now->epoch) && text[now->epoch.size()] == ':') {
+        const auto position = integer(text.substr(now->epoch.size() + 1));
+        if (position && *position <= now->position && *position >= std::max<int64>(pg::log_floor() - 1, 0))
+            return {*position, std::nullopt};
+    }
     plan.run({pg::param_text(text)});
     const pg::Row row = pg::result_row();
     if (const auto reason = row.optional_text(2)) return {0, std::string(*reason)};

@@ -77,12 +77,13 @@ std::optional<Cursor> cursor();
 inline std::optional<std::string> text_of(const std::optional<Cursor> &cursor) {
     return cursor ? std::optional(cursor->text()) : std::nullopt;
 }
-// A cursor that a client gave back: its position, or the reason why it cannot be continued from. Inside OwnerScope and SpiSession.
+// A cursor that a client gave back: its position, or the reason why it cannot be continued from. `now` spares a look into the
+// tables for the usual one, of this epoch and not from the future. Inside OwnerScope and SpiSession.
 struct CheckedCursor {
     int64 position = 0;
     std::optional<std::string> reason;
 };
-CheckedCursor check_cursor(std::string_view text);
+CheckedCursor check_cursor(std::string_view text, const std::optional<Cursor> &now);
 
 auth::Context context_argument(FunctionCallInfo fcinfo, int n);  // raises PL400
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name);

@@ -191,7 +191,7 @@ PULSE_FN(pulse_handle_connect) {
 
     std::optional<handle::Recovery> recovery;
     for (int tries = handle::kTries; arrival.recover && tries > 0 && (!recovery || recovery->changed()); --tries) {
-        recovery = handle::Recovery::begin(owner, *arrival.recover, arrival.context);
+        recovery = handle::Recovery::begin(owner, *arrival.recover, arrival.context, door.position());
         if (recovery->refused()) break;
         if (const auto welcome = handle::continue_stored(owner, door, arrival, *recovery))
             return pg::text_datum(handle::answer(*welcome, door.position(), &*recovery));

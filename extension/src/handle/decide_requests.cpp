@@ -45,8 +45,8 @@ void parse(std::string_view text, Request &request, Asked &asked, auth::Context 
 }
 
 // Why the events since the request's cursor cannot be given; else where they begin.
-void check_since(const Request &request, Asked &asked) {
-    const CheckedCursor checked = check_cursor(*asked.since);
+void check_since(const Request &request, Asked &asked, const std::optional<Cursor> &position) {
+    const CheckedCursor checked = check_cursor(*asked.since, position);
     if (checked.reason) {
         asked.must_refetch = checked.reason;
         return;
@@ -61,7 +61,7 @@ void check_since(const Request &request, Asked &asked) {
 }
 
 // Of the joins that are allowed: may they see what was before?
-void decide_history(Oid owner, const std::vector<Request> &requests, std::vector<Asked> &asked) {
+void decide_history(Oid owner, const std::vector<Request> &requests, std::vector<Asked> &asked, const std::optional<Cursor> &position) {
     std::vector<std::size_t> which;
     std::vector<Request> history;
     for (std::size_t n = 0; n < requests.size(); ++n) {
@@ -74,7 +74,7 @@ void decide_history(Oid owner, const std::vector<Request> &requests, std::vector
     const LogScope scope(owner);
     for (std::size_t n = 0; n < which.size(); ++n) {
         if (history[n].allowed)
-            check_since(requests[which[n]], asked[which[n]]);
+            check_since(requests[which[n]], asked[which[n]], position);
         else
             asked[which[n]].must_refetch = "forbidden";
     }
@@ -115,7 +115,7 @@ PULSE_FN(pulse_decide) {
     }
     handle::within_deadline("deciding", [&] {
         handle::decide_all(owner, requests);
-        handle::decide_history(owner, requests, asked);
+        handle::decide_history(owner, requests, asked, position);
     });
     handle::store_joins(owner, requests, asked, position);
 

@@ -15,7 +15,7 @@ namespace pulse::handle {
 namespace {
 
 constexpr std::string_view kSystemRoom = "pulse:system", kEvictionsRoom = "pulse:evictions";
-constexpr int32 kFew = 64;  // as many are read without asking whose they are
+constexpr int64 kFew = 64;  // as many are read without asking whose they are
 
 enum class Kind { kUser, kRoom, kToken };
 
@@ -73,24 +73,24 @@ LogScope::LogScope(Oid owner) : owner_(owner) {
 }
 
 std::vector<Eviction> evictions_after(int64 after, const Subject &subject) {
-    static pg::Plan all("SELECT d.position, e.name, e.payload FROM (SELECT i.position, i.xid, i.event_id FROM pulse.deliveries i "
-                        "WHERE i.room = $1 AND i.position > $2 ORDER BY i.position LIMIT $3) d "
-                        "JOIN pulse.events e ON e.xid = d.xid AND e.id = d.event_id");
+    static pg::Plan any("SELECT FROM pulse.deliveries d WHERE d.room = $1 AND d.position > $2 ORDER BY d.position LIMIT $3");
     static pg::Plan of_rooms("SELECT d.position, e.name, e.payload FROM pg_catalog.unnest($1) r (room) "
                              "JOIN pulse.deliveries d ON d.room = r.room AND d.position > $2 "
                              "JOIN pulse.events e ON e.xid = d.xid AND e.id = d.event_id");
-    std::vector<Eviction> result;
-    const auto add = [&](const pg::Row &row) {
-        if (auto eviction = read(row.int8(1), row.text(2), row.text(3), subject)) result.push_back(std::move(*eviction));
-    };
-    if (all.for_each({pg::param_text(kEvictionsRoom), pg::param_int8(after), pg::param_int4(kFew + 1)}, add) <= kFew) return result;
-
-    result.clear();
+    const uint64 found = any.run({pg::param_text(kEvictionsRoom), pg::param_int8(after), pg::param_int8(kFew + 1)}, true);
+    if (found == 0) return {};
     std::vector<std::string> rooms;
-    if (subject.user_id) rooms.push_back(subject_room(Kind::kUser, *subject.user_id));
-    if (subject.jti) rooms.push_back(subject_room(Kind::kToken, *subject.jti));
-    for (const std::string &room : subject.rooms) rooms.push_back(subject_room(Kind::kRoom, room));
-    of_rooms.for_each({pg::param_texts({rooms.begin(), rooms.end()}), pg::param_int8(after)}, add);
+    if (found > kFew) {
+        if (subject.user_id) rooms.push_back(subject_room(Kind::kUser, *subject.user_id));
+        if (subject.jti) rooms.push_back(subject_room(Kind::kToken, *subject.jti));
+        for (const std::string &room : subject.rooms) rooms.push_back(subject_room(Kind::kRoom, room));
+    } else {
+        rooms.emplace_back(kEvictionsRoom);
+    }
+    std::vector<Eviction> result;
+    of_rooms.for_each({pg::param_texts({rooms.begin(), rooms.end()}), pg::param_int8(after)}, [&](const pg::Row &row) {
+        if (auto eviction = read(row.int8(1), row.text(2), row.text(3), subject)) result.push_back(std::move(*eviction));
+    });
     return result;
 }
 

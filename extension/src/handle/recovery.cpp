@@ -8,7 +8,7 @@
 
 namespace pulse::handle {
 
-Recovery Recovery::begin(Oid owner, std::string_view json, const auth::Context &context) {
+Recovery Recovery::begin(Oid owner, std::string_view json, const auth::Context &context, const std::optional<Cursor> &decided) {
     Recovery recovery;
     const auto members = json::members(json);
     const auto pid = members ? json::find(*members, "pid") : std::nullopt;
@@ -24,11 +24,11 @@ Recovery Recovery::begin(Oid owner, std::string_view json, const auth::Context &
         return recovery;
     }
     recovery.session_ = std::move(*session);
-    recovery.check(context, given);
+    recovery.check(context, given, decided);
     return recovery;
 }
 
-void Recovery::check(const auth::Context &context, const std::optional<std::string> &cursor) {
+void Recovery::check(const auth::Context &context, const std::optional<std::string> &cursor, const std::optional<Cursor> &decided) {
     if (session_.user_id != context.user_id) {
         refused_ = "forbidden";
     } else if (session_.expired) {
@@ -37,7 +37,7 @@ void Recovery::check(const auth::Context &context, const std::optional<std::stri
         refused_ = "unknown";
     } else {
         cursor_ = cursor ? *cursor : *session_.cursor;
-        const CheckedCursor checked = check_cursor(cursor_);
+        const CheckedCursor checked = check_cursor(cursor_, decided);
         refused_ = checked.reason;
         since_ = checked.position;
         if (!refused_) check_evictions();

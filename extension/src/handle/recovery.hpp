@@ -9,7 +9,7 @@ namespace pulse::handle {
 class Recovery {
 public:
     // `json`: {"pid":"…","cursor":"…"|null}. Checks everything that no policy or connect function has to say.
-    static Recovery begin(Oid owner, std::string_view json, const auth::Context &context);
+    static Recovery begin(Oid owner, std::string_view json, const auth::Context &context, const std::optional<Cursor> &decided);
 
     const std::optional<std::string> &refused() const { return refused_; }  // the reason
     const std::string &key() const { return session_.key; }
@@ -26,7 +26,7 @@ public:
     std::string session_json() const;
 
 private:
-    void check(const auth::Context &context, const std::optional<std::string> &cursor);
+    void check(const auth::Context &context, const std::optional<std::string> &cursor, const std::optional<Cursor> &decided);
     void check_evictions();
 
     Session session_;
