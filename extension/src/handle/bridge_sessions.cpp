@@ -45,7 +45,6 @@ PULSE_FN(pulse_bridge_sessions) {
         if (!elements) pg::fail(handle::kBadRequest, "changes is no JSON array");
         for (const std::string_view element : *elements) handle::add(changes, element);
     }
-    handle::commit_without_waiting();
     const handle::LogScope scope(pg::function_owner(fcinfo));
     seen.run({pg::param_text(bridge)});
     handle::apply(changes);

@@ -187,7 +187,6 @@ PULSE_FN(pulse_handle_connect) {
     const std::string name = handle::text_argument(fcinfo, 0, "namespace");
     const handle::Arrival arrival = handle::arrival_of(fcinfo, name);
     handle::Door door(owner, name, arrival.context);
-    if (arrival.bridge) handle::commit_without_waiting();
 
     std::optional<handle::Recovery> recovery;
     for (int tries = handle::kTries; arrival.recover && tries > 0 && (!recovery || recovery->changed()); --tries) {
@@ -198,6 +197,7 @@ PULSE_FN(pulse_handle_connect) {
     }
     const handle::Welcome welcome = door.greet(arrival.context);
     if (arrival.bridge) {
+        handle::commit_without_waiting();
         const handle::LogScope scope(owner);
         handle::NewSession{.key = *arrival.context.session_id,
                            .socket_id = arrival.context.socket_id.value_or(""),

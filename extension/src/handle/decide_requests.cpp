@@ -87,7 +87,6 @@ void store_joins(Oid owner, const std::vector<Request> &requests, const std::vec
             changes[*asked[n].session].push_back(
                 {Change::Kind::kJoin, requests[n].room, position ? position->position : 0, asked[n].generation});
     if (changes.empty()) return;
-    commit_without_waiting();
     const LogScope scope(owner);
     apply(changes);
 }

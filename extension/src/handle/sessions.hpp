@@ -47,7 +47,8 @@ struct Change {
 // Applies changes by key; rows are locked in that order, which keeps two batches from waiting for each other.
 void apply(const std::map<std::string, std::vector<Change>> &changes);
 
-// Nobody waits for the disk because of a session: what a crash loses of these rows makes a client fetch anew.
+// For a transaction that only begins a session: a crash may lose the row as a whole, and then its client fetches anew. What
+// changes a row waits for the disk: a join that was lost would be a room that is missing from a recovery, and nobody would know.
 void commit_without_waiting();
 
 }  // namespace pulse::handle
