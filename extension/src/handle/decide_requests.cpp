@@ -3,6 +3,7 @@
 #include "handle/decide.hpp"
 #include "handle/sessions.hpp"
 #include "json/slice.hpp"
+#include "pg/log_state.hpp"
 
 #include <algorithm>
 
@@ -56,6 +57,8 @@ void check_since(const Request &request, Asked &asked, const std::optional<Curso
     if (std::any_of(evictions.begin(), evictions.end(),
                     [&](const Eviction &eviction) { return !eviction.room || eviction.room == request.room; }))
         asked.must_refetch = "evicted";
+    else if (checked.position < pg::log_floor() - 1)  // evictions may have gone while they were read
+        asked.must_refetch = "expired";
     else
         asked.replay_from = checked.position;
 }

@@ -3,6 +3,7 @@
 
 #include "handle/decide.hpp"
 #include "json/slice.hpp"
+#include "pg/log_state.hpp"
 
 #include <algorithm>
 
@@ -41,6 +42,7 @@ void Recovery::check(const auth::Context &context, const std::optional<std::stri
         refused_ = checked.reason;
         since_ = checked.position;
         if (!refused_) check_evictions();
+        if (!refused_ && since_ < pg::log_floor() - 1) refused_ = "expired";  // evictions may have gone while they were read
     }
 }
 

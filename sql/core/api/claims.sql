@@ -22,10 +22,10 @@ COMMENT ON FUNCTION pulse.user_id() IS 'the verified user id of the client';
 GRANT EXECUTE ON FUNCTION pulse.user_id() TO PUBLIC;
 
 -- pulse.session_id() returns text
--- The stable key of the session, good for pulse.publish(…, except_session => …).
+-- The key of the session, the same for a client that comes back and is recovered; good for pulse.publish(…, except_session => …).
 CREATE OR REPLACE FUNCTION pulse.session_id() RETURNS text
     LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulse_session_id';
-COMMENT ON FUNCTION pulse.session_id() IS 'the session of the client, stable over reconnects';
+COMMENT ON FUNCTION pulse.session_id() IS 'the session of the client, the same over reconnects that recover it';
 GRANT EXECUTE ON FUNCTION pulse.session_id() TO PUBLIC;
 
 -- pulse.socket_id() returns text
