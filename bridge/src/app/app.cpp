@@ -90,7 +90,8 @@ struct App::Parts {
           listener(loop, rng, metrics, hub, listener_options(c)), services{hub, database, verifier,           deadlines, clock,
                                                                            rng, metrics,  handler_options(c), {}},
           server(loop, services, server_options(c),
-                 {[this] { return health(facts()); }, [this] { return ready(facts()); }, [this] { return metrics_page(); }}),
+                 {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
+                  [this] { return metrics_page(); }}),
           status_timer(loop.timer()), drain_timer(loop.timer()), flush_timer(loop.timer()) {}
 
     Facts facts() const {

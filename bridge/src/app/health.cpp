@@ -20,13 +20,18 @@ json::Value numbers(const json::Value &status, const char *from, std::initialize
     return out;
 }
 
+// pulse.status(), or an empty object.
+json::Value status_of(const Facts &facts) {
+    if (facts.status) {
+        if (auto parsed = json::parse(*facts.status); parsed && parsed->is_object()) return std::move(*parsed);
+    }
+    return json::Value::object();
+}
+
 }  // namespace
 
 transport::Reply health(const Facts &facts) {
-    json::Value status = json::Value::object();
-    if (facts.status) {
-        if (auto parsed = json::parse(*facts.status); parsed && parsed->is_object()) status = std::move(*parsed);
-    }
+    const json::Value status = status_of(facts);
     const bool down = !facts.listener.connected || !facts.pools_up;
     const bool degraded = down || !facts.listener.reason.empty() || facts.draining;
 
@@ -51,7 +56,7 @@ transport::Reply health(const Facts &facts) {
     return reply;
 }
 
-transport::Reply ready(const Facts &facts) {
+transport::Reply ready(const Facts &facts, bool for_operators) {
     std::string reason = facts.listener.reason;
     if (facts.draining) {
         reason = "shutting down";
@@ -64,6 +69,12 @@ transport::Reply ready(const Facts &facts) {
     if (!reason.empty()) {
         reply.status = 503;
         body["reason"] = reason;
+    }
+    if (for_operators) {
+        if (!facts.listener.detail.empty() && facts.listener.detail != reason) body["detail"] = facts.listener.detail;
+        const json::Value status = status_of(facts);
+        if (const auto problems = status.find("problems"); problems != status.end() && problems->is_array() && !problems->empty())
+            body["problems"] = *problems;
     }
     reply.body = body.dump();
     return reply;

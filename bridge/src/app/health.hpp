@@ -20,6 +20,8 @@ struct Facts {
 };
 
 transport::Reply health(const Facts &facts);
-transport::Reply ready(const Facts &facts);
+// for_operators: also what PostgreSQL said last, and the problems of pulse.status() with their hints. Not for the public: they name
+// databases and settings.
+transport::Reply ready(const Facts &facts, bool for_operators = false);
 
 }  // namespace bridge::app

@@ -210,7 +210,7 @@ Reply Server::answer(const Request &request, bool internal) {
     }
     switch (where) {
         case Route::health: return pages_.health();
-        case Route::ready: return pages_.ready();
+        case Route::ready: return pages_.ready(internal);
         default: return pages_.metrics();
     }
 }

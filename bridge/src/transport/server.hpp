@@ -32,9 +32,11 @@ struct ServerOptions {
     SocketOptions socket;
 };
 
-// What the plain routes answer; the app knows.
+// What the plain routes answer; the app knows. internal: asked on the internal listener.
 struct Pages {
-    std::function<Reply()> health, ready, metrics;
+    std::function<Reply()> health;
+    std::function<Reply(bool internal)> ready;
+    std::function<Reply()> metrics;
 };
 
 class Server {

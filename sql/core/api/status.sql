@@ -48,9 +48,9 @@ $$;
 COMMENT ON FUNCTION _pulse.queue_counts() IS 'jobs by state, each counted up to 100,000';
 REVOKE ALL ON FUNCTION _pulse.queue_counts() FROM PUBLIC;
 
--- _pulse.problems(memory json, quarantined bigint, queue_usage double precision) returns json
+-- _pulse.problems(memory json, quarantined bigint, queue_usage double precision, lag bigint) returns json
 -- What is wrong, each with what to do, most important first.
-CREATE OR REPLACE FUNCTION _pulse.problems(memory json, quarantined bigint, queue_usage double precision) RETURNS json
+CREATE OR REPLACE FUNCTION _pulse.problems(memory json, quarantined bigint, queue_usage double precision, lag bigint) RETURNS json
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_problems text[] := '{}';   -- problem, hint, problem, hint …
@@ -58,6 +58,7 @@ DECLARE
     v_databases text := (SELECT string_agg(quote_ident(d.name), ', ') FROM json_array_elements_text(memory -> 'databases') AS d (name));
     v_named boolean := (memory ->> 'named')::boolean;
     v_version text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pulse');
+    v_idle double precision := extract(epoch FROM clock_timestamp()) - (memory ->> 'lastTick')::double precision / 1000000;
 BEGIN
     IF NOT (memory ->> 'preloaded')::boolean THEN
         v_problems := v_problems || ARRAY['pulse is not preloaded: events are stored, but nobody dispatches them',
@@ -92,6 +93,10 @@ BEGIN
             END IF;
         END IF;
     END IF;
+    IF lag > 0 AND v_idle > 5 AND memory ->> 'dispatcherPid' IS NOT NULL THEN
+        v_problems := v_problems || ARRAY[format('the dispatcher has not looked for %s s, and %s events wait', floor(v_idle), lag),
+            format('See what it waits for: SELECT wait_event_type, wait_event, pg_blocking_pids(pid) FROM pg_stat_activity WHERE pid = %s;', memory ->> 'dispatcherPid')];
+    END IF;
     IF (memory ->> 'failedTicks')::int > 0 THEN
         v_problems := v_problems || ARRAY[format('the last %s ticks of the dispatcher failed', memory ->> 'failedTicks'),
             'See the server''s log for "pulse dispatcher".'];
@@ -112,8 +117,8 @@ BEGIN
               FROM generate_series(1, cardinality(v_problems), 2) AS n);
 END
 $$;
-COMMENT ON FUNCTION _pulse.problems(json, bigint, double precision) IS 'what is wrong, each with what to do';
-REVOKE ALL ON FUNCTION _pulse.problems(json, bigint, double precision) FROM PUBLIC;
+COMMENT ON FUNCTION _pulse.problems(json, bigint, double precision, bigint) IS 'what is wrong, each with what to do';
+REVOKE ALL ON FUNCTION _pulse.problems(json, bigint, double precision, bigint) FROM PUBLIC;
 
 -- pulse.status() returns json
 -- preloaded, databases, dispatcher, worker, epoch, position, notifyQueueUsage, quarantined, queue, counters (since the server
@@ -123,6 +128,7 @@ CREATE OR REPLACE FUNCTION pulse.status() RETURNS json
 DECLARE
     v_memory      json := _pulse.memory_status();
     v_usage       double precision := CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_notification_queue_usage() END;
+    v_lag         bigint := _pulse.lag_events((v_memory ->> 'backlog')::bigint);
     v_quarantined bigint := (SELECT count(*) FROM (SELECT FROM _pulse.quarantine LIMIT 100000) AS counted);
 BEGIN
     RETURN json_build_object(
@@ -131,7 +137,7 @@ BEGIN
         'dispatcher', json_build_object(
             'running', v_memory ->> 'dispatcherPid' IS NOT NULL,
             'pid', v_memory -> 'dispatcherPid',
-            'lagEvents', _pulse.lag_events((v_memory ->> 'backlog')::bigint),
+            'lagEvents', v_lag,
             'lastTickAt', to_char(to_timestamp((v_memory ->> 'lastTick')::double precision / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
             'failedTicks', v_memory -> 'failedTicks'),
         'worker', json_build_object('running', v_memory ->> 'workerPid' IS NOT NULL, 'pid', v_memory -> 'workerPid'),
@@ -141,7 +147,7 @@ BEGIN
         'quarantined', v_quarantined,
         'queue', _pulse.queue_counts(),
         'counters', v_memory -> 'counters',
-        'problems', _pulse.problems(v_memory, v_quarantined, v_usage));
+        'problems', _pulse.problems(v_memory, v_quarantined, v_usage, v_lag));
 END
 $$;
 COMMENT ON FUNCTION pulse.status() IS 'how pulse is doing in this database: workers, lag, queue, counters, problems with hints';

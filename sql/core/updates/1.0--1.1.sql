@@ -101,3 +101,4 @@ COMMENT ON TABLE _pulse.revocations IS 'tokens that count no more: all of a user
 SELECT pg_catalog.pg_extension_config_dump('_pulse.revocations', '');
 
 DROP FUNCTION pulse.decide(json);
+DROP FUNCTION _pulse.problems(json, bigint, double precision);

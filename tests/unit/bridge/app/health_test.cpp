@@ -49,6 +49,23 @@ TEST(Health, WithoutTheDatabaseItIsDownAndItsNumbersAreLeftOut) {
     EXPECT_EQ(ready(facts).body, R"({"ready":false,"reason":"no connection to PostgreSQL"})");
 }
 
+TEST(Health, OperatorsReadWhatPostgreSqlSaysIsWrongAndWhatToDoAndNobodyElseDoes) {
+    Facts facts = good();
+    facts.status = R"({"problems":[{"problem":"12.0 % of the NOTIFY queue is in use","hint":"look for old xact_start"}]})";
+    EXPECT_EQ(ready(facts).body, R"({"ready":true})");
+    const auto told = json::parse(ready(facts, true).body);
+    ASSERT_TRUE(told);
+    EXPECT_EQ((*told)["ready"], true);
+    EXPECT_EQ((*told)["problems"],
+              json::Value::parse(R"([{"problem":"12.0 % of the NOTIFY queue is in use","hint":"look for old xact_start"}])"));
+    facts.listener.reason = "no connection to PostgreSQL";
+    facts.listener.detail = "function pulse.bridge_hello does not exist";
+    EXPECT_EQ(json::Value::parse(ready(facts, true).body)["detail"], "function pulse.bridge_hello does not exist");
+    EXPECT_EQ(ready(facts).body, R"({"ready":false,"reason":"no connection to PostgreSQL"})");
+    facts = good();
+    EXPECT_EQ(ready(facts, true).body, R"({"ready":true})");
+}
+
 TEST(Health, ADeadDispatcherDegradesAndIsNotReady) {
     Facts facts = good();
     facts.listener.dispatcher = false;
