@@ -42,8 +42,8 @@ async function catalog(name) {
   const rows = async (key, text) => { objects[key] = (await cluster.sql(text, [], name)).map(row => JSON.stringify(row)) }
   for (const table of ['policies', 'handlers', 'namespaces', 'setting_definitions'])
     await rows(`rows of _pulse.${table}`, `SELECT * FROM _pulse.${table} AS t ORDER BY t::text`)
-  await rows('extensions', `SELECT e.extname, e.extversion, e.extowner::regrole, array_agg(c.t::regclass::text || ' ' || c.w ORDER BY c.n) AS dumped
-      FROM pg_extension e LEFT JOIN LATERAL unnest(e.extconfig, e.extcondition) WITH ORDINALITY AS c (t, w, n) ON true
+  await rows('extensions', `SELECT e.extname, e.extversion, e.extowner::regrole, array_agg(c.t::regclass::text || ' ' || c.w ORDER BY c.t::regclass::text) AS dumped
+      FROM pg_extension e LEFT JOIN LATERAL unnest(e.extconfig, e.extcondition) AS c (t, w) ON true
       WHERE e.extname LIKE 'pulse%' GROUP BY 1, 2, 3 ORDER BY 1`)
   await rows('members', `SELECT e.extname, i.type, i.identity FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid,
       LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { until } from './wait.mjs'
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const tool = join(root, 'tools', 'cluster')
@@ -42,8 +43,33 @@ export class Cluster {
     await cluster.start()
     await cluster.sql(`CREATE DATABASE ${pg.escapeIdentifier(database)}`, [], 'postgres')
     await createExtensions(cluster, database, extensions)
-    await cluster.sql('CREATE ROLE bridge LOGIN IN ROLE pulse_bridge')
+    await cluster.sql(`CREATE ROLE bridge LOGIN ${extensions.length > 0 ? 'IN ROLE pulse_bridge' : ''}`)   // the role comes with the extension
     return cluster
+  }
+
+  // A running copy of it that follows it by streaming replication, until promote().
+  static async standbyOf(primary, settings = {}) {
+    const cluster = new Cluster()
+    cluster.database = primary.database
+    cluster.#dir = mkdtempSync(join(process.env.PULSE_TEST_DIR ?? tmpdir(), 'standby-'))
+    process.once('exit', cluster.#onExit)
+    await run(tool, ['standby', cluster.#dir, primary.#dir, ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)])
+    await cluster.start()
+    return cluster
+  }
+
+  async promote() { await this.sql('SELECT pg_promote(true, 60)', [], 'postgres') }
+
+  // Whatever was committed on `primary` so far can be read here.
+  async follows(primary) {
+    const [{ lsn }] = await primary.sql('SELECT pg_current_wal_lsn() AS lsn', [], 'postgres')
+    await until(() => this.value('SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn', [lsn], 'postgres'), { what: 'the standby having replayed all' })
+  }
+
+  // A setting, effective at once where a reload is enough.
+  async set(name, value) {
+    await this.sql(`ALTER SYSTEM SET ${name} = ${pg.escapeLiteral(String(value))}`, [], 'postgres')
+    await this.sql('SELECT pg_reload_conf()', [], 'postgres')
   }
 
   async start() {
@@ -75,6 +101,12 @@ export class Cluster {
   // libpq's and pg's connection string.
   url({ user = 'postgres', database = this.database } = {}) {
     return `postgresql://${encodeURIComponent(user)}@/${encodeURIComponent(database)}?host=${this.host}&port=${this.port}`
+  }
+
+  // The same for whichever of these clusters is the primary.
+  static urlOfPrimary(clusters, { user = 'postgres' } = {}) {
+    const hosts = clusters.map(({ host }) => host).join(','), ports = clusters.map(({ port }) => port).join(',')
+    return `postgresql://${user}@/${clusters[0].database}?host=${encodeURIComponent(hosts)}&port=${ports}&target_session_attrs=read-write`
   }
 
   // Rows of one statement, as superuser, from a pool.

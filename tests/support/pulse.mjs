@@ -1,5 +1,5 @@
 // The whole of pulse for one test file: a cluster and bridges, with the stock clients to talk to them. Stop it in after().
-//   const pulse = await startPulse({ bridges: 2, extensions: ['pulse', 'pulse_donors'] })
+//   const pulse = await startPulse({ bridges: 2, extensions: ['pulse', 'pulse_donors'] })   or { cluster }: one that there is
 //   const socket = await pulse.io({ userId: 'u1' });  await pulse.sql('SELECT …');  await pulse.stop()
 import { once } from 'node:events'
 import { io } from 'socket.io-client'
@@ -9,9 +9,9 @@ import { Cluster } from './cluster.mjs'
 import { token } from './token.mjs'
 import { gather, next } from './wait.mjs'
 
-export async function startPulse({ bridges = 1, extensions = ['pulse'], settings = {}, environment = {} } = {}) {
+export async function startPulse({ bridges = 1, extensions = ['pulse'], settings = {}, environment = {}, cluster } = {}) {
   const pulse = new Pulse()
-  pulse.cluster = await Cluster.create({ extensions, settings })
+  pulse.cluster = cluster ?? await Cluster.create({ extensions, settings })
   pulse.environment = environment
   try {
     for (let n = 0; n < bridges; n++) await pulse.addBridge()

@@ -7,4 +7,6 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.setting_definitions', 'WHERE 
 SELECT pg_catalog.pg_extension_config_dump('_pulse.settings', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.job_id_seq', '');
+-- So that an event's id, which applications may keep, never comes again where a dump is restored.
+SELECT pg_catalog.pg_extension_config_dump('_pulse.event_id', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.revocations', '');

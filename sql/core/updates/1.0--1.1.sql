@@ -102,3 +102,6 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.revocations', '');
 
 DROP FUNCTION pulse.decide(json);
 DROP FUNCTION _pulse.problems(json, bigint, double precision);
+
+-- So that an event's id, which applications may keep, never comes again where a dump is restored.
+SELECT pg_catalog.pg_extension_config_dump('_pulse.event_id', '');
