@@ -39,7 +39,8 @@ GRANT EXECUTE ON FUNCTION pulse.sessions(text) TO pulse_admin;
 
 -- _pulse.forget_sessions(most integer) returns integer
 -- Deletes at most so many sessions that nobody can continue any more, and what goes with them; how many sessions. Each bridge that
--- has sessions is found by skipping through the index; one that never reported counts as seen now.
+-- has sessions is found by skipping through the index; one that never reported counts as seen now. One call at a time works, the
+-- others return at once: two that are reporting could otherwise wait for each other's rows.
 CREATE OR REPLACE FUNCTION _pulse.forget_sessions(most integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -51,6 +52,9 @@ DECLARE
     v_done integer := 0;
     v_count integer;
 BEGIN
+    IF NOT pg_try_advisory_xact_lock('_pulse.sessions'::regclass::oid::integer, 0) THEN
+        RETURN 0;
+    END IF;
     SELECT min(s.bridge) INTO v_bridge FROM _pulse.sessions s;
     WHILE v_bridge IS NOT NULL LOOP
         INSERT INTO _pulse.bridges (id, name) VALUES (v_bridge, v_bridge) ON CONFLICT (id) DO NOTHING;

@@ -1,6 +1,6 @@
 -- pulse.evict and pulse.revoke: what they write, whom they keep out, and that no recovery reaches over them.
 BEGIN;
-SELECT plan(76);
+SELECT plan(77);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -165,6 +165,10 @@ SELECT is((SELECT h.ack::text FROM pulse.handle('/', 'kick', '["bob"]', '{"userI
 CREATE FUNCTION shop.kicks(claims json, room text, params json) RETURNS boolean LANGUAGE sql BEGIN ATOMIC SELECT pulse.evict('order:1') > 0; END;
 SELECT pulse.policy('kicks', 'join', 'shop.kicks');
 SELECT is((SELECT d.reason FROM pulse.decide('[{"operation":"join","room":"kicks","context":{}}]') d), 'the policy of "kicks" failed', 'a policy may not');
+
+-- what a copy of the database knows
+SELECT is(ARRAY(SELECT c.oid::regclass::text FROM pg_extension e, unnest(e.extconfig) o, pg_class c WHERE e.extname = 'pulse' AND c.oid = o AND c.relname IN ('revocations', 'sessions', 'bridges')),
+    ARRAY['_pulse.revocations'], 'revocations are dumped, sessions are not');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Sessions: what is stored of them, who may continue one, and when not.
 BEGIN;
-SELECT plan(83);
+SELECT plan(85);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -179,6 +179,22 @@ SELECT isnt_empty($$SELECT FROM _pulse.bridges b WHERE b.id = 'b5'$$, 'a bridge 
 SELECT count(shop.connect_as('many ' || n)) FROM generate_series(1, 5) n;
 UPDATE _pulse.sessions SET ended_at = clock_timestamp() - interval '5 minutes' WHERE key LIKE 'many%';
 SELECT is(_pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3), '3 2 0', 'in batches');
+
+-- what it costs, however small the tables are when plans are made: looks into indexes, and joins that stay on their page
+CREATE FUNCTION shop.scans() RETURNS TABLE (scans bigint, hot bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT sum(t.seq_scan)::bigint, (sum(t.n_tup_hot_upd) FILTER (WHERE t.relname = 'sessions'))::bigint FROM pg_stat_xact_all_tables t
+        WHERE t.schemaname = '_pulse' AND t.relname ~ '^(sessions|revocations|deliveries_.|events_.)$';
+END $$;
+ANALYZE _pulse.sessions, _pulse.revocations, pulse.deliveries, pulse.events;
+CREATE TEMP TABLE before AS SELECT * FROM shop.scans();
+SELECT shop.connect_as('k6');
+SELECT shop.join_room('k6', 'order:1', since => shop.cursor());
+SELECT shop.join_room('k6', 'order:1');
+SELECT is((SELECT s.scans - b.scans FROM shop.scans() s, before b) || ' ' || (SELECT s.hot - b.hot FROM shop.scans() s, before b), '0 1', 'a connect and a join read no table through; a join moves nothing');
+SELECT shop.come_back('k6');
+SELECT pulse.bridge_sessions('b1', '[{"key":"k6","leave":"order:1"},{"key":"k6","ended":true}]');
+SELECT is((SELECT s.scans - b.scans FROM shop.scans() s, before b), 0::bigint, 'neither do a recovery and a report');
 
 SELECT * FROM finish();
 ROLLBACK;
