@@ -89,7 +89,8 @@ TickResult Dispatcher::tick_once() {
         const FailureCount count(entry_);
         announcer_.defer(pg::standby_wanted());
         pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
-        entry_->failed_ticks = 0;  // without events too
+        // Without events too; but the end of a backlog that the process before had found already proves nothing.
+        if (result.events > 0 || !result.more) entry_->failed_ticks = 0;
     }
     // Nothing is said before the standby has it: a position once shown must outlive this server.
     if (announcer_.has_deferred()) {

@@ -6,6 +6,8 @@
 #include "guc.hpp"
 #include "pg/run_as.hpp"
 
+#include <algorithm>
+
 namespace pulse::dispatch {
 
 static constexpr int32 kBatch = 1000;
@@ -40,16 +42,30 @@ static bool run(const char *what, Task &&task) {
     return more;
 }
 
+// For pulse.status().
+static void note_waiting(std::string_view what) {
+    pg::DatabaseEntry *entry = pg::my_database();
+    LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
+    std::size_t length = std::min(what.size(), sizeof entry->retention_waits - 1);
+    while (length < what.size() && length > 0 && (static_cast<unsigned char>(what[length]) & 0xC0) == 0x80) --length;  // no half character
+    what.copy(entry->retention_waits, length);
+    entry->retention_waits[length] = '\0';
+    LWLockRelease(pg::shared()->lock);
+}
+
+static bool rotate_by_time() {
+    const Rotation rotation = rotate(false);
+    if (rotation.done) pg::call([&] { ereport(LOG, (errmsg("pulse: %s", rotation.what.c_str()))); });
+    note_waiting(rotation.held ? std::string_view(rotation.what) : std::string_view());
+    return rotation.done;
+}
+
 void Housekeeping::run_if_due() {
     const TimestampTz now = GetCurrentTimestamp();
     if (now < due_) return;
     due_ = TimestampTzPlusMilliseconds(now, guc::housekeeping_interval);
     const bool keys = run("old idempotency keys stay", [] { return delete_old_keys() == static_cast<uint64>(kBatch); });
-    const bool slots = run("old events stay", [] {
-        const Rotation rotation = rotate(false);
-        if (rotation.done) pg::call([&] { ereport(LOG, (errmsg("pulse: %s", rotation.what.c_str()))); });
-        return rotation.done;
-    });
+    const bool slots = run("old events stay", rotate_by_time);
     if (keys || slots) due_ = now;
 }
 

@@ -92,7 +92,7 @@ bool lock_all(int slot, Tables &tables) {
     return all;
 }
 
-bool older_than(TimestampTz at, int seconds) { return GetCurrentTimestamp() - at > static_cast<int64>(seconds) * USECS_PER_SEC; }
+bool older_than(TimestampTz at, double seconds) { return static_cast<double>(GetCurrentTimestamp() - at) > seconds * 1e6; }
 
 // When the position was dispatched, at the latest.
 TimestampTz time_of(std::int64_t position) {
@@ -139,7 +139,7 @@ Rotation empty(pg::DatabaseEntry *entry, int slot, const Progress &progress) {
     Tables tables;
     if (!lock_all(slot, tables)) {
         finish(false);
-        return {false, name + " is in use"};
+        return {false, name + " is in use", true};
     }
     bool undispatched;
     {
@@ -149,7 +149,7 @@ Rotation empty(pg::DatabaseEntry *entry, int slot, const Progress &progress) {
     if (undispatched) {
         finish(false);
         unlock(tables);
-        return {false, name + " has events without a position"};
+        return {false, name + " has events without a position", true};
     }
     pg::call([=] {
         const char *sql = psprintf("TRUNCATE _pulse.events_%d, _pulse.deliveries_%d, _pulse.ticks_%d", slot, slot, slot);
@@ -168,7 +168,7 @@ Rotation try_to_empty(pg::DatabaseEntry *entry, int slot, const Progress &progre
         const TimestampTz at = time_of(floor - 1);
         if (!forced && !older_than(at, guc::retention)) return {false, "slot " + std::to_string(slot) + " is young"};
         if (const std::string consumer = held_by(floor, at); !consumer.empty())
-            return {false, "consumer \"" + consumer + "\" has not read slot " + std::to_string(slot)};
+            return {false, "consumer \"" + consumer + "\" has not read slot " + std::to_string(slot), true};
     }
     return empty(entry, slot, progress);
 }
@@ -185,7 +185,7 @@ Rotation switch_to(int slot, const Progress &progress) {
 
 bool switch_is_due() {
     static pg::Plan plan("SELECT r.at FROM _pulse.rotations r WHERE r.emptied IS NULL ORDER BY r.number DESC LIMIT 1");
-    return plan.run({}, true) == 0 || older_than(DatumGetTimestampTz(pg::result_row().datum(1)), guc::retention / 2);
+    return plan.run({}, true) == 0 || older_than(DatumGetTimestampTz(pg::result_row().datum(1)), guc::retention / 2.0);
 }
 
 }  // namespace

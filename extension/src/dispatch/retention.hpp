@@ -10,6 +10,7 @@ namespace pulse::dispatch {
 struct Rotation {
     bool done = false;  // a step was made; there may be another one
     std::string what;   // the step, or why there was none
+    bool held = false;  // there was none because somebody holds an old slot
 };
 
 // forced: ignores how old things are, and nothing else. May throw pg::Error.

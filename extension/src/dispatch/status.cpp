@@ -5,6 +5,8 @@
 #include "pg/shmem.hpp"
 #include "pg/spi.hpp"
 
+#include <cstring>
+
 namespace pulse::dispatch {
 
 namespace {
@@ -64,13 +66,17 @@ static std::string memory_status() {
     const pg::DatabaseEntry *entry = pg::my_database();
     pid_t launcher = 0, dispatcher = 0, worker = 0;
     bool short_of_workers = false;
+    std::string retention_waits;
     if (entry != nullptr) {
         LWLockAcquire(pg::shared()->lock, LW_SHARED);
         launcher = pg::shared()->launcher_pid;
         dispatcher = entry->dispatcher_pid;
         worker = entry->worker_pid;
         short_of_workers = pg::shared()->short_of_workers;
+        char waits[sizeof entry->retention_waits];
+        std::memcpy(waits, entry->retention_waits, sizeof waits);
         LWLockRelease(pg::shared()->lock);
+        retention_waits = waits;
     }
     const auto atomic = [&](pg_atomic_uint64 pg::DatabaseEntry::*field) {
         return entry == nullptr ? uint64{0} : pg_atomic_read_u64(const_cast<pg_atomic_uint64 *>(&(entry->*field)));
@@ -86,6 +92,7 @@ static std::string memory_status() {
            ",\"failedTicks\":" + std::to_string(entry == nullptr ? 0 : entry->failed_ticks) +
            ",\"backlog\":" + std::to_string(atomic(&pg::DatabaseEntry::backlog)) + ",\"version\":\"" + pg::kVersion +
            "\",\"lastTick\":" + (last_tick == 0 ? "null" : std::to_string(static_cast<int64>(last_tick) + epoch_shift)) +
+           ",\"retentionWaits\":" + (retention_waits.empty() ? "null" : json::quoted(retention_waits)) +
            ",\"counters\":" + counters(entry) + "}";
 }
 

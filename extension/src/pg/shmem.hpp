@@ -19,6 +19,7 @@ struct DatabaseEntry {
     Latch *worker_latch;
     bool epoch_open;  // an epoch was opened since this shared memory was made
     char epoch[17];
+    char retention_waits[128];           // what keeps an old slot from being emptied; empty when nothing does
     int held;                            // > 0 while DDL needs the database without our workers
     int failed_ticks;                    // dispatcher processes in a row that ended in a failed tick
     unsigned starts[2];                  // how often a dispatcher, a job worker came up

@@ -109,6 +109,11 @@ BEGIN
         v_problems := v_problems || ARRAY[format('%s %% of the NOTIFY queue is in use', round((queue_usage * 100)::numeric, 1)),
             'A session that listens stays in one transaction: look for old xact_start in pg_stat_activity.'];
     END IF;
+    IF memory ->> 'retentionWaits' IS NOT NULL AND NOT EXISTS (
+            SELECT FROM _pulse.rotations r WHERE r.at > clock_timestamp() - 2 * current_setting('pulse.retention')::interval) THEN
+        v_problems := v_problems || ARRAY[format('old events cannot be removed: %s', memory ->> 'retentionWaits'),
+            'A transaction that has published or read the log is still open (pg_stat_activity, pg_prepared_xacts), or a consumer stands still (_pulse.consumers).'];
+    END IF;
     IF quarantined > 0 THEN
         v_problems := v_problems || ARRAY[format('%s events could not be dispatched', quarantined),
             'SELECT * FROM _pulse.quarantine; delete the rows when you have seen them.'];
@@ -143,6 +148,7 @@ BEGIN
         'worker', json_build_object('running', v_memory ->> 'workerPid' IS NOT NULL, 'pid', v_memory -> 'workerPid'),
         'epoch', (SELECT e.epoch FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1),
         'position', (SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1),
+        'floor', _pulse.floor(),
         'notifyQueueUsage', v_usage,
         'quarantined', v_quarantined,
         'queue', _pulse.queue_counts(),
