@@ -5,7 +5,6 @@
 #include "json/slice.hpp"
 #include "pg/log_state.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 namespace pulse::handle {
@@ -116,9 +115,9 @@ std::optional<Cursor> cursor() {
 CheckedCursor check_cursor(std::string_view text, const std::optional<Cursor> &now) {
     static pg::Plan plan("SELECT c.position, c.reason FROM _pulse.check_cursor($1) c");
     if (now && text.size() > now->epoch.size() && text.starts_with(now->epoch) && text[now->epoch.size()] == ':') {
-        const auto position = integer(text.substr(now->epoch.size() + 1));
-        if (position && *position <= now->position && *position >= std::max<int64>(pg::log_floor() - 1, 0))
-            return {*position, std::nullopt};
+        const std::string_view digits = text.substr(now->epoch.size() + 1);
+        const auto position = digits.find_first_not_of("0123456789") == std::string_view::npos ? integer(digits) : std::nullopt;
+        if (position && *position <= now->position && *position >= pg::log_floor() - 1) return {*position, std::nullopt};
     }
     plan.run({pg::param_text(text)});
     const pg::Row row = pg::result_row();
