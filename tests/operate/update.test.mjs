@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
-import { until } from '../support/wait.mjs'
+import { gather, until } from '../support/wait.mjs'
 
 let pulse
 before(async () => {
@@ -59,6 +59,13 @@ test('before the update users go on and it is said what is missing; after it eve
     { what: 'the reason in the log' })
   assert.ok((await problems()).includes('the dispatcher is not running'))
   assert.equal(await pulse.value('SELECT epoch FROM _pulse.epochs'), undefined)
+  const bridge = await pulse.addBridge({}, { ready: false })
+  const ready = await until(async () => {
+    const answer = await fetch(`${bridge.internalUrl}/ready`), body = await answer.json()
+    return (body.detail || body.problems) && { status: answer.status, ...body }
+  }, { what: '/ready telling why' })
+  assert.deepEqual([ready.status, ready.ready], [503, false])
+  assert.match(JSON.stringify(ready), /function pulse\.\w+\(.*\) does not exist|the dispatcher is not running/)
   await assert.rejects(pulse.sql('SELECT _pulse.tick()'), error => /Run ALTER EXTENSION pulse UPDATE/.test(error.hint))
 
   // What an application did under 1.0.
@@ -112,6 +119,7 @@ test('before the update users go on and it is said what is missing; after it eve
   assert.deepEqual(dispatched.filter(id => expected.includes(id)), expected)
   await until(async () => (await pulse.value('SELECT array_agg(n) FROM app.ran'))?.join() === '1', { what: 'the job' })
   await until(async () => (await problems()).length === 0, { what: 'no problem any more' })
+  await bridge.ready()   // it found the new functions by itself
 
   // What was configured and registered is still so, each once.
   assert.deepEqual(await pulse.sql(`SELECT pulse.setting('pulse', 'idempotency_keep') AS a, pulse.setting('donors', 'presence_ttl') AS b`), [{ a: '3 hours', b: '7 min' }])
@@ -122,14 +130,16 @@ test('before the update users go on and it is said what is missing; after it eve
   await prepared.end()
 })
 
-test('a pack of 1.0 works on the updated engine, and is updated by itself', async () => {
+test('D7: a pack of 1.0 works on the updated engine, and is updated by itself', async () => {
+  const socket = await pulse.io({ userId: 'u', countryCode: 'IN' })
   assert.equal(await pulse.value(`SELECT extversion FROM pg_extension WHERE extname = 'pulse_donors'`), '1.0')
   const request = `INSERT INTO donors.blood_requests (requester_id, blood_group, urgency, latitude, longitude, country_code) VALUES ('r', 'O-', 'critical', 19, 72, 'IN') RETURNING id::text`
-  const heard = id => until(() => pulse.value(`SELECT true FROM pulse.events e JOIN pulse.deliveries d ON d.xid = e.xid AND d.event_id = e.id
-    WHERE e.name = 'emergency:created' AND d.room = 'region:IN' AND e.payload->>'emergencyId' = $1`, [id]), { what: 'the request being dispatched' })
-  await heard(await pulse.value(request))
+  const created = gather(socket, 'emergency:created'), ids = [await pulse.value(request)]
+  await created.atLeast(1)
   await pulse.sql('ALTER EXTENSION pulse_donors UPDATE')
-  await heard(await pulse.value(request))
+  ids.push(await pulse.value(request))
+  await created.atLeast(2)
+  assert.deepEqual(created.items.map(([{ emergencyId }]) => emergencyId), ids)
 })
 
 test('an update that is rolled back, or that somebody else tries, leaves the workers as they were', async () => {

@@ -25,8 +25,8 @@ export class Bridge {
   #text = ''
   #onExit = () => this.#process?.kill('SIGKILL')
 
-  // environment: PULSE_* settings over the defaults of tests.
-  static async start(databaseUrl, environment = {}) {
+  // environment: PULSE_* settings over the defaults of tests. ready: false does not wait until it is.
+  static async start(databaseUrl, environment = {}, { ready = true } = {}) {
     const bridge = new Bridge()
     bridge.port = await freePort()
     bridge.internalPort = await freePort()
@@ -42,7 +42,7 @@ export class Bridge {
       ...environment
     }
     process.on('exit', bridge.#onExit)
-    await bridge.restart()
+    await bridge.restart({}, { ready })
     return bridge
   }
 
@@ -55,7 +55,7 @@ export class Bridge {
   get log() { return this.#text.split('\n').filter(line => line.startsWith('{')).map(line => JSON.parse(line)) }
 
   // Starts it (again), on the same ports and with changes to its environment.
-  async restart(changes = {}) {
+  async restart(changes = {}, { ready = true } = {}) {
     if (this.running) await this.stop()
     Object.assign(this.#environment, changes)
     // It ends with this process, whatever ends that.
@@ -64,7 +64,7 @@ export class Bridge {
     failed.catch(() => {})
     this.exited = once(this.#process, 'exit')
     for (const stream of [this.#process.stdout, this.#process.stderr]) stream.on('data', chunk => { this.#text += chunk })
-    await Promise.race([failed, this.ready()])
+    await Promise.race([failed, ready ? this.ready() : once(this.#process, 'spawn')])
   }
 
   get running() { return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null }

@@ -28,8 +28,8 @@ class Pulse {
 
   get bridge() { return this.bridges[0] }
 
-  async addBridge(environment = {}) {
-    const bridge = await Bridge.start(this.cluster.url({ user: 'bridge' }), { ...this.environment, ...environment })
+  async addBridge(environment = {}, options) {
+    const bridge = await Bridge.start(this.cluster.url({ user: 'bridge' }), { ...this.environment, ...environment }, options)
     this.bridges.push(bridge)
     return bridge
   }

@@ -71,7 +71,7 @@ transport::Reply ready(const Facts &facts, bool for_operators) {
         body["reason"] = reason;
     }
     if (for_operators) {
-        if (!facts.listener.detail.empty() && facts.listener.detail != reason) body["detail"] = facts.listener.detail;
+        if (!reason.empty() && !facts.listener.detail.empty() && facts.listener.detail != reason) body["detail"] = facts.listener.detail;
         const json::Value status = status_of(facts);
         if (const auto problems = status.find("problems"); problems != status.end() && problems->is_array() && !problems->empty())
             body["problems"] = *problems;
