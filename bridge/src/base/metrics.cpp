@@ -99,6 +99,7 @@ struct Metrics::State {
     Counter &slow = counter("pulse_bridge_slow_consumers_total", "Clients disconnected because their queue was full.");
     Counter &refusals =
         counter("pulse_bridge_handler_queue_refusals_total", "Inbound events refused because the session's queue was full.");
+    Counter &streams_lost = counter("pulse_bridge_streams_lost_total", "Times that the stream could not be continued.");
     Counter &evictions = counter("pulse_evictions_total", "Evictions and revocations handled.");
     Counter &history_queries = counter("pulse_history_queries_total", "Pages of missed events read from the log, each for many sessions.");
     Labelled<Counter> recoveries{counters("pulse_recoveries_total", "Sessions and rooms that asked for what they missed."), {"outcome"}};
@@ -175,6 +176,7 @@ Counter &Metrics::malformed_notifications() { return state_->malformed; }
 Counter &Metrics::duplicate_notifications() { return state_->duplicates; }
 Counter &Metrics::slow_consumers() { return state_->slow; }
 Counter &Metrics::queue_refusals() { return state_->refusals; }
+Counter &Metrics::streams_lost() { return state_->streams_lost; }
 Counter &Metrics::evictions() { return state_->evictions; }
 Counter &Metrics::history_queries() { return state_->history_queries; }
 Counter &Metrics::recoveries(std::string_view outcome) { return state_->recoveries.get({outcome}); }

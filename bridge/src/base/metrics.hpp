@@ -53,6 +53,7 @@ public:
     prometheus::Counter &slow_consumers();  // disconnected because their queue was full
     prometheus::Counter &queue_refusals();  // inbound events refused because the session's handler queue was full
 
+    prometheus::Counter &streams_lost();     // the stream could not be continued: everybody was told to come back
     prometheus::Counter &evictions();        // evictions and revocations that this bridge handled
     prometheus::Counter &history_queries();  // pages of missed events read from the log
     prometheus::Counter &recoveries(std::string_view outcome);

@@ -18,7 +18,7 @@ constexpr auto kReadingIsLagging = std::chrono::seconds(2);
 }  // namespace
 
 Listener::Listener(loop::Loop &loop, Rng &rng, Metrics &metrics, hub::Hub &hub, ListenerOptions options)
-    : loop_(loop), metrics_(metrics), options_(std::move(options)), feed_(hub, *this, metrics),
+    : loop_(loop), metrics_(metrics), hub_(hub), options_(std::move(options)), feed_(hub, *this, metrics),
       connection_(loop, rng,
                   {.conninfo = options_.conninfo,
                    .application_name = "pulse-bridge listener",
@@ -109,7 +109,7 @@ void Listener::greeted(const Hello &first) {
                                 {"position", second.position.value},
                                 {"head", feed_.head().value},
                                 {"dispatcher", second.dispatcher_pid.has_value()}});
-        feed_.start(second.epoch, second.position);
+        feed_.start(second.epoch, second.position, second.past);
         learn(second);
     });
 }
@@ -134,6 +134,7 @@ void Listener::learn(const Hello &answer) {
     }
     dispatcher_pid_ = answer.dispatcher_pid;
     known_head_ = answer.position;
+    hub_.set_log_floor(answer.past.floor);
     const bool overflow = std::exchange(held_overflow_, false);
     const std::uint64_t round = round_;
     feed_.catch_up(answer.position);
@@ -184,7 +185,8 @@ void Listener::judge_held() {
 }
 
 void Listener::hello(std::function<void(const Hello &)> then) {
-    connection_.run(kHello, {options_.bridge_name}, [this, then = std::move(then), round = round_](Answer answer) {
+    const Parameter epoch = feed_.epoch().empty() ? Parameter(std::nullopt) : Parameter(feed_.epoch());
+    connection_.run(kHello, {options_.bridge_name, epoch}, [this, then = std::move(then), round = round_](Answer answer) {
         if (round != round_) return;
         if (const auto *error = std::get_if<SqlError>(&answer)) {
             if (!error->lost()) connection_.restart("pulse.bridge_hello failed: " + error->message);
@@ -200,13 +202,21 @@ void Listener::hello(std::function<void(const Hello &)> then) {
             const auto found = tree->find(key);
             return found != tree->end() && found->is_string() ? found->get<std::string>() : std::string();
         };
-        Hello out{text("epoch"), text("channel"), std::nullopt, Position{}};
+        const auto position = [&tree](const char *key) -> std::optional<Position> {
+            const auto found = tree->find(key);
+            if (found == tree->end() || !found->is_number_unsigned()) return std::nullopt;
+            return Position{found->get<std::uint64_t>()};
+        };
+        Hello out{text("epoch"), text("channel"), std::nullopt, Position{}, {}};
         if (const auto pid = tree->find("dispatcherPid"); pid != tree->end() && pid->is_number_integer()) {
             out.dispatcher_pid = pid->get<int>();
         }
-        if (const auto at = tree->find("position"); at != tree->end() && at->is_number_unsigned()) {
-            out.position.value = at->get<std::uint64_t>();
+        out.position = position("position").value_or(Position{});
+        if (const auto known = tree->find("epochKnown"); known != tree->end() && known->is_boolean() && !feed_.epoch().empty()) {
+            out.past.known = known->get<bool>();
         }
+        out.past.end = position("epochEnd");
+        out.past.floor = position("floor").value_or(Position{});
         then(out);
     });
 }
@@ -222,7 +232,11 @@ void Listener::read(Position after, Position up_to) {
         [this, round](Answer answer) {
             if (round != round_) return;
             if (const auto *error = std::get_if<SqlError>(&answer)) {
-                if (!error->lost()) connection_.restart("pulse.bridge_read failed: " + error->message);
+                if (error->sqlstate == "PL410") {
+                    greet();  // what is missing has gone: hello tells the floor
+                } else if (!error->lost()) {
+                    connection_.restart("pulse.bridge_read failed: " + error->message);
+                }
                 return;
             }
             feed_.read_done(rows_read_ >= static_cast<std::uint64_t>(options_.page));

@@ -63,6 +63,7 @@ private:
         std::string epoch, channel;
         std::optional<int> dispatcher_pid;
         Position position;
+        hub::Feed::Past past;  // of the feed's own epoch
     };
     struct Held {
         int pid;
@@ -83,6 +84,7 @@ private:
 
     loop::Loop &loop_;
     Metrics &metrics_;
+    hub::Hub &hub_;
     ListenerOptions options_;
     hub::Feed feed_;
     Connection connection_;

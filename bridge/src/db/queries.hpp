@@ -14,7 +14,7 @@ struct Query {
     int parameters;
 };
 
-inline constexpr Query kHello{"bridge_hello", "SELECT pulse.bridge_hello($1)", 1};
+inline constexpr Query kHello{"bridge_hello", "SELECT pulse.bridge_hello($1, $2)", 2};
 
 // attachments as a JSON array of hex strings: one form, whatever bytea_output says
 inline constexpr Query kRead{"bridge_read",

@@ -35,6 +35,15 @@ void Hub::State::evict(const Eviction &eviction) {
     }
     for (const std::uint32_t index : out) {
         Session &session = sessions[index];
+        const auto again = std::find_if(regrants.begin(), regrants.end(), [&](const Regrant &regrant) {
+            return regrant.session == SessionId{index, session.generation} && regrant.room == eviction.room &&
+                   regrant.at > eviction.position;
+        });
+        if (again != regrants.end()) {
+            session.rooms[*rooms.place_of(*room, index, session)].since = again->at;
+            latest_since = std::max(latest_since, again->at);
+            continue;
+        }
         rooms.leave(*rooms.place_of(*room, index, session), session, sessions);
         tell_evicted(index, eviction);
     }

@@ -13,21 +13,41 @@ namespace bridge::hub {
 Feed::Feed(Hub &hub, Source &source, Metrics &metrics, std::size_t max_waiting_bytes)
     : hub_(hub), source_(source), metrics_(metrics), max_waiting_bytes_(max_waiting_bytes) {}
 
-void Feed::start(std::string_view epoch, Position position) {
+void Feed::start(std::string_view epoch, Position position, const Past &past) {
+    const char *lost = started_once_ ? why_lost(epoch, position, past) : nullptr;
     if (epoch_ != epoch) {
         epoch_ = epoch;
         hub_.set_epoch(epoch);
     }
-    if (!started_once_ || position < head_) {
-        if (started_once_) log::warn("positions went back: the log is another one", {{"head", head_.value}, {"position", position.value}});
+    if (lost) {
+        log::warn("the stream cannot be continued: clients are told to come back",
+                  {{"why", lost}, {"head", head_.value}, {"position", position.value}, {"floor", past.floor.value}});
+        metrics_.streams_lost().Increment();
+        hub_.lost();
+        begin_at(position);
+    } else if (!started_once_) {
         started_once_ = true;
-        advance(position);
-        hub_.start_anew();
-        wanted_ = position;
+        const Position lowest = hub_.lowest_since();  // sessions may be here before the stream is
+        begin_at(hub_.sessions() > 0 && lowest.value + 1 >= past.floor.value ? std::min(position, lowest) : position);
     }
+    hub_.set_log_floor(past.floor);
     metrics_.database_up().Set(1);
     wanted_ = std::max(wanted_, position);
     drain_waiting();
+}
+
+const char *Feed::why_lost(std::string_view epoch, Position position, const Past &past) const {
+    if (!past.known) return "the epoch is unknown to this database";
+    if (epoch != epoch_ && past.end && *past.end < head_) return "the epoch ended before our head";
+    if (position < head_) return "positions went back";
+    if (head_.value + 1 < past.floor.value) return "what is missing can no longer be read";
+    return nullptr;
+}
+
+void Feed::begin_at(Position position) {
+    advance(position);
+    hub_.start_anew();
+    wanted_ = position;
 }
 
 void Feed::stop() {

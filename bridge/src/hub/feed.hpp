@@ -5,11 +5,16 @@
 //         ▲                              └──────other epoch──────┐                   │
 //         └──────────stop() (connection lost)────────────────────┴───────────────────┘
 //
+// Positions go on over epochs, so after a cut it reads what is missing and goes on. Not when what it has handled is no part of this
+// log (the epoch ended below its head, or is unknown: positions are given anew), nor when what is missing can no longer be read: then
+// nobody here can be told everything, every connection ends and may come back, and the stream is begun anew at its end.
+//
 // While reading, notifications are kept up to a bound in bytes; beyond it they are dropped and their range is read instead.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,9 +44,16 @@ public:
 
     Feed(Hub &hub, Source &source, Metrics &metrics, std::size_t max_waiting_bytes = 4 * 1024 * 1024);
 
-    // After hello and LISTEN. `position` is the database's last position. The first start ever begins there; a later one in the
-    // same epoch goes on from the own head and reads what is missing. In a new epoch (positions go on over epochs) likewise.
-    void start(std::string_view epoch, Position position);
+    // What the database says of the epoch that the feed knows, and of its log.
+    struct Past {
+        bool known = true;            // there was such an epoch
+        std::optional<Position> end;  // its last position, when it is over
+        Position floor;               // the lowest position that can still be read
+    };
+    // After hello and LISTEN. `position` is the database's last position. The first start ever begins there, or at the decision of the
+    // earliest session that is here already; a later one goes on from the own head and reads what is missing.
+    void start(std::string_view epoch, Position position, const Past &past);
+    void start(std::string_view epoch, Position position) { start(epoch, position, Past()); }
 
     // The connection is gone. Head and epoch stay. From now on the Source gives no rows of an earlier read.
     void stop();
@@ -68,6 +80,8 @@ private:
     void read_to(Position up_to);
     void drain_waiting();
     void advance(Position to);
+    void begin_at(Position position);
+    const char *why_lost(std::string_view epoch, Position position, const Past &past) const;
     void fail(std::string_view why);
     void restart();
 

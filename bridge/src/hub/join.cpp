@@ -114,6 +114,12 @@ std::size_t Hub::State::send_missed(std::uint32_t index, const Missed &missed, P
     return bytes;
 }
 
+void Hub::State::remember_regrant(SessionId session, const RoomSince &room) {
+    static constexpr std::size_t kMax = 4096;
+    while (!regrants.empty() && (regrants.front().at <= head || regrants.size() >= kMax)) regrants.pop_front();
+    regrants.push_back({session, std::string(room.room), room.since});
+}
+
 Join Hub::join(SessionId id, std::span<const std::string_view> names, Position since, FramePtr first) {
     std::vector<RoomSince> rooms;
     rooms.reserve(names.size());
@@ -127,7 +133,11 @@ Join Hub::join(SessionId id, std::span<const RoomSince> rooms, FramePtr first) {
     if (!session) return Join::gone;
     State::Wanted wanted;
     for (const RoomSince &room : rooms) {
-        if (!in_room(id, room.room)) wanted.add(room.room, room.since);
+        if (!in_room(id, room.room)) {
+            wanted.add(room.room, room.since);
+        } else if (room.since > s.head) {
+            s.remember_regrant(id, room);
+        }
     }
     auto &fresh = wanted.rooms();
     if (fresh.empty()) {

@@ -1,6 +1,7 @@
 // The hub's inside, shared by hub.cpp (who is here) and fanout.cpp (the way of an event). Not for others.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,6 +73,14 @@ struct Hub::State {
     std::string epoch;
     Position head;
     Position log_floor;
+    // Decisions that were repeated for a room that the session is in, from ahead of the stream: an eviction that comes before them in the
+    // stream does not end the membership, only what lies between. Bounded; one that is forgotten is on the safe side.
+    struct Regrant {
+        SessionId session;
+        std::string room;
+        Position at;
+    };
+    std::deque<Regrant> regrants;
     Position latest_since;  // no membership has a `since` above it: beyond, a delivery need not look at them
 
     Turn turn;
@@ -115,6 +124,7 @@ struct Hub::State {
         std::string_view room;
     };
     class Wanted;
+    void remember_regrant(SessionId session, const RoomSince &room);
     bool ending(const Session &session) const;
     bool find_missed(std::uint32_t session, Wanted &wanted, std::vector<Missed> &missed);
     std::size_t send_missed(std::uint32_t session, const Missed &missed, Position cursor);

@@ -104,7 +104,7 @@ struct Stream {
     Feed feed{world.hub, reader, world.metrics, 2000};
     Client client = world.client();
 
-    Stream() { world.hub.join(client.session, "a", Position{0}); }
+    explicit Stream(std::uint64_t joined_at = 0) { world.hub.join(client.session, "a", Position{joined_at}); }
     void row(std::uint64_t position) {
         const std::string payload = std::to_string(position);
         Event event;
@@ -127,7 +127,7 @@ struct Stream {
 };
 
 TEST(Feed, HandlesTheNextNotificationAndDropsWhatIsKnown) {
-    Stream s;
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
     EXPECT_EQ(s.feed.state(), Feed::State::live);
     s.feed.notification(notify(11, 12));
@@ -141,7 +141,7 @@ TEST(Feed, HandlesTheNextNotificationAndDropsWhatIsKnown) {
 }
 
 TEST(Feed, AdvancesOverPositionsWithoutALine) {
-    Stream s;
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
     s.feed.notification(header(11, 15) + "\n" + line(12));
     EXPECT_EQ(s.feed.head().value, 15U);
@@ -149,7 +149,7 @@ TEST(Feed, AdvancesOverPositionsWithoutALine) {
 }
 
 TEST(Feed, ReadsAHoleAndKeepsWhatArrivesMeanwhile) {
-    Stream s;
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
     s.feed.notification(notify(13, 14));
     EXPECT_EQ(s.feed.state(), Feed::State::reading);
@@ -182,7 +182,7 @@ TEST(Feed, ReadsInPiecesWhileThereIsMore) {
 }
 
 TEST(Feed, IgnoresRowsThatAreKnownAndRowsThatNobodyAskedFor) {
-    Stream s;
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
     s.row(11);
     EXPECT_EQ(s.feed.head().value, 10U);
@@ -222,7 +222,7 @@ TEST(Feed, AJoinAfterAPassedReferenceAsksForAFreshDecision) {
 }
 
 TEST(Feed, KeepsNotificationsThatComeBeforeStart) {
-    Stream s;
+    Stream s(10);
     s.feed.notification(notify(9, 10));
     s.feed.notification(notify(11, 11));
     s.feed.start(kEpoch, Position{10});
@@ -231,7 +231,7 @@ TEST(Feed, KeepsNotificationsThatComeBeforeStart) {
 }
 
 TEST(Feed, GoesOnFromItsOwnHeadAfterAReconnect) {
-    Stream s;
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
     s.feed.notification(notify(11, 11));
     s.feed.notification(notify(14, 14));  // a read is under way when the connection goes
@@ -248,7 +248,7 @@ TEST(Feed, GoesOnFromItsOwnHeadAfterAReconnect) {
 }
 
 TEST(Feed, ANewEpochGoesOnWithThePositions) {
-    Stream s;
+    Stream s(10);
     s.world.encoder.with_cursor = true;
     s.feed.start(kEpoch, Position{10});
     s.feed.notification(header(11, 11, "00000000000000e2") + "\n" + line(11));
@@ -261,27 +261,107 @@ TEST(Feed, ANewEpochGoesOnWithThePositions) {
     EXPECT_EQ(s.feed.cursor().text(), "00000000000000e2:11");
 }
 
-TEST(Feed, PositionsThatWentBackStartAnew) {
-    Stream s;
+// What everybody is told when the stream cannot be continued.
+void expect_lost(Stream &s) {
+    EXPECT_EQ(s.got(), "");
+    EXPECT_THAT(s.client.sink->closes, ElementsAre(Errc::must_refetch));
+    EXPECT_EQ(s.world.metrics.streams_lost().Value(), 1);
+    EXPECT_EQ(s.feed.state(), Feed::State::live);
+}
+
+TEST(Feed, E7_PositionsGivenAnewBelowTheHeadAreNotSkipped) {
+    Stream s(10);
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(notify(11, 15));  // 13 … 15 never reached the standby that is promoted
+    s.got();
+    s.feed.stop();
+    s.feed.start("00000000000000e2", Position{14}, {true, Position{12}, Position{1}});
+    expect_lost(s);
+    EXPECT_EQ(s.feed.head().value, 14U);
+    Client back = s.world.client();
+    EXPECT_EQ(s.world.hub.join(back.session, "a", Position{14}), Join::joined);
+    s.feed.notification(header(15, 15, "00000000000000e2") + "\n" + line(15, R"(["a"])", "15"));
+    EXPECT_EQ(s.world.flushed(back), "<e 15>");
+    EXPECT_EQ(s.got(), "");
+}
+
+TEST(Feed, E7_AHeadWithinTheEndOfItsEpochGoesOn) {
+    Stream s(10);
+    s.feed.start(kEpoch, Position{10});
+    s.feed.notification(notify(11, 12));
+    s.feed.stop();
+    s.feed.start("00000000000000e2", Position{14}, {true, Position{12}, Position{13}});
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 11><e 12><e 13><e 14>");
+    EXPECT_THAT(s.client.sink->closes, IsEmpty());
+}
+
+TEST(Feed, E7_AnEpochThatTheDatabaseDoesNotKnowIsLost) {
+    Stream s(10);
+    s.feed.start(kEpoch, Position{10});
+    s.feed.stop();
+    s.feed.start("00000000000000e2", Position{500}, {false, std::nullopt, Position{1}});
+    expect_lost(s);
+    EXPECT_EQ(s.feed.head().value, 500U);
+    EXPECT_THAT(s.reader.reads, IsEmpty());
+}
+
+TEST(Feed, E7_PositionsThatWentBackAreLost) {
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
     s.feed.notification(notify(11, 11));
     s.got();
     s.feed.stop();
-    s.feed.start("00000000000000e2", Position{3});
+    s.feed.start(kEpoch, Position{3});
+    expect_lost(s);
     EXPECT_EQ(s.feed.head().value, 3U);
-    EXPECT_THAT(s.reader.reads, IsEmpty());
-    s.feed.notification(header(4, 4, "00000000000000e2") + "\n" + line(4, R"(["a"])", "4"));
-    EXPECT_EQ(s.got(), "<e 4>");
+}
+
+TEST(Feed, E2_AGapBelowTheFloorIsLost) {
+    Stream s(10);
+    s.feed.start(kEpoch, Position{10});
+    s.feed.stop();
+    s.feed.start(kEpoch, Position{90}, {true, std::nullopt, Position{12}});
+    expect_lost(s);
+    EXPECT_EQ(s.feed.head().value, 90U);
+    EXPECT_EQ(s.world.hub.log_floor().value, 12U);
+}
+
+TEST(Feed, E2_AGapJustAboveTheFloorIsRead) {
+    Stream s(10);
+    s.feed.start(kEpoch, Position{10});
+    s.feed.stop();
+    s.feed.start(kEpoch, Position{12}, {true, std::nullopt, Position{11}});
+    s.answer();
+    EXPECT_EQ(s.got(), "<e 11><e 12>");
+}
+
+TEST(Feed, E2_SessionsThatWereHereBeforeTheStreamMissNothing) {
+    Stream s(8);
+    s.feed.start(kEpoch, Position{10});
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(8, 10)));
+    s.answer();
+    s.feed.notification(notify(11, 11));
+    EXPECT_EQ(s.got(), "<e 9><e 10><e 11>");
 }
 
 TEST(Feed, RoomsJoinedBeforePositionsWentBackAreNotDeafUntilTheyAreReachedAgain) {
-    Stream s;
+    World world;
+    world.hub.advance(Position{10});
+    Client c = world.client();
+    ASSERT_EQ(world.hub.join(c.session, "b", Position{12}), Join::joined);
+    world.hub.advance(Position{3});
+    world.hub.start_anew();
+    world.position = 3;
+    world.deliver(R"(["b"])", "e", "4");
+    EXPECT_EQ(world.flushed(c), "<e 4>");
+}
+
+TEST(Feed, M10_AnEvictionByReferenceIsReadAlthoughNobodyIsInItsRoom) {
+    Stream s(10);
     s.feed.start(kEpoch, Position{10});
-    ASSERT_EQ(s.world.hub.join(s.client.session, "b", Position{12}), Join::joined);
-    s.feed.stop();
-    s.feed.start("00000000000000e2", Position{3});
-    s.feed.notification(header(4, 4, "00000000000000e2") + "\n" + line(4, R"(["b"])", "4"));
-    EXPECT_EQ(s.got(), "<e 4>");
+    s.feed.notification(header(11, 11) + "\n" + line(11, R"(["pulse:system"])", ""));
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(10, 11)));
 }
 
 TEST(Feed, AMalformedNotificationIsReadFromTheLogInstead) {
@@ -312,7 +392,7 @@ TEST(Feed, BeyondItsBoundItReadsInsteadOfKeeping) {
 }
 
 TEST(Feed, CatchUpReadsWhenTheHeadIsBehind) {
-    Stream s;
+    Stream s(5);
     s.feed.start(kEpoch, Position{5});
     s.feed.catch_up(Position{5});
     EXPECT_THAT(s.reader.reads, IsEmpty());
