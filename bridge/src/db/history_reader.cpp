@@ -10,6 +10,7 @@ namespace bridge::db {
 
 namespace {
 
+constexpr int kTries = 3;  // each is lost with its connection
 constexpr std::string_view kMustRefetch = "PL410";
 
 // `{"a","b"}`
@@ -62,6 +63,7 @@ void HistoryReader::stop() {
 
 void HistoryReader::history(std::vector<std::string> rooms, Position after, Position up_to, int max_events) {
     page_ = Page{text_array(rooms), after, up_to, max_events};
+    tries_ = 0;
     ++number_;
     if (!std::exchange(opened_, true)) connection_.open();
     if (connection_.up()) {
@@ -73,6 +75,7 @@ void HistoryReader::history(std::vector<std::string> rooms, Position after, Posi
 
 void HistoryReader::run() {
     patience_->stop();
+    if (++tries_ > kTries) return fail(hub::History::Failure::unavailable);
     rows_ = 0;
     connection_.run(
         kHistory, {page_->rooms, std::to_string(page_->after.value), std::to_string(page_->up_to.value), std::to_string(page_->max_events)},

@@ -52,6 +52,7 @@ private:
     std::optional<Page> page_;  // asked for and not answered
     std::uint64_t number_ = 0;  // of the page: late answers to an older one are ignored
     int rows_ = 0;
+    int tries_ = 0;
 };
 
 }  // namespace bridge::db

@@ -45,13 +45,13 @@ void Hub::State::evict(const Eviction &eviction) {
             continue;
         }
         rooms.leave(*rooms.place_of(*room, index, session), session, sessions);
-        tell_evicted(index, eviction);
+        tell_evicted(index, eviction, eviction.position);
     }
     metrics.rooms().Set(static_cast<double>(rooms.size()));
 }
 
-// The client hears of it as an event of its own, with its position, so that what comes before and after is clear.
-void Hub::State::tell_evicted(std::uint32_t index, const Eviction &eviction) {
+// The client hears of it as an event of its own, between what came before and what comes after.
+void Hub::State::tell_evicted(std::uint32_t index, const Eviction &eviction, Position cursor) {
     std::string payload = R"({"room":)" + json::quote(eviction.room) + R"(,"reason":)";
     payload += eviction.reason.empty() ? std::string("null") : json::quote(eviction.reason);
     payload += '}';
@@ -68,8 +68,8 @@ void Hub::State::tell_evicted(std::uint32_t index, const Eviction &eviction) {
     if (on_evicted) on_evicted(id, eviction.room, eviction.position);
 }
 
-void Hub::tell_evicted(SessionId id, const Eviction &eviction) {
-    if (!ending(id)) state_->tell_evicted(id.index, eviction);
+void Hub::tell_evicted(SessionId id, const Eviction &eviction, Position cursor) {
+    if (!ending(id)) state_->tell_evicted(id.index, eviction, cursor);
 }
 
 void Hub::State::revoke(const Eviction &eviction) {

@@ -166,6 +166,11 @@ void History::row(const Event &event) {
     }
 }
 
+// What the cursor is that goes with the event at `position`.
+Position History::seen(const Item &item, Position position) const {
+    return item.backfill ? hub_.cursor(item.session).position : position;
+}
+
 // An eviction in the range that is read. Nothing sent yet: the session shall begin anew. Else it ends, in its place, what was begun.
 void History::evicted_in_page(const Event &event) {
     const auto eviction = Eviction::read(event);
@@ -185,7 +190,7 @@ void History::evicted_in_page(const Event &event) {
             item->evicted = true;
             continue;
         }
-        if (!room->member) hub_.tell_evicted(item->session, *eviction);  // a member was told when it happened
+        if (!room->member) hub_.tell_evicted(item->session, *eviction, seen(*item, event.position));  // else told when it happened
         lost_.emplace(item.get(), eviction->room);
         for (Interest &interest : interests_.find(eviction->room)->second) {
             if (interest.item == item.get()) interest.since = kNever;

@@ -102,6 +102,7 @@ private:
     void finish(ItemPtr item, std::string_view outcome);
     void ask();
     bool take_into_group(ItemPtr &item);
+    Position seen(const Item &item, Position position) const;
     void evicted_in_page(const Event &event);
     std::vector<ItemPtr> take_group();
     void end_page(Position up_to);

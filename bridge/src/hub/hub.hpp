@@ -101,8 +101,10 @@ public:
 
     // --- rooms. Joins take effect at `since`, the position of the snapshot in which they were allowed. ---
     // Replays to the session, in order and once, the events of these rooms in (since, head] that it did not get through another
-    // room (send the Socket.IO `40` before, the ack after); events up to `since` that arrive later are not delivered through them.
-    // `first`, the answer that says "you are in", goes out before what is replayed, and only when it is true.
+    // room; events up to `since` that arrive later are not delivered through them.
+    // `first`, the answer that says "you are in", goes out only when it is true: before what is replayed to a session that is in no room
+    // yet (its connect), and after it to one that is. The latter has seen later events, so what is replayed carries its own cursor;
+    // were it cut in between, it has not been told that it is in.
     // Each room has its own `since`.
     Join join(SessionId id, std::span<const RoomSince> rooms, FramePtr first = nullptr);
     Join join(SessionId id, std::span<const std::string_view> rooms, Position since, FramePtr first = nullptr);
@@ -132,7 +134,7 @@ public:
     void deliver_to(std::span<Receiver> receivers, const Event &event);
     // The socket of this session has taken everything, or is gone.
     bool drained(SessionId id) const;
-    void tell_evicted(SessionId id, const Eviction &eviction);  // `room:evicted`, at its position
+    void tell_evicted(SessionId id, const Eviction &eviction, Position cursor);  // sends `room:evicted`
     bool ending(SessionId id) const;                            // no such session, or its connection takes nothing more
 
     // --- what SQL takes away. deliver() acts on it in order; others may want to know. ---

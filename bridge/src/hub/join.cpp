@@ -158,12 +158,14 @@ Join Hub::join(SessionId id, std::span<const RoomSince> rooms, FramePtr first) {
     std::vector<State::Missed> missed;
     if (!s.find_missed(id.index, wanted, missed)) return Join::too_old;
 
-    if (first) send(id, std::move(first));
-    for (const State::Missed &event : missed) s.send_missed(id.index, event, event.entry->position);
+    const bool in_others = !session->rooms.empty();
+    if (first && !in_others) send(id, std::move(first));
+    for (const State::Missed &event : missed) s.send_missed(id.index, event, in_others ? cursor(id).position : event.entry->position);
     for (const State::Wanted::Room &room : fresh) {
         s.rooms.join(room.name, id.index, *session, room.since);
         s.latest_since = std::max(s.latest_since, room.since);
     }
+    if (first) send(id, std::move(first));
     s.metrics.rooms().Set(static_cast<double>(s.rooms.size()));
     return Join::joined;
 }
@@ -203,12 +205,14 @@ Step Hub::resume(Recovering &recovering, std::size_t window, std::size_t max_eve
         recovering.sent += recovering.first->size();
         send(id, std::move(recovering.first));
     }
+    const auto seen = [&](Position position) { return recovering.backfill ? cursor(id).position : position; };
     auto next_lost = lost.begin();
     const auto tell_lost = [&](Position up_to) {
         for (; next_lost != lost.end() && next_lost->first->position <= up_to; ++next_lost) {
             const auto room = std::find_if(recovering.rooms.begin(), recovering.rooms.end(),
                                            [&](const Recovering::Room &r) { return r.name == next_lost->second; });
-            if (!room->member) s.tell_evicted(id.index, *next_lost->first);  // a member was told when it happened
+            const Position at = next_lost->first->position;
+            if (!room->member) s.tell_evicted(id.index, *next_lost->first, seen(at));  // a member was told when it happened
             recovering.rooms.erase(room);
         }
     };
@@ -216,7 +220,7 @@ Step Hub::resume(Recovering &recovering, std::size_t window, std::size_t max_eve
         if (recovering.sent >= window) return Step::more;
         tell_lost(event.entry->position);
         if (faults::leave_out()) continue;
-        recovering.sent += s.send_missed(id.index, event, recovering.backfill ? cursor(id).position : event.entry->position);
+        recovering.sent += s.send_missed(id.index, event, seen(event.entry->position));
         recovering.reached = event.entry->position;
         ++recovering.given;
     }

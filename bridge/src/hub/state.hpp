@@ -134,7 +134,7 @@ struct Hub::State {
     void act(const Event &event);
     void evict(const Eviction &eviction);
     void revoke(const Eviction &eviction);
-    void tell_evicted(std::uint32_t session, const Eviction &eviction);
+    void tell_evicted(std::uint32_t session, const Eviction &eviction, Position cursor);
 
     template <bool kCheckSince>
     void fan_out(const Event &event, std::string_view cursor);
