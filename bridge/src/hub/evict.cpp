@@ -62,8 +62,8 @@ void Hub::State::tell_evicted(std::uint32_t index, const Eviction &eviction, Pos
     event.payload = payload;
     const SessionId id{index, sessions[index].generation};
     Encoding &encoding = encodings[hot[index].encoding];
-    const Position cursor = std::max(eviction.position, sessions[index].base);
-    turn.push(hot[index].connection, turn.hold(encoder.encode(encoding.protocol, encoding.nsp, event, cursor_text(cursor), eviction.room)));
+    const std::string seen = cursor_text(std::max(cursor, sessions[index].base));
+    turn.push(hot[index].connection, turn.hold(encoder.encode(encoding.protocol, encoding.nsp, event, seen, eviction.room)));
     count_sent(encoding, event.name, 1);
     if (on_evicted) on_evicted(id, eviction.room, eviction.position);
 }

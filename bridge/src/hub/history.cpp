@@ -167,9 +167,7 @@ void History::row(const Event &event) {
 }
 
 // What the cursor is that goes with the event at `position`.
-Position History::seen(const Item &item, Position position) const {
-    return item.backfill ? hub_.cursor(item.session).position : position;
-}
+Position History::seen(const Item &item, Position position) const { return item.backfill ? hub_.cursor(item.session).position : position; }
 
 // An eviction in the range that is read. Nothing sent yet: the session shall begin anew. Else it ends, in its place, what was begun.
 void History::evicted_in_page(const Event &event) {

@@ -135,7 +135,7 @@ public:
     // The socket of this session has taken everything, or is gone.
     bool drained(SessionId id) const;
     void tell_evicted(SessionId id, const Eviction &eviction, Position cursor);  // sends `room:evicted`
-    bool ending(SessionId id) const;                            // no such session, or its connection takes nothing more
+    bool ending(SessionId id) const;                                             // no such session, or its connection takes nothing more
 
     // --- what SQL takes away. deliver() acts on it in order; others may want to know. ---
     // A session was taken out of a room: bookkeeping. Called inside deliver() or resume().

@@ -115,20 +115,19 @@ struct Past : World {
         ASSERT_EQ(history.waiting(), 0U);
         hub.flush();
     }
-    // The positions of what a client was sent, as text.
-    static std::string positions(const std::string &frames) {
+    // The payloads of what a client was sent, in order: `<name payload …>`.
+    static std::string payloads(const std::string &frames) {
         std::string out;
-        for (std::size_t at = frames.find(' '); at != std::string::npos; at = frames.find(" ", frames.find('<', at))) {
-            const std::size_t end = frames.find_first_of(" >", at + 1);
-            if (end == std::string::npos) break;
-            out += (out.empty() ? "" : " ") + frames.substr(at + 1, end - at - 1);
-            if (frames.find('<', at) == std::string::npos) break;
+        for (std::size_t at = frames.find('<'); at != std::string::npos; at = frames.find('<', at + 1)) {
+            const std::size_t from = frames.find(' ', at) + 1;
+            if (from == 0 || from > frames.find('>', at)) continue;
+            out += (out.empty() ? "" : " ") + frames.substr(from, frames.find_first_of(" >", from) - from);
         }
         return out;
     }
     std::string got(Client &client) {
         hub.flush();
-        return positions(client.sink->take());
+        return payloads(client.sink->take());
     }
 };
 
