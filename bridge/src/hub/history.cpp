@@ -31,7 +31,7 @@ void History::recover(Request request, std::function<void(HistoryOutcome)> done)
     }
     item->reached = item->began = request.rooms.empty() ? hub_.head() : lowest;
     ++count_;
-    rooms_ += item->rooms.size();
+    rooms_ += item->room_count = item->rooms.size();
     if (count_ > options_.max_waiting || rooms_ > options_.max_waiting_rooms) return finish(std::move(item), "unavailable");
     go_on(std::move(item));
 }
@@ -54,7 +54,7 @@ void History::go_on(ItemPtr item) {
 
 void History::finish(ItemPtr item, std::string_view outcome) {
     --count_;
-    rooms_ -= item->rooms.size();
+    rooms_ -= item->room_count;
     metrics_.recoveries(outcome).Increment();
     metrics_.recoveries_waiting().Set(static_cast<double>(count_));
     const bool recovered = outcome == "recovered";
@@ -183,13 +183,13 @@ void History::evicted_in_page(const Event &event) {
         }
         const auto room = std::find_if(item->rooms.begin(), item->rooms.end(),
                                        [&](const Recovering::Room &r) { return r.name == eviction->room && r.since < event.position; });
-        if (room == item->rooms.end() || lost_.contains(std::pair(item.get(), eviction->room))) continue;
+        if (room == item->rooms.end() || room->lost) continue;
         if (!item->begun) {
             item->evicted = true;
             continue;
         }
         if (!room->member) hub_.tell_evicted(item->session, *eviction, seen(*item, event.position));  // else told when it happened
-        lost_.emplace(item.get(), eviction->room);
+        room->lost = true;
         for (Interest &interest : interests_.find(eviction->room)->second) {
             if (interest.item == item.get()) interest.since = kNever;
         }
@@ -203,8 +203,8 @@ void History::page_done(bool more) {
 std::vector<History::ItemPtr> History::take_group() {
     asked_ = false;
     interests_.clear();
-    for (const auto &[item, name] : std::exchange(lost_, {})) {
-        rooms_ -= std::erase_if(item->rooms, [&name = name](const Recovering::Room &room) { return room.name == name; });
+    for (const ItemPtr &item : group_) {
+        std::erase_if(item->rooms, [](const Recovering::Room &room) { return room.lost; });
         if (item->rooms.empty() && item->backfill) item->evicted = true;
     }
     return std::exchange(group_, {});

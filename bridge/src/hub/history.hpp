@@ -19,7 +19,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -84,13 +83,14 @@ public:
 
 private:
     struct Item : Recovering {
-        Position began;           // the cursor it came with
-        bool counted = false;     // a long range is read twice: first to know whether it is too much,
-        bool counting = false;    // which is now
-        std::size_t missing = 0;  // events counted
-        bool stopped = false;     // its window is full: the rest of this page is not for it
-        bool evicted = false;     // ends with this page
-        Position last_row;        // the last one counted or given: a row is in several of its rooms
+        std::size_t room_count = 0;  // that it came with
+        Position began;              // the cursor it came with
+        bool counted = false;        // a long range is read twice: first to know whether it is too much,
+        bool counting = false;       // which is now
+        std::size_t missing = 0;     // events counted
+        bool stopped = false;        // its window is full: the rest of this page is not for it
+        bool evicted = false;        // ends with this page
+        Position last_row;           // the last one counted or given: a row is in several of its rooms
     };
     using ItemPtr = std::unique_ptr<Item>;
     struct Interest {
@@ -120,7 +120,6 @@ private:
     bool asked_ = false;
     std::vector<ItemPtr> group_;
     std::unordered_map<std::string_view, std::vector<Interest>> interests_;  // names are the items'
-    std::set<std::pair<Item *, std::string>> lost_;                          // rooms that evictions in this page took away
     Position after_, up_to_, last_row_;
     std::vector<Hub::Receiver> receivers_;  // scratch
     std::vector<Item *> receiving_;         // scratch

@@ -213,11 +213,15 @@ Step Hub::resume(Recovering &recovering, std::size_t window, std::size_t max_eve
                                            [&](const Recovering::Room &r) { return r.name == next_lost->second; });
             const Position at = next_lost->first->position;
             if (!room->member) s.tell_evicted(id.index, *next_lost->first, seen(at));  // a member was told when it happened
-            recovering.rooms.erase(room);
+            room->lost = true;  // taken away below: the names are looked at until then
         }
     };
+    const auto forget_lost = [&] { std::erase_if(recovering.rooms, [](const Recovering::Room &room) { return room.lost; }); };
     for (const State::Missed &event : missed) {
-        if (recovering.sent >= window) return Step::more;
+        if (recovering.sent >= window) {
+            forget_lost();
+            return Step::more;
+        }
         tell_lost(event.entry->position);
         if (faults::leave_out()) continue;
         recovering.sent += s.send_missed(id.index, event, seen(event.entry->position));
@@ -225,6 +229,7 @@ Step Hub::resume(Recovering &recovering, std::size_t window, std::size_t max_eve
         ++recovering.given;
     }
     tell_lost(s.head);
+    forget_lost();
     if (recovering.rooms.empty() && recovering.backfill) return Step::evicted;
     recovering.reached = std::max(recovering.reached, s.head);
     for (const Recovering::Room &room : recovering.rooms) {

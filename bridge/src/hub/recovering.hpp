@@ -22,6 +22,7 @@ struct Recovering {
         std::string name;
         Position since;
         bool member = false;  // was in it when the recovery began: what came since then is not missing
+        bool lost = false;    // an eviction has ended it, and the client was told
     };
     SessionId session;
     std::vector<Room> rooms;

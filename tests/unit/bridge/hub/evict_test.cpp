@@ -178,6 +178,29 @@ TEST(Evict, M10_ABegunRecoveryEndsTheRoomInItsPlace) {
     }
 }
 
+TEST(Evict, M10_SeveralRoomsEndWhileTheOthersGoOnUnderTheirNames) {
+    HistoryOptions options;
+    options.page = 1;
+    Past past({}, options);
+    past.encoder.with_cursor = false;
+    past.publish({"b"});
+    past.publish({"b"});
+    past.forget_ring();
+    Client ann = past.user("ann", 0, Protocol::native);
+    past.recover(ann, {{"a", Position{0}}, {"b", Position{0}}, {"c", Position{0}}, {"d", Position{0}}});
+    past.history.turn();
+    past.log.answer(past.history);
+    past.evict("a", "ann");
+    past.publish({"d"});
+    past.evict("c", "ann");
+    past.publish({"b"});
+    past.publish({"a", "c", "d"});
+    past.settle();
+    EXPECT_EQ(ann.sink->take(), R"(<e 1 in b><e 2 in b><room:evicted {"room":"a","reason":"gone"} in a><e 4 in d>)"
+                                R"(<room:evicted {"room":"c","reason":"gone"} in c><e 6 in b><e 7 in d>)");
+    EXPECT_THAT(past.hub.rooms_of(ann.session), testing::UnorderedElementsAre("b", "d"));
+}
+
 TEST(Evict, M10_ABackfillOfTheOnlyRoomIsRefused) {
     HistoryOptions options;
     options.page = 1;
