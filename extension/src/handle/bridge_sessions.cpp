@@ -37,6 +37,8 @@ PULSE_FN(pulse_bridge_sessions) {
     static pg::Plan seen(
         "INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, COALESCE(NULLIF(pg_catalog.current_setting('application_name'), ''), $1)) "
         "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name");
+    static pg::Plan due("SELECT WHERE NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = $1 "
+                        "AND b.seen_at > pg_catalog.clock_timestamp() - interval '2 seconds')");
     static pg::Plan forget("SELECT _pulse.forget_sessions($1)");
     const std::string bridge = handle::text_argument(fcinfo, 0, "bridge");
     std::map<std::string, std::vector<handle::Change>> changes;
@@ -46,8 +48,11 @@ PULSE_FN(pulse_bridge_sessions) {
         for (const std::string_view element : *elements) handle::add(changes, element);
     }
     const handle::LogScope scope(pg::function_owner(fcinfo));
-    seen.run({pg::param_text(bridge)});
     handle::apply(changes);
-    forget.run({pg::param_int4(handle::kForgetAtOnce)});
+    // However often a bridge reports: its row is one that everybody reads, and under a held snapshot each update of it stays.
+    if (due.run({pg::param_text(bridge)}) > 0) {
+        seen.run({pg::param_text(bridge)});
+        forget.run({pg::param_int4(handle::kForgetAtOnce)});
+    }
     return Datum(0);
 }

@@ -79,12 +79,11 @@ CREATE VIEW _pulse.session_states AS
     SELECT s.key, s.pid_hash, s.user_id, s.jti, s.namespace, s.socket_id, s.bridge, s.generation, s.rooms, s.joined_at, s.epoch, s.position,
            s.decided_position, s.evicted_position, s.connected_at,
            CASE WHEN s.ended_at IS NOT NULL THEN s.ended_at
-                WHEN b.seen_at IS NOT NULL AND greatest(b.seen_at, e.opened_at) < clock_timestamp() - interval '15 seconds'
-                    THEN greatest(b.seen_at, e.opened_at)
+                ELSE (SELECT CASE WHEN heard.at < clock_timestamp() - interval '15 seconds' THEN heard.at END
+                      FROM (SELECT greatest(b.seen_at, (SELECT e.opened_at FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1)) AS at
+                            FROM _pulse.bridges b WHERE b.id = s.bridge) heard)
            END AS ended
-    FROM _pulse.sessions s
-    LEFT JOIN _pulse.bridges b ON b.id = s.bridge
-    LEFT JOIN LATERAL (SELECT o.opened_at FROM _pulse.epochs o ORDER BY o.number DESC LIMIT 1) e ON true;
+    FROM _pulse.sessions s;
 
 CREATE TABLE _pulse.revocations (
     user_id    text COLLATE "C",

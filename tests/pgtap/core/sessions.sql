@@ -1,6 +1,6 @@
 -- Sessions: what is stored of them, who may continue one, and when not.
 BEGIN;
-SELECT plan(85);
+SELECT plan(86);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -159,6 +159,7 @@ SELECT throws_ok(format('SELECT pulse.bridge_sessions(%L, %L)', 'b1', changes), 
 
 -- bridges that are gone
 SELECT is((SELECT b.name FROM _pulse.bridges b WHERE b.id = 'b1'), current_setting('application_name'), 'a bridge is known by its report');
+SELECT is((SELECT t.n_tup_ins || ' ' || t.n_tup_upd FROM pg_stat_xact_all_tables t WHERE t.relid = '_pulse.bridges'::regclass), '1 0', 'and written down every other second at most, however often it reports');
 DELETE FROM _pulse.sessions;
 SELECT shop.connect_as('k4', bridge => 'b4');
 SELECT pulse.bridge_sessions('b4', '[]');
