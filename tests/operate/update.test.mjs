@@ -54,6 +54,15 @@ test('the SQL of 1.0 calls this library: no C function of it crashes, whatever i
   assert.doesNotMatch(pulse.cluster.log, /terminated by signal|PANIC/)
 })
 
+// The first events were dispatched by 1.0: these are its rows.
+const dispatchedBy10 = async () => {
+  await pulse.sql(`INSERT INTO _pulse.epochs (epoch, channel, after_position) VALUES ('00000000000000aa', 'pulse_' || repeat('a', 32), 0)`)
+  await pulse.sql(`INSERT INTO pulse.deliveries (room, position, xid, event_id, slot)
+    SELECT room, row_number() OVER (ORDER BY id), xid, id, slot FROM pulse.events, unnest(rooms) AS room`)
+  await pulse.sql(`INSERT INTO pulse.ticks (first_position, last_position, slot, at, before, upto, xids, ids)
+    SELECT 1, count(*), 0, now(), (SELECT upto FROM pulse.ticks), pg_current_snapshot(), array_agg(xid ORDER BY id), array_agg(id ORDER BY id) FROM pulse.events`)
+}
+
 test('before the update users go on and it is said what is missing; after it everything is dispatched once, in order', async () => {
   await until(() => /has version 1\.0 of the extension pulse, the library is of version [\d.]+: nothing is dispatched[^]*Run ALTER EXTENSION pulse UPDATE/.test(pulse.cluster.log),
     { what: 'the reason in the log' })
@@ -77,7 +86,10 @@ test('before the update users go on and it is said what is missing; after it eve
   const expected = []
   const publish = async (client, n) => Number((await client.query(`SELECT pulse.publish('open:a', 'e', to_json($1::int)) AS id`, [n])).rows[0].id)
   const session = await pulse.cluster.connect(), prepared = await pulse.cluster.connect(), key = `'open:a', 'once', '1'::json, idempotency_key => 'k'`
-  for (let n = 0; n < 20; n++) expected.push(await publish(session, n))
+  for (let n = 0; n < 20; n++) {
+    expected.push(await publish(session, n))
+    if (n === 2) await dispatchedBy10()
+  }
   const once = Number(await pulse.value(`SELECT pulse.publish(${key})`))
   expected.push(once)
   await session.query('BEGIN')
@@ -117,6 +129,16 @@ test('before the update users go on and it is said what is missing; after it eve
   assert.equal(new Set(dispatched).size, dispatched.length)
   assert.deepEqual([...dispatched].sort((a, b) => a - b), [...all].sort((a, b) => a - b))
   assert.deepEqual(dispatched.filter(id => expected.includes(id)), expected)
+  // A cursor that 1.0 gave is good: everything after it, in pages.
+  assert.equal(await pulse.value('SELECT count(*)::int FROM _pulse.epochs'), 2)
+  const after = []
+  for (let cursor = '00000000000000aa:1', page; page?.length !== 0; cursor = page.at(-1)?.position) {
+    page = await pulse.sql(`SELECT position, id::int FROM pulse.history('open:a', $1, 50)`, [cursor])
+    after.push(...page.map(({ id }) => id))
+  }
+  const inRoom = new Set((await pulse.sql(`SELECT id::int FROM pulse.events WHERE 'open:a' = ANY (rooms)`)).map(({ id }) => id))
+  assert.deepEqual(after, dispatched.slice(1).filter(id => inRoom.has(id)))
+
   await until(async () => (await pulse.value('SELECT array_agg(n) FROM app.ran'))?.join() === '1', { what: 'the job' })
   await until(async () => (await problems()).length === 0, { what: 'no problem any more' })
   await bridge.ready()   // it found the new functions by itself
