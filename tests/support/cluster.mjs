@@ -32,14 +32,14 @@ export class Cluster {
   #pools = new Map()
   #onExit = () => { try { execFileSync(tool, ['drop', this.#dir], { stdio: 'ignore' }) } catch { /* tools/test sweeps again */ } }
 
-  // database: gets the extensions and a dispatcher. settings: lines of postgresql.conf.
-  static async create({ database = 'pulse', extensions = ['pulse'], settings = {} } = {}) {
+  // database: gets the extensions and a dispatcher. settings: lines of postgresql.conf. port: listen on 127.0.0.1 too, with passwords.
+  static async create({ database = 'pulse', extensions = ['pulse'], settings = {}, port } = {}) {
     const cluster = new Cluster()
     cluster.database = database
     cluster.#dir = mkdtempSync(join(process.env.PULSE_TEST_DIR ?? tmpdir(), 'cluster-'))
     process.once('exit', cluster.#onExit)
     const all = { fsync: 'off', full_page_writes: 'off', max_prepared_transactions: 20, 'pulse.databases': database, ...settings }
-    await run(tool, ['create', cluster.#dir, ...Object.entries(all).map(([name, value]) => `${name}=${value}`)])
+    await run(tool, ['create', cluster.#dir, ...(port === undefined ? [] : ['--port', port]), ...Object.entries(all).map(([name, value]) => `${name}=${value}`)])
     await cluster.start()
     await cluster.sql(`CREATE DATABASE ${pg.escapeIdentifier(database)}`, [], 'postgres')
     await createExtensions(cluster, database, extensions)

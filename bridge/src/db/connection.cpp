@@ -1,4 +1,4 @@
-// libpq in the loop: PQconnectPoll until up, then PQsend… / PQflush / PQconsumeInput on readiness.
+// libpq in the loop: names looked up beside it, PQconnectPoll until up, then PQsend… / PQflush / PQconsumeInput on readiness.
 #include "db/connection.hpp"
 
 #include <libpq-fe.h>
@@ -73,6 +73,7 @@ void Connection::open() {
 void Connection::close() {
     ++life_;
     state_ = State::closed;
+    lookup_.reset();
     timer_->stop();
     deadlines_->stop();
     watch_.reset();  // before its descriptor is closed
@@ -89,9 +90,22 @@ void Connection::restart(const std::string &why) {
     if (state_ != State::closed && state_ != State::waiting) lose(why);
 }
 
+// Names are looked up at each try: after a failover they may lead elsewhere.
 void Connection::attempt() {
+    std::vector<HostPort> hosts = hosts_to_look_up(options_.conninfo);
+    if (hosts.empty()) return connect({});
+    state_ = State::resolving;
+    timer_->once(options_.connect_timeout, [this] { lose("timed out while looking up the host"); });
+    lookup_ = std::make_unique<Lookup>(loop_, std::move(hosts), [this](Result<HostLists> found) {
+        if (!found) return lose(found.error().detail);
+        connect(*found);
+    });
+}
+
+void Connection::connect(const HostLists &hosts) {
     state_ = State::connecting;
-    // Keyword values given here win over nothing in the connection string, but stand in for what it leaves out.
+    // Later keywords win over earlier ones: first what stands in for what the connection string leaves out, then the string, then the
+    // addresses. An empty value is none.
     const char *keywords[] = {"application_name",
                               "keepalives_idle",
                               "keepalives_interval",
@@ -99,8 +113,21 @@ void Connection::attempt() {
                               "tcp_user_timeout",
                               "client_encoding",
                               "dbname",
+                              "host",
+                              "hostaddr",
+                              "port",
                               nullptr};
-    const char *values[] = {options_.application_name.c_str(), "10", "5", "3", "15000", "UTF8", options_.conninfo.c_str(), nullptr};
+    const char *values[] = {options_.application_name.c_str(),
+                            "10",
+                            "5",
+                            "3",
+                            "15000",
+                            "UTF8",
+                            options_.conninfo.c_str(),
+                            hosts.host.c_str(),
+                            hosts.hostaddr.c_str(),
+                            hosts.port.c_str(),
+                            nullptr};
     connection_.reset(PQconnectStartParams(keywords, values, 1));
     if (!connection_ || PQstatus(connection_.get()) == CONNECTION_BAD) {
         lose(connection_ ? last_error() : "out of memory");
@@ -166,6 +193,7 @@ void Connection::go_up() {
 void Connection::lose(const std::string &why) {
     ++life_;
     state_ = State::waiting;
+    lookup_.reset();
     deadlines_->stop();
     watch_.reset();
     connection_.reset();

@@ -1,7 +1,7 @@
-// One connection to PostgreSQL in the event loop: asynchronous connect, prepared statements, queries in order, notifications,
-// and reconnection with back-off for as long as the object lives. It never blocks, and it decides nothing about what is sent.
-// In pipeline mode several statements travel at once, each its own transaction. Used by Listener and QueryPool.
-// A statement whose answer is not there by its deadline ends the connection: the peer is gone or hangs.
+// One connection to PostgreSQL in the event loop: asynchronous look-up of its host and connect, prepared statements, queries in order,
+// notifications, and reconnection with back-off for as long as the object lives. It never blocks, and it decides nothing about what is
+// sent. In pipeline mode several statements travel at once, each its own transaction. Used by Listener and QueryPool. A statement whose
+// answer is not there by its deadline ends the connection: the peer is gone or hangs.
 #pragma once
 
 #include <chrono>
@@ -18,6 +18,7 @@
 #include "base/result.hpp"
 #include "base/rng.hpp"
 #include "db/backoff.hpp"
+#include "db/hosts.hpp"
 #include "db/queries.hpp"
 #include "loop/loop.hpp"
 
@@ -99,7 +100,7 @@ public:
     void run_text(std::string sql, OnAnswer answer);  // LISTEN and the like: no parameters
 
 private:
-    enum class State { closed, waiting, connecting, preparing, up };
+    enum class State { closed, waiting, resolving, connecting, preparing, up };
     struct Statement {
         const Query *query = nullptr;  // null: `sql` as it is
         std::string sql;
@@ -113,6 +114,7 @@ private:
     };
 
     void attempt();
+    void connect(const HostLists &hosts);  // empty: as the connection string says
     void poll_connect();
     void start_preparing();
     void go_up();
@@ -138,6 +140,7 @@ private:
     };
     std::unique_ptr<pg_conn, Finish> connection_;
     std::unique_ptr<loop::Watch> watch_;
+    std::unique_ptr<Lookup> lookup_;
     std::unique_ptr<loop::Timer> timer_;  // connect timeout, back-off
     std::unique_ptr<loop::Timer> deadlines_;
     std::deque<Statement> sent_;     // answers are expected for these, in order

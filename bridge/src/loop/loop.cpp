@@ -2,8 +2,11 @@
 // its close callback, which comes a turn after its owner was destroyed.
 #include "loop/loop.hpp"
 
+#include <unistd.h>
 #include <uv.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -139,11 +142,23 @@ Signal::~Signal() {
 struct Loop::Own {
     uv_async_t async{};
     uv_prepare_t prepare{};
+    std::unique_ptr<Resolver> resolver;
 };
 
 void Loop::Closer::operator()(uv_loop_s *loop) const {
     for (int turn = 0; turn < 100 && uv_loop_close(loop) == UV_EBUSY; ++turn) uv_run(loop, UV_RUN_NOWAIT);
-    delete loop;
+    if (Resolver::unanswered() == 0) {
+        delete loop;
+        return;
+    }
+    // A thread is still asking a name server that does not answer, and has the loop's address. So the loop stays, and the process ends
+    // without libuv's own end, which would wait for that thread.
+    on_exit(
+        [](int code, void *) {
+            std::fflush(nullptr);
+            _exit(code);
+        },
+        nullptr);
 }
 
 Loop::Loop() : loop_(new uv_loop_s), own_(new Own) {
@@ -151,12 +166,14 @@ Loop::Loop() : loop_(new uv_loop_s), own_(new Own) {
     must(uv_async_init(loop_.get(), &own_->async, [](uv_async_t *async) { static_cast<Loop *>(async->data)->run_posted(); }),
          "uv_async_init");
     own_->async.data = this;
+    own_->resolver = std::make_unique<Resolver>(*this);
     uv_prepare_init(loop_.get(), &own_->prepare);
     own_->prepare.data = this;
     uv_prepare_start(&own_->prepare, [](uv_prepare_t *prepare) { static_cast<Loop *>(prepare->data)->run_hooks(); });
 }
 
 Loop::~Loop() {
+    own_->resolver.reset();
     uv_prepare_stop(&own_->prepare);
     uv_close(reinterpret_cast<uv_handle_t *>(&own_->prepare), nullptr);
     uv_close(reinterpret_cast<uv_handle_t *>(&own_->async), nullptr);
@@ -171,6 +188,10 @@ std::unique_ptr<Watch> Loop::watch(int fd, Watch::Callback callback) {
 std::unique_ptr<Timer> Loop::timer() { return std::make_unique<Timer>(loop_.get()); }
 std::unique_ptr<Signal> Loop::signal(int number, std::function<void(int)> callback) {
     return std::make_unique<Signal>(loop_.get(), number, std::move(callback));
+}
+
+std::unique_ptr<Resolve> Loop::resolve(const std::string &host, Resolve::Callback callback) {
+    return own_->resolver->resolve(host, std::move(callback));
 }
 
 void Loop::post(std::function<void()> task) {

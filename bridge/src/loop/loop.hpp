@@ -10,7 +10,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
+
+#include "loop/resolver.hpp"
 
 struct uv_loop_s;
 
@@ -82,6 +85,9 @@ public:
     std::unique_ptr<Timer> timer();
     std::unique_ptr<Signal> signal(int number, std::function<void(int)> callback);
 
+    // The addresses of a host name, see resolver.hpp.
+    std::unique_ptr<Resolve> resolve(const std::string &host, Resolve::Callback callback);
+
     // Runs later in this turn or the next, never inside the caller. Safe from any thread.
     void post(std::function<void()> task);
 
@@ -97,7 +103,7 @@ public:
     uv_loop_s *raw() { return loop_.get(); }
 
 private:
-    struct Own;  // async and prepare handles
+    struct Own;  // async and prepare handles, the resolver
     struct Closer {
         void operator()(uv_loop_s *loop) const;
     };

@@ -136,6 +136,43 @@ TEST(Loop, SignalsArriveAsCallbacks) {
     EXPECT_EQ(caught, SIGUSR1);
 }
 
+TEST(Loop, ResolvesALocalNameToAddressesAndSaysWhyItCannot) {
+    Loop loop;
+    Deadline deadline(loop);
+    int answers = 0;
+    std::vector<std::unique_ptr<Resolve>> waiting;
+    const auto ask = [&](const std::string &host, bool there) {
+        waiting.push_back(loop.resolve(host, [&, there](std::vector<std::string> addresses, const std::string &why) {
+            EXPECT_EQ(!addresses.empty(), there) << why;
+            EXPECT_EQ(why.empty(), there);
+            if (++answers == 4) loop.stop();
+        }));
+    };
+    ask("localhost", true);
+    ask("localhost", true);  // shares the look-up
+    ask("", false);
+    ask(std::string(5000, 'x'), false);
+    EXPECT_EQ(answers, 0);
+    loop.run();
+    EXPECT_EQ(answers, 4);
+}
+
+TEST(Loop, AResolveThatIsGoneIsNotCalled) {
+    Loop loop;
+    Deadline deadline(loop);
+    std::unique_ptr<Resolve> first, second;
+    first = loop.resolve("localhost", [&](std::vector<std::string>, const std::string &) {
+        second.reset();  // waits for the same answer
+        first.reset();   // is being called
+        loop.stop();
+    });
+    second = loop.resolve("localhost", [](std::vector<std::string>, const std::string &) { ADD_FAILURE() << "it was gone"; });
+    loop.run();
+    first = loop.resolve("localhost", [](std::vector<std::string>, const std::string &) { ADD_FAILURE() << "it was gone"; });
+    first.reset();
+    while (Resolver::unanswered() > 0) loop.run_once();
+}
+
 TEST(WheelTimer, WakesTheLoopForTheNearestDeadline) {
     Loop loop;
     Deadline deadline(loop);
