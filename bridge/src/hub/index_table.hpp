@@ -1,12 +1,13 @@
 // A hash table of slab indices: the keys stay where they are (in the slab), the table holds 8 bytes for each. A std::unordered_map
 // costs 56 for the same, which at two look-ups a session is more than the session's own record. Open addressing, linear probing,
-// no tombstones: erase moves later entries back.
+// no tombstones: erase moves later entries back. The hash is keyed: clients choose names of rooms, but not where they lie.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string_view>
 #include <vector>
+
+#include "base/siphash.hpp"
 
 namespace bridge::hub {
 
@@ -15,7 +16,8 @@ public:
     static constexpr std::uint32_t kNone = UINT32_MAX;
 
     static std::uint32_t hash(std::string_view key) {
-        const std::uint64_t wide = std::hash<std::string_view>{}(key);
+        static const SipKey &secret = process_sip_key();
+        const std::uint64_t wide = siphash(key, secret);
         return static_cast<std::uint32_t>(wide ^ wide >> 32);
     }
 
