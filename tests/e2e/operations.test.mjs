@@ -211,9 +211,27 @@ test('E6: pulse-bridge check and version say what is there', async () => {
   assert.match((await run(['version'])).stdout, /\d+\.\d+/)
   const env = { PULSE_DATABASE_URL: pulse.cluster.url({ user: 'bridge' }), PULSE_JWT_SECRET: secret }
   await run(['check'], env)
-  await assert.rejects(run(['check'], { ...env, PULSE_DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' }), error => error.code !== 0 && (error.stderr + error.stdout).length > 0)
   const file = join(keys, 'bad.pem')
   writeFileSync(file, '-----BEGIN PUBLIC KEY-----\nbm9uZQ==\n-----END PUBLIC KEY-----\n')
   await assert.rejects(run(['check'], { ...env, PULSE_JWT_PUBLIC_KEY_FILE: file }), error => error.code === 2 && error.stderr.includes(`${file}: not a PEM public key`))
-  await assert.rejects(run(['check'], { ...env, PULSE_JWT_SECRET: 'short' }), error => error.code === 2 && error.stderr.includes('jwt-secret'))
+  await assert.rejects(run(['check'], { ...env, PULSE_JWT_SECRET: 'x'.repeat(31) }), error => error.code === 2 && error.stderr.includes('jwt-secret: the JWT secret is shorter than 32 bytes'))
+})
+
+test('E6: pulse-bridge check gives PostgreSQL\'s reason at its first failure, and a hint', async () => {
+  await pulse.sql('CREATE ROLE stranger LOGIN')
+  const { port, host } = pulse.cluster
+  for (const [url, reason, hint] of [
+    ['postgresql://nobody@127.0.0.1:1/none', 'Connection refused', 'does PostgreSQL run there'],
+    [`postgresql://nobody@/pulse?host=${host}&port=${port}`, 'FATAL: *role "nobody" does not exist', 'CREATE ROLE'],
+    [`postgresql://bridge@/none?host=${host}&port=${port}`, 'FATAL: *database "none" does not exist', 'PULSE_DATABASE_URL'],
+    [`postgresql://bridge@/postgres?host=${host}&port=${port}`, 'schema "pulse" does not exist', 'CREATE EXTENSION pulse'],
+    [`postgresql://stranger@/pulse?host=${host}&port=${port}`, 'permission denied', 'GRANT pulse_bridge'],
+    ['postgresql://bridge@no-such-host.invalid/pulse', 'could not look up host "no-such-host.invalid"', 'host name']
+  ]) {
+    await assert.rejects(run(['check'], { PULSE_DATABASE_URL: url, PULSE_JWT_SECRET: secret }), error => {
+      const said = error.stderr.split('\n').filter(line => !line.startsWith('{')).join('\n')
+      assert.match(said, new RegExp(`^pulse-bridge: .*${reason}.*\nhint: .*${hint}`))
+      return error.code === 1
+    })
+  }
 })

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "app/encoder.hpp"
+#include "app/hint.hpp"
 #include "app/keys.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
@@ -50,24 +51,28 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
     db::Listener listener(loop, rng, metrics, hub, {.conninfo = config.database_url, .bridge_name = "check"});
     database.start();
     listener.start();
+    // A dispatcher may be starting; a refused connection or a missing function will not get better by waiting.
     auto look = loop.timer();
     const auto until = std::chrono::steady_clock::now() + kPatience;
+    std::string failure;
     look->every(std::chrono::milliseconds(50), [&] {
-        const bool good = listener.health().reason.empty() && database.up();
-        if (good || std::chrono::steady_clock::now() >= until) loop.stop();
+        const db::Listener::Health health = listener.health();
+        failure = health.connected ? database.last_failure() : health.detail;
+        const bool good = health.reason.empty() && database.up();
+        if (good || !failure.empty() || std::chrono::steady_clock::now() >= until) loop.stop();
     });
     loop.run();
     const db::Listener::Health health = listener.health();
     const bool up = database.up();
     listener.stop();
     database.stop();
-    if (health.reason.empty() && up) {
+    if (failure.empty() && health.reason.empty() && up) {
         out << "ok: connected, listening, a dispatcher is alive\n";
         return 0;
     }
-    error << "pulse-bridge: " << (health.reason.empty() ? "the functions of the extension cannot be prepared" : health.reason);
-    if (!health.detail.empty() && health.detail != health.reason) error << ": " << health.detail;
-    error << "\n";
+    if (failure.empty()) failure = health.reason.empty() ? "the database does not answer" : health.reason;
+    error << "pulse-bridge: " << failure << "\n";
+    if (const std::string_view hint = hint_for(failure); !hint.empty()) error << "hint: " << hint << "\n";
     return 1;
 }
 

@@ -32,7 +32,7 @@ using DigestPtr = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
 using SignaturePtr = std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>>;
 
-constexpr std::size_t kMinSecret = 16;
+constexpr std::size_t kMinSecret = 32;  // RFC 7518 §3.2: as long as the hash, or HS256 is only as strong as the secret
 constexpr int kMinRsaBits = 2048;
 constexpr std::size_t kP256Half = 32;
 constexpr std::size_t kMaxUserId = 250;         // `user:{id}` must be a room's name, at most 255 bytes
@@ -46,6 +46,12 @@ struct Key {
     std::string secret;  // hs256
     KeyPtr pem;          // rs256, es256
 };
+
+Result<void> check_secret(std::string_view secret) {
+    if (secret.size() >= kMinSecret) return {};
+    return Error{
+        Errc::invalid, "the JWT secret is shorter than " + std::to_string(kMinSecret) + " bytes; make one by: openssl rand -hex 32", {}};
+}
 
 std::string hmac_sha256(std::string_view secret, std::string_view text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
@@ -178,9 +184,7 @@ Verifier &Verifier::operator=(Verifier &&) noexcept = default;
 bool Verifier::has_keys() const { return !state_->keys.empty(); }
 
 Result<void> Verifier::add_secret(std::string_view secret) {
-    if (secret.size() < kMinSecret) {
-        return Error{Errc::invalid, "the JWT secret is shorter than " + std::to_string(kMinSecret) + " bytes", {}};
-    }
+    BRIDGE_CHECK(check_secret(secret));
     state_->keys.push_back({Algorithm::hs256, std::string(secret), nullptr});
     return {};
 }
@@ -264,9 +268,7 @@ Verdict Verifier::State::judge(std::string payload) const {
 }
 
 Result<std::string> mint_hs256(std::string_view payload, std::string_view secret) {
-    if (secret.size() < kMinSecret) {
-        return Error{Errc::invalid, "the JWT secret is shorter than " + std::to_string(kMinSecret) + " bytes", {}};
-    }
+    BRIDGE_CHECK(check_secret(secret));
     BRIDGE_CHECK(json::members(payload, kJsonLimits));
     std::string token = base64::encode_url(R"({"alg":"HS256","typ":"JWT"})") + '.' + base64::encode_url(payload);
     const std::string signature = hmac_sha256(secret, token);

@@ -51,7 +51,7 @@ public:
     Verifier(Verifier &&) noexcept;
     Verifier &operator=(Verifier &&) noexcept;
 
-    // Before the loop starts. A secret shorter than 16 bytes and a key that is neither RSA ≥ 2048 bits nor P-256 are refused.
+    // Before the loop starts. A secret shorter than 32 bytes and a key that is neither RSA ≥ 2048 bits nor P-256 are refused.
     Result<void> add_secret(std::string_view secret);
     Result<void> add_public_key(std::string_view pem);
     bool has_keys() const;

@@ -145,7 +145,7 @@ const Setting kSettings[] = {
      get_text<&C::database_url>},
     {"pool-size", F::value, false, "N", "connections for queries, beside the one that listens", set_number<&C::pool_size, 1, 1000>,
      get_number<&C::pool_size>},
-    {"jwt-secret", F::value, true, "TEXT", "HS256 secret, at least 16 bytes", set_text<&C::jwt_secret>, get_text<&C::jwt_secret>},
+    {"jwt-secret", F::value, true, "TEXT", "HS256 secret, at least 32 bytes", set_text<&C::jwt_secret>, get_text<&C::jwt_secret>},
     {"jwt-secret-file", F::value, false, "PATH", "file with the HS256 secret", set_secret_file<&C::jwt_secret_file, &C::jwt_secret>,
      get_text<&C::jwt_secret_file>},
     {"jwt-public-key-file", F::list, false, "PATH", "PEM public key, RSA for RS256, P-256 for ES256; repeatable", set_public_keys,

@@ -75,6 +75,7 @@ public:
     void start();
     void stop();
     bool up() const { return handlers_.up() > 0 && questions_.up() > 0; }
+    const std::string &last_failure() const { return handlers_.failure().empty() ? questions_.failure() : handlers_.failure(); }
     std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + decisions_.size(); }
 
     void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;

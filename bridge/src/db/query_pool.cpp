@@ -22,11 +22,13 @@ QueryPool::QueryPool(loop::Loop &loop, Rng &rng, Options options) : loop_(loop),
         Connection::Callbacks callbacks;
         callbacks.on_up = [this, was_up] {
             *was_up = true;
+            failure_.clear();
             ++up_;
             if (up_ == 1) log::info("database connections are up", {{"pool", options_.name}});
             dispatch();
         };
         callbacks.on_down = [this, was_up](const std::string &why) {
+            failure_ = why;
             if (std::exchange(*was_up, false)) {
                 --up_;
                 log::warn("database connection lost", {{"pool", options_.name}, {"reason", why}, {"left", up_}});

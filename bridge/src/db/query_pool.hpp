@@ -43,6 +43,7 @@ public:
 
     int up() const { return up_; }
     std::size_t waiting() const { return waiting_.size(); }
+    const std::string &failure() const { return failure_; }  // why the last try to connect failed; empty once one is up
 
 private:
     struct Job {
@@ -66,6 +67,7 @@ private:
     std::size_t waiting_bytes_ = 0;
     std::unique_ptr<loop::Timer> expiry_;
     int up_ = 0;
+    std::string failure_;
     bool stopped_ = true;
     bool dispatching_ = false;
     bool inside_run_ = false;

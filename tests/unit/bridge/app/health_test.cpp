@@ -10,7 +10,8 @@ namespace {
 
 Facts good() {
     Facts facts;
-    facts.listener = {.connected = true, .listening = true, .dispatcher = true, .caught_up = true, .reason = "", .lag_events = 0};
+    facts.listener = {
+        .connected = true, .listening = true, .dispatcher = true, .caught_up = true, .reason = "", .detail = "", .lag_events = 0};
     facts.pools_up = true;
     facts.websockets = 7;
     facts.status = R"({"dispatcher":{"lagEvents":3,"pid":1},"queue":{"available":1,"executing":2,"retryable":3,"dead":4},

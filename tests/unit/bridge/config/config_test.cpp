@@ -19,7 +19,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char *kSecret = "PULSE_JWT_SECRET=0123456789abcdef";
+constexpr const char *kSecret = "PULSE_JWT_SECRET=0123456789abcdef0123456789abcdef";
 constexpr const char *kDatabase = "PULSE_DATABASE_URL=postgres://u@h/db";
 
 Result<Invocation> run(std::vector<const char *> arguments, std::vector<const char *> environment = {kSecret, kDatabase}) {
