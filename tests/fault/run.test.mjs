@@ -123,8 +123,8 @@ test('a taken port is named with the setting that changes it, and PULSE_HOME has
   const run = await up()
   for (const [changes, message] of [
     [{}, /another `make run` \(pid \d+\) uses/],
-    [{ PULSE_HOME: `${home}-other` }, /port \d+ \(the bridge\).*PULSE_PORT=/],
-    [{ PULSE_HOME: `${home}-other`, PULSE_PORT: String(await freePairOfPorts()) }, /port \d+ \(PostgreSQL\).*PULSE_PG_PORT=/],
+    [{ PULSE_HOME: `${home}-other` }, /port \d+ \(the bridge\) is taken by pulse-bridge \(pid \d+\).*PULSE_PORT=/],
+    [{ PULSE_HOME: `${home}-other`, PULSE_PORT: String(await freePairOfPorts()) }, /port \d+ \(PostgreSQL\) is taken by postgres \(pid \d+\).*PULSE_PG_PORT=/],
     [{ PULSE_HOME: `${home}-other`, PULSE_PORT: 'eighty' }, /PULSE_PORT must be a port/]
   ]) {
     const refused = launch(changes)
@@ -135,6 +135,28 @@ test('a taken port is named with the setting that changes it, and PULSE_HOME has
   assert.equal((await fetch(`${run.environment.PULSE_URL}/ready`)).status, 200, 'the first is not disturbed')
   assert.ok(existsSync(join(home, 'ready')))
   assert.equal(await end(run), 0)
+})
+
+// The default 54320 is among the ports that Linux gives to outgoing connections.
+test('a port that an outgoing connection has is named as such, and by whom', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  // Not by Node, which sets SO_REUSEADDR: such a port can be listened on beside the connection.
+  const client = spawn('python3', ['-c', `import socket, sys
+one = socket.create_connection(('127.0.0.1', ${server.address().port}), source_address=('127.0.0.1', ${settings.PULSE_PG_PORT}))
+print('connected', flush=True)
+sys.stdin.read()`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [[peer]] = await Promise.all([once(server, 'connection'), once(client.stdout, 'data')])
+  try {
+    const refused = launch()
+    assert.equal((await refused.exited)[0], 1, refused.text)
+    assert.match(refused.text, new RegExp(`port ${settings.PULSE_PG_PORT} \\(PostgreSQL\\) is the own end of a connection to somewhere else of \\S+ \\(pid ${client.pid}\\).*PULSE_PG_PORT=`))
+  } finally {
+    peer.resetAndDestroy()   // else the port would be kept for a minute
+    client.kill()
+    await once(client, 'exit')
+    server.close()
+  }
 })
 
 for (const [what, pid] of [
