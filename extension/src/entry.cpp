@@ -6,9 +6,11 @@
 #include "dispatch/retention.hpp"
 #include "dispatch/utility_hook.hpp"
 #include "guc.hpp"
+#include "handle/quiet.hpp"
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/guard.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/log_state.hpp"
 #include "pg/run_as.hpp"
 #include "pg/shmem.hpp"
@@ -26,6 +28,8 @@ void _PG_init(void) {
     pulse::pg::init_catalog();
     pulse::publish::init_compiled();
     pulse::pg::init_run_as();
+    pulse::pg::init_leftovers();
+    pulse::handle::init_quiet();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
     pulse::dispatch::init_retention();

@@ -1,7 +1,6 @@
 // Time limit, effects and arguments of a call.
 #include "handle/call.hpp"
 
-#include "guc.hpp"
 #include "json/slice.hpp"
 #include "pg/log_state.hpp"
 
@@ -9,44 +8,8 @@
 
 namespace pulse::handle {
 
-static TimeoutId timeout_id = MAX_TIMEOUTS;  // not registered yet
-static int deadlines = 0;                    // nested calls share the outermost one's timer
-static volatile sig_atomic_t over = false;
-
-static void on_timeout() {
-    over = true;
-    InterruptPending = true;
-    QueryCancelPending = true;
-    SetLatch(MyLatch);
-}
-
-Deadline::Deadline() : armed_(deadlines == 0 && guc::handler_timeout > 0) {
-    if (armed_)
-        pg::call([] {
-            if (timeout_id == MAX_TIMEOUTS) timeout_id = RegisterTimeout(USER_TIMEOUT, on_timeout);
-            over = false;
-            // Every: user code that catches the first cancel gets another one.
-            enable_timeout_every(timeout_id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc::handler_timeout),
-                                 guc::handler_timeout);
-        });
-    ++deadlines;
-}
-
-Deadline::~Deadline() {
-    --deadlines;
-    if (!armed_) return;
-    disable_timeout(timeout_id, false);
-    if (over) QueryCancelPending = false;  // fired once more, or just after the last check: it is not the next statement's
-}
-
-void Deadline::check() const {
-    pg::call([] { CHECK_FOR_INTERRUPTS(); });
-    if (armed_ && over)  // user code caught the cancel
-        pg::fail(ERRCODE_QUERY_CANCELED, "caught");
-}
-
-pg::Raised Deadline::explain(const pg::Raised &error, const std::string &what) const {
-    if (error.sqlstate != ERRCODE_QUERY_CANCELED || !armed_ || !over) return error;
+pg::Raised explain(const pg::Raised &error, const std::string &what, const pg::TimeLimit &limit) {
+    if (error.sqlstate != ERRCODE_QUERY_CANCELED || !limit.over()) return error;
     return pg::make_raised(ERRCODE_QUERY_CANCELED,
                            what + " ran longer than pulse.handler_timeout (" + std::to_string(guc::handler_timeout) + " ms)", error.detail,
                            error.hint);

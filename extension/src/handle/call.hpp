@@ -3,7 +3,11 @@
 #pragma once
 
 #include "auth/context.hpp"
+#include "guc.hpp"
+#include "pg/leftovers.hpp"
+#include "pg/run_as.hpp"
 #include "pg/spi.hpp"
+#include "pg/time_limit.hpp"
 
 namespace pulse::handle {
 
@@ -13,21 +17,6 @@ constexpr int kUnauthenticated = MAKE_SQLSTATE('P', 'L', '4', '0', '1');
 constexpr int kForbidden = MAKE_SQLSTATE('P', 'L', '4', '0', '3');
 constexpr int kNotFound = MAKE_SQLSTATE('P', 'L', '4', '0', '4');
 inline bool is_client_error(int sqlstate) { return (sqlstate & 0xFFF) == (kBadRequest & 0xFFF); }
-
-// Limits user code to pulse.handler_timeout by a timer of its own: statement_timeout stays as it is.
-class Deadline {
-public:
-    Deadline();
-    ~Deadline();
-    Deadline(const Deadline &) = delete;
-    Deadline &operator=(const Deadline &) = delete;
-    void check() const;  // raises when it is over and nothing has been raised yet
-    // What to raise for an error of user code: the timer's cancel says what ran too long.
-    pg::Raised explain(const pg::Raised &error, const std::string &what) const;
-
-private:
-    bool armed_;
-};
 
 // What a handler asked the bridge to do, in order. What a rolled-back savepoint asked is forgotten.
 class Effects {
@@ -92,34 +81,39 @@ std::optional<int64> integer(const std::optional<std::string_view> &json);  // o
 
 bool namespace_exists(std::string_view name);  // inside OwnerScope and SpiSession
 
-// Runs f under the deadline. `what` names it in the error.
+// What to raise for an error under the limit: a cancel of its timer says what ran too long.
+pg::Raised explain(const pg::Raised &error, const std::string &what, const pg::TimeLimit &limit);
+
+// Runs f for at most pulse.handler_timeout. `what` names it in the error.
 template <class F>
 auto within_deadline(const std::string &what, F &&f) {
-    Deadline deadline;
+    const pg::TimeLimit limit(guc::handler_timeout, guc::handler_timeout);
     std::optional<pg::Raised> error;
     try {
         if constexpr (std::is_void_v<decltype(f())>) {
             f();
-            deadline.check();
+            limit.check();
             return;
         } else {
             auto result = f();
-            deadline.check();
+            limit.check();
             return result;
         }
     } catch (const pg::Error &e) {
         error = e.raised();
     }
-    throw pg::Error(deadline.explain(*error, what));
+    throw pg::Error(explain(*error, what, limit));
 }
 
-// Runs user code as pulse_client under the deadline, and then the constraints that it deferred.
+// Runs user code as pulse_client under the deadline, and then the constraints that it deferred; leaves nothing in the session.
 template <class F>
 auto run_as_client(Oid client, const std::string &what, F &&f) {
     return within_deadline(what, [&] {
         pg::RunAs role(client);
+        const pg::Leftovers leftovers;
         auto result = f();
         pg::force_deferred();
+        leftovers.drop_temporary();
         return result;
     });
 }

@@ -92,6 +92,7 @@ void decide_all(Oid owner, std::vector<Request> &requests) {
         for (Request &request : requests) works.push_back(prepare(rules, request, caller));
     }
     NoEffects guard;
+    pg::release_session_locks_at_end();
     const Oid client = rooms::client_role();
     const MemoryContext scratch =
         pg::call([] { return AllocSetContextCreate(CurrentMemoryContext, "pulse policy", ALLOCSET_SMALL_SIZES); });

@@ -3,9 +3,7 @@
 
 #include "json/slice.hpp"
 #include "pg/run_as.hpp"
-#include "pg/worker.hpp"
-
-#include <csignal>
+#include "pg/time_limit.hpp"
 
 namespace pulse::queue {
 
@@ -23,41 +21,6 @@ public:
 
 // Code that catches one cancel after the other is ended with the process: the attempt counts, and others get their turn.
 constexpr int kCancelsBeforeTheEnd = 10;
-volatile sig_atomic_t over = false;
-volatile sig_atomic_t cancels = 0;
-
-void on_timeout() {
-    over = true;
-    cancels = cancels + 1;
-    if (cancels > kCancelsBeforeTheEnd) ProcDiePending = true;
-    InterruptPending = true;
-    QueryCancelPending = true;
-    SetLatch(MyLatch);
-}
-
-class TimeLimit {
-public:
-    explicit TimeLimit(long ms) {
-        static TimeoutId id = MAX_TIMEOUTS;
-        pg::call([=] {
-            if (id == MAX_TIMEOUTS) id = RegisterTimeout(USER_TIMEOUT, on_timeout);
-            over = false;
-            cancels = 0;
-            // Again and again: user code that catches the first cancel gets another one.
-            enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), static_cast<int>(std::min(ms, 1000L)));
-        });
-        id_ = id;
-    }
-    ~TimeLimit() {
-        disable_timeout(id_, false);
-        if (over) QueryCancelPending = false;  // fired once more when all was over
-    }
-    TimeLimit(const TimeLimit &) = delete;
-    TimeLimit &operator=(const TimeLimit &) = delete;
-
-private:
-    TimeoutId id_;
-};
 
 // {"function":…,"args":…} hands over args; any other object is handed over as a whole.
 std::string_view arguments(std::string_view args) {
@@ -67,7 +30,7 @@ std::string_view arguments(std::string_view args) {
 }
 
 void call_function(const Job &job, Oid role) {
-    const TimeLimit limit(job.timeout_ms);
+    const pg::TimeLimit limit(job.timeout_ms, std::min(job.timeout_ms, 1000L), kCancelsBeforeTheEnd);
     const pg::RunAs as(role);
     pg::SettingScope settings;
     // The database's own values: the worker's are for its own queries.
@@ -86,7 +49,7 @@ void call_function(const Job &job, Oid role) {
 }
 
 std::string describe(const pg::Raised &error, const Job &job) {
-    if (error.sqlstate == ERRCODE_QUERY_CANCELED && over)
+    if (error.sqlstate == ERRCODE_QUERY_CANCELED && pg::TimeLimit::fired())
         return "57014: ran longer than its timeout of " + std::to_string(job.timeout_ms) + " ms";
     return std::string(unpack_sql_state(error.sqlstate)) + ": " + error.message;
 }
@@ -98,7 +61,6 @@ std::optional<std::string> run(const Job &job) {
     const Oid role = pg::call([&] { return get_role_oid(job.role.c_str(), true); });
     if (!OidIsValid(role)) return "role \"" + job.role + "\" does not exist";
     const RunningJob running(job.id);
-    over = false;
     std::optional<pg::Raised> error;
     try {
         error = pg::subtransaction([&] { call_function(job, role); });
@@ -109,17 +71,6 @@ std::optional<std::string> run(const Job &job) {
     }
     if (!error) return std::nullopt;
     return describe(*error, job);
-}
-
-void clean_session() {
-    Oid temporary = InvalidOid, toast = InvalidOid;
-    GetTempNamespaceState(&temporary, &toast);
-    if (OidIsValid(temporary)) pg::transaction([] { pg::call([] { ResetTempTableNamespace(); }); });
-    pg::call([] {
-        DropAllPreparedStatements();
-        LockReleaseAll(USER_LOCKMETHOD, true);
-        ResetSequenceCaches();
-    });
 }
 
 }  // namespace pulse::queue

@@ -9,9 +9,4 @@ namespace pulse::queue {
 
 // nullopt: it succeeded; else what its last_error will say, and nothing of what it did is left.
 std::optional<std::string> run(const Job &job);
-
-// What user code leaves in a session beyond its transaction must not meet the next job, which may be another role's:
-// temporary tables, prepared statements, advisory locks. Outside a transaction.
-void clean_session();
-
 }  // namespace pulse::queue

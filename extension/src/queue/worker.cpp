@@ -3,6 +3,7 @@
 // Any error of its own ends it; the launcher starts it again, and what it was running is tried again.
 #include "pg/worker.hpp"
 #include "guc.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/standby.hpp"
 #include "queue/run.hpp"
 
@@ -80,7 +81,7 @@ void Worker::run_claimed() {
                           errdetail_internal("%s", error->c_str())));
         });
     pg_atomic_fetch_add_u64(error ? &entry_->jobs_failed : &entry_->jobs_done, 1);
-    clean_session();
+    pg::forget_all();
     pg::call([] { pgstat_report_stat(false); });
 }
 
