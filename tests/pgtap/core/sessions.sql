@@ -1,6 +1,6 @@
 -- Sessions: what is stored of them, who may continue one, and when not.
 BEGIN;
-SELECT plan(86);
+SELECT plan(89);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -180,6 +180,17 @@ SELECT isnt_empty($$SELECT FROM _pulse.bridges b WHERE b.id = 'b5'$$, 'a bridge 
 SELECT count(shop.connect_as('many ' || n)) FROM generate_series(1, 5) n;
 UPDATE _pulse.sessions SET ended_at = clock_timestamp() - interval '5 minutes' WHERE key LIKE 'many%';
 SELECT is(_pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3), '3 2 0', 'in batches');
+
+-- the bridge that had it
+CREATE FUNCTION shop.takeovers() RETURNS text LANGUAGE sql RETURN (SELECT string_agg(e.rooms::text || e.payload::text, ' ' ORDER BY e.id) FROM pulse.events e WHERE e.xid = pg_current_xact_id() AND e.name = 'pulse:takeover' AND e.payload ->> 'key' = 'k7');
+SELECT shop.connect_as('k7');
+SELECT shop.come_back('k7');
+SELECT is(shop.takeovers(), NULL, 'a bridge that takes its own session over is told nothing');
+SELECT shop.come_back('k7', bridge => 'b2');
+SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3}', 'another one is told to end its connection');
+SELECT pulse.bridge_sessions('b2', '[{"key":"k7","ended":true,"generation":3}]');
+SELECT shop.come_back('k7', bridge => 'b1');
+SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3}', 'but not when it has ended it itself');
 
 -- what it costs, however small the tables are when plans are made: looks into indexes, and joins that stay on their page
 CREATE FUNCTION shop.scans() RETURNS TABLE (scans bigint, hot bigint) LANGUAGE plpgsql AS $$
