@@ -55,6 +55,35 @@ TEST(Join, HonoursTheExceptedSessionInTheReplayToo) {
     EXPECT_EQ(world.flushed(c), "<theirs 1>");
 }
 
+TEST(Join, SaysThatItIsInBeforeWhatAFirstJoinMissed) {
+    World world;
+    Client c = world.client();
+    world.deliver(R"(["a"])", "x");
+    world.hub.join(c.session, "a", Position{0}, make_frame("<in>"));
+    EXPECT_EQ(world.flushed(c), "<in><x 1>");
+}
+
+TEST(Join, E2_ReplaysToALiveSessionUnderItsOwnCursorAndThenSaysThatItIsIn) {
+    World world;
+    world.encoder.with_cursor = true;
+    Client c = world.client();
+    world.hub.join(c.session, "a", Position{0});
+    world.deliver(R"(["b"])", "missed");
+    world.deliver(R"(["a"])", "seen");
+    world.hub.join(c.session, "b", Position{0}, make_frame("<in>"));
+    world.deliver(R"(["b"])", "live");
+    EXPECT_EQ(world.flushed(c), "<seen 1 @00000000000000e1:2><missed 1 @00000000000000e1:2><in><live 1 @00000000000000e1:3>");
+}
+
+TEST(Join, E2_OfRoomsWithDifferentPositionsReplaysEachFromItsOwn) {
+    World world;
+    Client c = world.client();
+    for (const char *room : {"a", "b", "a", "b", "a"}) world.deliver(R"([")" + std::string(room) + R"("])", room);
+    const std::vector<RoomSince> rooms{{"a", Position{1}}, {"b", Position{2}}, {"c", Position{9}}};
+    EXPECT_EQ(world.hub.join(c.session, rooms), Join::joined);
+    EXPECT_EQ(world.flushed(c), "<a 1><b 1><a 1>");
+}
+
 TEST(Join, IsIdempotent) {
     World world;
     Client c = world.client();
