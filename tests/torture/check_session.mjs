@@ -46,10 +46,11 @@ class Walk {
     }
     if (this.seenBefore) {
       this.counts.refetches += 1
-      if (this.run.recovers && !this.evictions.some(({ position }) => position > this.last))
-        this.report('recovery', `it was told to fetch anew after position ${this.last} (${reason ?? 'no reason'}), with no eviction in between`)
+      if (this.run.recovers && !this.mayRefuse(at))
+        this.report('recovery', `it was told to fetch anew after position ${this.last} (${reason ?? 'no reason'}), for no reason that there was`)
     }
     this.seenBefore = true
+    this.joinedOnce = false
     for (const room of [...this.rooms.keys()]) this.close(room, this.last)
     this.rooms.clear()
     this.evictedFrom.clear()
@@ -61,6 +62,7 @@ class Walk {
 
   joined({ room, since }) {
     if (room === this.session.forbidden) this.report('leak', `it was let into ${room}`)
+    this.joinedOnce = true
     this.evictedFrom.delete(room)
     this.rooms.set(room, { state: 'in', since: position(since), seen: this.last, behind: 0 })
   }
@@ -98,6 +100,13 @@ class Walk {
   }
 
   // --- what follows from it ---
+
+  // Reasons not to recover: an eviction since; events that are no longer kept; a session that was so new that a crash of the server could
+  // forget it.
+  mayRefuse(at) {
+    return this.evictions.some(({ position }) => position > this.last) ||
+      this.run.log.floors.some(({ floor, at: when }) => floor > this.last + 1 && when < at) || !this.joinedOnce
+  }
 
   // What a room just joined had published between the decision and the answer comes after the answer, though later events may have come
   // through other rooms before: in order by itself, and never with a cursor that would bring those again.

@@ -27,7 +27,7 @@ function sound() {
   ]
   const run = {
     events, transactions, fence: 5, recovers: true, rows: [{ id: 7, version: 2 }],
-    log: { entries, ticks: [{ first: 101, last: 102 }, { first: 103, last: 105 }], deliveries: new Map(entries.map(({ position, rooms }) => [position, [...rooms]])), start: 100 },
+    log: { entries, ticks: [{ first: 101, last: 102 }, { first: 103, last: 105 }], deliveries: new Map(entries.map(({ position, rooms }) => [position, [...rooms]])), floors: [], start: 100 },
     sessions: [{ name: 'session', userId: 'u', protocol: 'native', forbidden: 'c', log }]
   }
   return { run, log, entries, came, events, transactions }
@@ -70,6 +70,9 @@ const fine = (name, change) => test(`finds nothing: ${name}`, () => {
 fine('a sound run', () => {})
 fine('an eviction that took effect', withEviction)
 fine('a cut and a recovery', ({ log }) => { log.splice(at(log, 2), 0, { what: 'cut' }, { what: 'connected', at: 103_500, recovered: true }) })
+const refused = ({ log }) => { log.splice(at(log, 5), 0, { what: 'cut' }, { what: 'connected', at: 104_500, recovered: false, reason: 'expired' }, { what: 'join', room: 'a' }, { what: 'joined', room: 'a', since: 'e:104' }) }
+fine('a refusal, since events are no longer kept', parts => { refused(parts); parts.run.log.floors.push({ at: 104_400, floor: 106 }) })
+spoiled('recovery', 'a refusal before the floor was there', parts => { refused(parts); parts.run.log.floors.push({ at: 104_600, floor: 106 }) })
 fine('nothing is required of a room between leave and answer', ({ log }) => { log.splice(at(log, 3), 1, { what: 'leave', room: 'a' }); log.push({ what: 'left', room: 'a' }) })
 fine('an event of a room whose join was not answered yet', ({ log }) => { log.splice(2, 1) })
 fine('what came between a decision and its answer, behind later events of another room', ({ log, came }) => {

@@ -7,7 +7,7 @@ export function report({ findings, counts }, { seed, seconds }) {
     `seed ${seed}, ${seconds} s`,
     `transactions: ${list(counts.transactions)}`,
     `ended: ${list(counts.ends)}; ${counts.resolved} of them found out afterwards`,
-    `events: ${counts.events} published, ${counts.committed} committed, ${counts.positions} positions`,
+    `events: ${counts.events} published, ${counts.committed} committed, ${counts.positions} positions, ${counts.rotations} rotations`,
     `kills: ${list(counts.kills)}`,
     `sessions: ${list(counts.sessions)}; cut ${counts.cuts} times, ${counts.recoveries} recoveries, ${counts.refetches} refetches, ${counts.evictions} evictions`,
     `deliveries: ${counts.deliveries} checked, ${counts.required} required`

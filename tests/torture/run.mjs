@@ -35,10 +35,10 @@ export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enou
 
   const stored = await cluster.sql('SELECT t FROM torture.transactions')
   const { resolved } = oracle.resolve(new Set(stored.map(({ t }) => t)))
-  await audit.read()
+  await audit.end()
   const data = {
     events: oracle.events, transactions: oracle.transactions, fence, recovers: stage.recovers,
-    log: { entries: audit.entries, ticks: audit.ticks, deliveries: audit.deliveries, start: audit.start },
+    log: { entries: audit.entries, ticks: audit.ticks, deliveries: audit.deliveries, floors: audit.floors, start: audit.start },
     rows: await cluster.sql('SELECT id, version FROM torture.rows'),
     sessions: fleet.sessions.map(({ name, userId, protocol, forbidden, log }) => ({ name, userId, protocol, forbidden, log }))
   }
@@ -62,7 +62,7 @@ function count(oracle, fleet, audit) {
   return {
     transactions: by(oracle.transactions, 'kind'), ends: by(oracle.transactions, 'status'),
     events: oracle.events.length, committed: oracle.events.filter(event => oracle.isCommitted(event)).length,
-    positions: audit.entries.length, sessions: by(fleet.sessions, 'protocol'),
+    positions: audit.entries.length, rotations: audit.floors.length, sessions: by(fleet.sessions, 'protocol'),
     cuts: fleet.sessions.reduce((sum, { log }) => sum + log.filter(({ what }) => what === 'cut').length, 0)
   }
 }
