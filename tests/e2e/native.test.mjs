@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { token } from '../support/token.mjs'
-import { until } from '../support/wait.mjs'
+import { gather, until } from '../support/wait.mjs'
 
 let pulse
 before(async () => {
@@ -67,6 +67,16 @@ test('E5: a wrong token is refused', async () => {
     await bad.wait('error', message => (message.error ?? message).code === 'unauthenticated')
     if (bad.socket.readyState < 2) await once(bad.socket, 'close')
   }
+})
+
+test('E5: a client that answers pings, as every WebSocket client does by itself, stays', async () => {
+  const bridge = await pulse.addBridge({ PULSE_PING_INTERVAL: '150ms', PULSE_PING_TIMEOUT: '1s' })
+  const { socket, wait, say } = await client({ userId: 'ann' }, { bridge })
+  const pings = gather(socket, 'ping')
+  await pings.atLeast(12)   // each is sent when the one before was answered
+  assert.equal(socket.readyState, 1)
+  say({ type: 'ping' })
+  await wait('pong')
 })
 
 test('E5: a wrong subprotocol is refused before the upgrade', async () => {

@@ -56,7 +56,7 @@ class Walk {
     this.evictedFrom.clear()
   }
 
-  join({ room }) { if (!this.rooms.has(room)) this.rooms.set(room, { state: 'maybe', fresh: true }) }
+  join({ room }) { this.rooms.set(room, { ...(this.rooms.get(room) ?? { state: 'maybe', fresh: true }), seen: Infinity, behind: 0 }) }
 
   refused({ room }) { if (this.rooms.get(room)?.fresh) this.rooms.delete(room) }
 
@@ -64,7 +64,7 @@ class Walk {
     if (room === this.session.forbidden) this.report('leak', `it was let into ${room}`)
     this.joinedOnce = true
     this.evictedFrom.delete(room)
-    this.rooms.set(room, { state: 'in', since: position(since), seen: this.last, behind: 0 })
+    this.rooms.set(room, { state: 'in', since: position(since), seen: this.last, behind: this.rooms.get(room)?.behind ?? 0 })
   }
 
   leave({ room }) {
@@ -108,8 +108,8 @@ class Walk {
       this.run.log.floors.some(({ floor, at: when }) => floor > this.last + 1 && when < at) || !this.joinedOnce
   }
 
-  // What a room just joined had published between the decision and the answer comes after the answer, though later events may have come
-  // through other rooms before: in order by itself, and never with a cursor that would bring those again.
+  // What a room that is being joined had published since the decision comes with the answer, though later events may have come through
+  // other rooms before: in order by itself, and never with a cursor that would bring those again.
   checkOrder(event, at, through, cursor) {
     const joined = through.map(room => this.rooms.get(room)).find(({ seen, behind }) => at <= seen && at > behind)
     if (at <= this.last && joined !== undefined) {

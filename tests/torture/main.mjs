@@ -1,12 +1,14 @@
-// make torture: SECONDS of writers, sessions and kills, then the check. SEED repeats a run's plan. Exit code 1 when it finds something.
+// make torture: SECONDS of writers, sessions and kills, then the check. SEED repeats a run's plan; KILLS="cut,bridge" has only these kinds of kills. Exit code 1 when it finds something.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root } from '../support/cluster.mjs'
+import { kindsOfKills } from './killer.mjs'
 import { report } from './report.mjs'
 import { run } from './run.mjs'
 import { Stage } from './stage.mjs'
 
 const seconds = Number(process.env.SECONDS || 60)
+const kills = process.env.KILLS?.split(',').filter(Boolean) ?? kindsOfKills
 const seed = process.env.SEED || String(Math.floor(Math.random() * 1e9))
 if (!(seconds >= 1)) throw new Error(`SECONDS=${process.env.SECONDS} is no number of seconds`)
 
@@ -14,7 +16,7 @@ console.log(`torture for ${seconds} s; again with SEED=${seed}`)
 const stage = await Stage.build({ seed })
 let result
 try {
-  result = await run(stage, { seconds, enough: Math.round(seconds * 50_000 / 60), tell: process.env.VERBOSE ? console.log : undefined })
+  result = await run(stage, { seconds, kills, enough: Math.round(seconds * 50_000 / 60), tell: process.env.VERBOSE ? console.log : undefined })
 } finally {
   await stage.stop()
 }

@@ -20,7 +20,8 @@ constexpr int kCloseWaitSeconds = 2;
 
 const hub::FramePtr &ping_frame(Protocol protocol) {
     static const hub::FramePtr engineio = hub::make_frame(std::string(codec::engineio::ping_frame()));
-    static const hub::FramePtr websocket = hub::make_frame(std::string("\x89\x00", 2));  // FIN, ping, no payload
+    // FIN, ping, one byte: libwebsockets 4.1 does not tell of a pong without payload.
+    static const hub::FramePtr websocket = hub::make_frame(std::string("\x89\x01.", 3));
     return protocol == Protocol::native ? websocket : engineio;
 }
 
