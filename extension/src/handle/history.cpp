@@ -50,9 +50,10 @@ static void read(ReturnSetInfo *result, std::string_view room, int64 after, int3
                          "JOIN pulse.events e ON e.xid = r.xid AND e.id = r.id ORDER BY r.position");
     if (epoch.run({}, true) == 0) return;  // nothing was dispatched yet
     const auto prefix = std::string(pg::result_row().text(1));
-    const auto params = log::params_of(log::find({room}, after, PG_INT64_MAX, max_events));
-    plan.for_each(
-        {params[0], params[1], params[2], pg::param_text(prefix)}, [&](const pg::Row &row) { pg::put_row(result, row); }, true);
+    const auto put = [&](const pg::Row &row) { pg::put_row(result, row); };
+    log::read_page({room}, after, PG_INT64_MAX, max_events, [&](const log::FoundParams &params) {
+        return plan.for_each({params[0], params[1], params[2], pg::param_text(prefix)}, put, true);
+    });
 }
 
 }  // namespace pulse::handle

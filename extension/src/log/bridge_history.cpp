@@ -20,9 +20,10 @@ PULSE_FN(pulse_bridge_history) {
     log::check_floor(after);
     {
         const pg::SpiSession spi;
-        const auto params = log::params_of(log::find(std::move(rooms), after, up_to, max_events));
-        plan.for_each(
-            {params[0], params[1], params[2]}, [&](const pg::Row &row) { pg::put_row(result, row); }, true);
+        const auto put = [&](const pg::Row &row) { pg::put_row(result, row); };
+        log::read_page(rooms, after, up_to, max_events, [&](const log::FoundParams &params) {
+            return plan.for_each({params[0], params[1], params[2]}, put, true);
+        });
     }
     log::check_floor(after);
     return Datum(0);

@@ -18,7 +18,7 @@ bool earlier(const Found &a, const Found &b) { return a.position < b.position; }
 
 std::vector<Found> by_range(const std::vector<std::string_view> &rooms, int64 after, int64 up_to, int64 max_events) {
     static pg::Plan plan("SELECT p.position, p.xid, p.id, e.rooms FROM _pulse.positions($1, $2, $3) p "
-                         "JOIN pulse.events e ON e.xid = p.xid AND e.id = p.id ORDER BY p.position");
+                         "LEFT JOIN pulse.events e ON e.xid = p.xid AND e.id = p.id ORDER BY p.position");
     const std::unordered_set<std::string_view> wanted(rooms.begin(), rooms.end());
     std::vector<Found> found;
     for (;;) {
@@ -27,7 +27,7 @@ std::vector<Found> by_range(const std::vector<std::string_view> &rooms, int64 af
             {pg::param_int8(after), pg::param_int8(up_to), pg::param_int8(kRangePage)},
             [&](const pg::Row &row) {
                 last = row.int8(1);
-                if (static_cast<int64>(found.size()) == max_events) return;
+                if (static_cast<int64>(found.size()) == max_events || row.is_null(4)) return;
                 for (const auto &room : pg::text_array(row.datum(4))) {
                     if (!room || !wanted.contains(*room)) continue;
                     found.push_back({last, row.xid8(2), row.int8(3)});
@@ -113,7 +113,7 @@ std::vector<Found> find(std::vector<std::string_view> rooms, int64 after, int64 
     return by_rooms(rooms, after, up_to, max_events);
 }
 
-std::array<pg::Plan::Param, 3> params_of(const std::vector<Found> &found) {
+FoundParams params_of(const std::vector<Found> &found) {
     std::vector<int64> positions, ids;
     std::vector<uint64> xids;
     for (const Found &one : found) {

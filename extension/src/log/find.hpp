@@ -23,6 +23,20 @@ struct Found {
 std::vector<Found> find(std::vector<std::string_view> rooms, int64 after, int64 up_to, int64 max_events);
 
 // The three parameters of a plan that reads the rows found: positions bigint[], xids xid8[], ids bigint[].
-std::array<pg::Plan::Param, 3> params_of(const std::vector<Found> &found);
+using FoundParams = std::array<pg::Plan::Param, 3>;
+FoundParams params_of(const std::vector<Found> &found);
+
+// Finds and reads until max_events rows were read or there are no more: read(params) returns how many it got. An event whose row
+// somebody has deleted takes no place of a page, so a page that is not full is the last one.
+template <class Read>
+void read_page(const std::vector<std::string_view> &rooms, int64 after, int64 up_to, int64 max_events, Read &&read) {
+    while (max_events > 0) {
+        const std::vector<Found> found = find(rooms, after, up_to, max_events);
+        const auto rows = static_cast<int64>(read(params_of(found)));
+        if (static_cast<int64>(found.size()) < max_events) return;
+        after = found.back().position;
+        max_events -= rows;
+    }
+}
 
 }  // namespace pulse::log

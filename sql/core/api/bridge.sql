@@ -15,13 +15,29 @@ CREATE OR REPLACE FUNCTION pulse.bridge_read(after bigint, up_to bigint, max_eve
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
+DECLARE
+    v_after bigint := bridge_read.after;
+    v_left  bigint := bridge_read.max_events;
+    v_rows  bigint;
+    v_seen  bigint;
+    v_last  bigint;
 BEGIN
     PERFORM _pulse.check_floor(bridge_read.after);
-    RETURN QUERY
-    SELECT r.position, e.id, array_to_json(e.rooms), to_json(e.name), e.headers, e.payload, e.attachments
-    FROM _pulse.positions(bridge_read.after, bridge_read.up_to, bridge_read.max_events) r
-    JOIN pulse.events e ON e.xid = r.xid AND e.id = r.id
-    ORDER BY r.position;
+    LOOP
+        RETURN QUERY
+        SELECT r.position, e.id, array_to_json(e.rooms), to_json(e.name), e.headers, e.payload, e.attachments
+        FROM _pulse.positions(v_after, bridge_read.up_to, v_left) r
+        JOIN pulse.events e ON e.xid = r.xid AND e.id = r.id
+        ORDER BY r.position;
+        GET DIAGNOSTICS v_rows = ROW_COUNT;
+        EXIT WHEN v_rows >= v_left
+               OR v_rows = least(bridge_read.up_to, (SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1)) - v_after;
+        -- A page that is not full is the last one: an event whose row somebody has deleted takes no place of it.
+        SELECT count(*), max(r.position) INTO v_seen, v_last FROM _pulse.positions(v_after, bridge_read.up_to, v_left) r;
+        EXIT WHEN v_seen < v_left;
+        v_after := v_last;
+        v_left := v_left - v_rows;
+    END LOOP;
     PERFORM _pulse.check_floor(bridge_read.after);   -- after the last row: TRUNCATE is not MVCC
 END
 $$;
