@@ -108,11 +108,11 @@ std::int64_t floor_without(int slot, const Progress &progress) {
     return last + 1;
 }
 
-// Who still wants what lies below a floor; empty when nobody does or who does has had pulse.max_retention.
-std::string held_by(std::int64_t floor, TimestampTz at) {
+// Whether a consumer still wants what lies below a floor that is not in force yet, and has not had pulse.max_retention for it.
+std::optional<Rotation> held_by_consumer(int slot, std::int64_t floor, TimestampTz at) {
     static pg::Plan plan("SELECT c.name FROM _pulse.consumers c WHERE c.position < $1 ORDER BY c.position LIMIT 1");
-    if (older_than(at, guc::max_retention) || plan.run({pg::param_int8(floor - 1)}, true) == 0) return {};
-    return std::string(pg::result_row().text(1));
+    if (older_than(at, guc::max_retention) || plan.run({pg::param_int8(floor - 1)}, true) == 0) return std::nullopt;
+    return Rotation{false, "consumer \"" + std::string(pg::result_row().text(1)) + "\" has not read slot " + std::to_string(slot), true};
 }
 
 void record(int slot, std::int64_t floor, std::optional<int> emptied) {
@@ -131,9 +131,9 @@ void raise_floor(pg::DatabaseEntry *entry, std::int64_t floor) {
     if (pending.old_floor < static_cast<uint64>(floor)) pg_atomic_exchange_u64(&entry->floor, static_cast<uint64>(floor));
 }
 
-Rotation empty(pg::DatabaseEntry *entry, int slot, const Progress &progress) {
+// at: when the last position below the floor was dispatched; nullopt when the floor stays as it is.
+Rotation empty(pg::DatabaseEntry *entry, int slot, const Progress &progress, std::int64_t floor, std::optional<TimestampTz> at) {
     const std::string name = "slot " + std::to_string(slot);
-    const std::int64_t floor = std::max(floor_without(slot, progress), pg::log_floor());
     // First of all: a reader that sees the emptied tables sees the new floor when it looks again.
     raise_floor(entry, floor);
     Tables tables;
@@ -141,15 +141,20 @@ Rotation empty(pg::DatabaseEntry *entry, int slot, const Progress &progress) {
         finish(false);
         return {false, name + " is in use", true};
     }
-    bool undispatched;
+    std::optional<Rotation> held;
     {
         const pg::LatestSnapshot fresh;  // nobody can add to the slot any more, and this sees who has
-        undispatched = has_undispatched(slot, progress.upto, current_snapshot());
+        if (has_undispatched(slot, progress.upto, current_snapshot()))
+            held = Rotation{false, name + " has events without a position", true};
     }
-    if (undispatched) {
+    if (!held && at) {
+        const pg::LatestSnapshot fresh;  // a consumer that came meanwhile
+        held = held_by_consumer(slot, floor, *at);
+    }
+    if (held) {
         finish(false);
         unlock(tables);
-        return {false, name + " has events without a position", true};
+        return *held;
     }
     pg::call([=] {
         const char *sql = psprintf("TRUNCATE _pulse.events_%d, _pulse.deliveries_%d, _pulse.ticks_%d", slot, slot, slot);
@@ -164,13 +169,12 @@ Rotation try_to_empty(pg::DatabaseEntry *entry, int slot, const Progress &progre
     if (progress.upto.xmax > pg::call([] { return U64FromFullTransactionId(ReadNextFullTransactionId()); }))
         return {false, "the log was written by another cluster and waits for a tick"};
     const std::int64_t floor = floor_without(slot, progress);
-    if (floor > pg::log_floor()) {  // else nobody is told of its rows any more
-        const TimestampTz at = time_of(floor - 1);
-        if (!forced && !older_than(at, guc::retention)) return {false, "slot " + std::to_string(slot) + " is young"};
-        if (const std::string consumer = held_by(floor, at); !consumer.empty())
-            return {false, "consumer \"" + consumer + "\" has not read slot " + std::to_string(slot), true};
-    }
-    return empty(entry, slot, progress);
+    if (floor <= pg::log_floor())
+        return empty(entry, slot, progress, pg::log_floor(), std::nullopt);  // nobody is told of its rows any more
+    const TimestampTz at = time_of(floor - 1);
+    if (!forced && !older_than(at, guc::retention)) return {false, "slot " + std::to_string(slot) + " is young"};
+    if (auto held = held_by_consumer(slot, floor, at)) return *std::move(held);
+    return empty(entry, slot, progress, floor, at);
 }
 
 // The new slot begins with a tick without events, so that progress never lies in a slot that is emptied.
