@@ -3,6 +3,8 @@
 
 #include "json/slice.hpp"
 
+#include <algorithm>
+
 namespace pulse::dispatch {
 
 // A payload above this is never looked at: even without its white space it fits into no notification.
@@ -20,6 +22,12 @@ static Relation open_partition(const char *table, int slot) {
 
 static bool short_enough(Datum datum) {
     return pg::call([=] { return toast_raw_datum_size(datum) <= kLargestWorthReading; });
+}
+
+std::int64_t deliveries_of(std::span<const EventRow> rows) {
+    std::int64_t deliveries = 0;
+    for (const EventRow &row : rows) deliveries += std::max(row.room_count, 1);
+    return deliveries;
 }
 
 std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit) {
@@ -44,8 +52,7 @@ void ChunkWriter::write_event(const EventRow &row, std::int64_t position, bool w
     std::string rooms_json = "[";
     for (const auto &room : rooms) {
         if (!room) pg::fail(ERRCODE_NOT_NULL_VIOLATION, "a room of the event is null");
-        deliveries_.add(
-            {pg::text_datum(*room), Int64GetDatum(position), UInt64GetDatum(row.xid), Int64GetDatum(row.id), Int16GetDatum(slot_)});
+        pending_.push_back({*room, position, &row});
         if (with_lines) {
             if (rooms_json.size() > 1) rooms_json += ',';
             json::append_quoted(rooms_json, *room);
@@ -68,7 +75,16 @@ void ChunkWriter::write_event(const EventRow &row, std::int64_t position, bool w
 }
 
 void ChunkWriter::write(std::span<const EventRow> rows, std::int64_t first, bool with_lines, Written &written) {
+    pending_.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) write_event(rows[i], first + static_cast<std::int64_t>(i), with_lines, written);
+    // In the order of the index: neighbours go into the same page of it, which is then at hand.
+    std::sort(pending_.begin(), pending_.end(), [](const Delivery &a, const Delivery &b) {
+        const int order = a.room.compare(b.room);
+        return order != 0 ? order < 0 : a.position < b.position;
+    });
+    for (const Delivery &delivery : pending_)
+        deliveries_.add({pg::text_datum(delivery.room), Int64GetDatum(delivery.position), UInt64GetDatum(delivery.row->xid),
+                         Int64GetDatum(delivery.row->id), Int16GetDatum(slot_)});
     deliveries_.flush();
 }
 

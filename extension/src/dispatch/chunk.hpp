@@ -24,6 +24,7 @@ struct Written {
     std::vector<Poison> poison;
 };
 
+std::int64_t deliveries_of(std::span<const EventRow> rows);
 // How many rows from the front fit into `limit` deliveries: at least one.
 std::size_t fitting(const std::vector<EventRow> &rows, std::int64_t limit);
 
@@ -42,10 +43,16 @@ public:
     void close();
 
 private:
+    struct Delivery {
+        std::string_view room;
+        std::int64_t position;
+        const EventRow *row;
+    };
     void write_event(const EventRow &row, std::int64_t position, bool with_lines, Written &written);
 
     std::int16_t slot_;
     TableWriter deliveries_, ticks_;
+    std::vector<Delivery> pending_;  // of one write()
 };
 
 }  // namespace pulse::dispatch

@@ -38,6 +38,8 @@ static bool is_own(const EventRow &event) { return TransactionIdFollowsOrEquals(
 bool is_restart(const TxSnapshot &before) { return before == restart_snapshot(); }
 TxSnapshot restart_snapshot() { return {FirstNormalTransactionId, FirstNormalTransactionId, {}}; }
 
+static bool comes_before(const EventRow &a, const EventRow &b) { return a.id != b.id ? a.id < b.id : a.xid < b.xid; }
+
 std::optional<std::vector<EventRow>> read_ended(const TxSnapshot &before, const TxSnapshot &upto, std::int64_t limit) {
     // $3 only repeats what the snapshot says already; it keeps the rule true under a newer one.
     static pg::Plan range("SELECT " PULSE_EVENT_COLUMNS
@@ -53,8 +55,7 @@ std::optional<std::vector<EventRow>> read_ended(const TxSnapshot &before, const 
     if (!ended.listed.empty() && left >= 0) listed.for_each({param_xids(ended.listed), pg::param_int8(left + 1)}, keep, true);
     if (static_cast<std::int64_t>(events.size()) > limit) return std::nullopt;
     std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
-    std::sort(events.begin(), events.end(),
-              [](const EventRow &a, const EventRow &b) { return a.id != b.id ? a.id < b.id : a.xid < b.xid; });
+    std::sort(events.begin(), events.end(), comes_before);
     return events;
 }
 
@@ -87,20 +88,27 @@ std::vector<EventRef> read_refs(const Progress &progress, std::int64_t limit) {
     return refs;
 }
 
+// By a stretch of the index for each transaction, not by a probe for each row: a backlog has few transactions with many rows, or many
+// with one. What is in such a stretch and not among the references (dispatched already, in another cluster) is left out.
 std::vector<EventRow> read_rows(const std::vector<EventRef> &refs, bool restart) {
-    static pg::Plan plan("SELECT " PULSE_EVENT_COLUMNS " FROM unnest($1::xid8[], $2::bigint[]) AS r (xid, id) "
-                         "JOIN pulse.events e ON e.xid = r.xid AND e.id = r.id ORDER BY e.id, e.xid");
-    std::vector<std::uint64_t> xids;
-    std::vector<int64> ids;
-    for (const EventRef &ref : refs) {
-        xids.push_back(ref.xid);
-        ids.push_back(ref.id);
-    }
+    static pg::Plan plan("SELECT " PULSE_EVENT_COLUMNS " FROM pulse.events e WHERE e.xid = ANY ($1) AND e.id >= $2 AND e.id <= $3");
     std::vector<EventRow> events;
+    if (refs.empty()) return events;
+    std::vector<std::uint64_t> xids;
+    for (const EventRef &ref : refs)
+        if (xids.empty() || xids.back() != ref.xid) xids.push_back(ref.xid);
+    std::sort(xids.begin(), xids.end());
+    xids.erase(std::unique(xids.begin(), xids.end()), xids.end());
     events.reserve(refs.size());
     plan.for_each(
-        {param_xids(xids), {INT8ARRAYOID, pg::int8_array_datum(ids)}}, [&](const pg::Row &row) { events.push_back(event_row(row)); }, true);
-    if (!restart) std::erase_if(events, [](const EventRow &event) { return !is_own(event); });
+        {param_xids(xids), pg::param_int8(refs.front().id), pg::param_int8(refs.back().id)},
+        [&](const pg::Row &row) { events.push_back(event_row(row)); }, true);
+    std::sort(events.begin(), events.end(), comes_before);
+    auto ref = refs.begin();
+    std::erase_if(events, [&](const EventRow &event) {
+        while (ref != refs.end() && (ref->id != event.id ? ref->id < event.id : ref->xid < event.xid)) ++ref;
+        return ref == refs.end() || ref->id != event.id || ref->xid != event.xid || (!restart && !is_own(event));
+    });
     return events;
 }
 
@@ -160,6 +168,11 @@ std::vector<EventRef> Backlog::peek(std::int64_t limit) {
     }
     const auto count = std::min(static_cast<std::ptrdiff_t>(limit), static_cast<std::ptrdiff_t>(buffer_.size()));
     return {buffer_.begin(), buffer_.begin() + count};
+}
+
+std::int64_t Backlog::events_for(std::int64_t deliveries) const {
+    const auto events = static_cast<std::int64_t>(static_cast<double>(deliveries) / rooms_an_event_ * 1.05) + 1;
+    return std::min(events, deliveries);
 }
 
 void Backlog::take(std::int64_t done_id) {

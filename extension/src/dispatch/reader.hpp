@@ -54,12 +54,18 @@ public:
     void take(std::int64_t done_id);
     bool exhausted() const { return buffer_.empty() && at_end_; }
     std::int64_t left() const { return left_; }
+    // How many events make a chunk of that many deliveries, by what the events done so far had: a little more rather than less.
+    std::int64_t events_for(std::int64_t deliveries) const;
+    void note(std::int64_t events, std::int64_t deliveries) {
+        rooms_an_event_ = static_cast<double>(deliveries) / static_cast<double>(events);
+    }
     void close();
 
 private:
     Progress at_;
     bool open_ = false, at_end_ = false;
     std::int64_t left_ = 0;  // -1: not counted yet
+    double rooms_an_event_ = 1;
     std::deque<EventRef> buffer_;
 };
 

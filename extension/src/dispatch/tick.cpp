@@ -21,7 +21,7 @@ struct Due {
 
 Due backlog_chunk(const Progress &progress, Backlog *backlog) {
     Due due{progress.before, progress.upto, {}, true, false};
-    const std::int64_t limit = guc::dispatch_chunk;
+    const std::int64_t limit = backlog != nullptr ? backlog->events_for(guc::dispatch_chunk) : guc::dispatch_chunk;
     std::vector<EventRef> refs;
     if (backlog != nullptr) {
         backlog->follow(progress);
@@ -126,6 +126,7 @@ TickResult tick(Announcer &announcer, Backlog *backlog, bool careful) {
         else
             backlog->take(done_id);
         note_backlog(backlog->left());
+        backlog->note(static_cast<std::int64_t>(count), deliveries_of(rows));
     }
     result.events = static_cast<std::int64_t>(count);
     result.more = due.from_backlog;
