@@ -65,6 +65,7 @@ struct Arrival {
     auth::Context context;
     std::optional<std::string> bridge, pid;  // without a bridge the session is not stored; without a pid it cannot be continued
     std::optional<std::string_view> recover;
+    int64 arrived_at = 0;  // ms since 1970
 };
 
 Arrival arrival_of(FunctionCallInfo fcinfo, const std::string &name) {
@@ -81,6 +82,7 @@ Arrival arrival_of(FunctionCallInfo fcinfo, const std::string &name) {
     };
     arrival.bridge = text("bridge");
     arrival.pid = text("pid");
+    arrival.arrived_at = integer(json::find(*members, "arrivedAt")).value_or(0);
     if (arrival.bridge && !arrival.context.session_id) pg::fail(kBadRequest, "context.sessionId is missing");
     if (const auto recover = json::find(*members, "recover"); recover && json::kind(*recover) != json::Kind::kNull && arrival.bridge)
         arrival.recover = *recover;
@@ -174,7 +176,7 @@ std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arr
     return std::nullopt;
 }
 
-constexpr int kTries = 3;  // while the old connection still joins and leaves rooms
+constexpr int kTries = 4;  // while the old connection joins and leaves rooms, or others take the session over
 
 }  // namespace
 
@@ -190,7 +192,7 @@ PULSE_FN(pulse_handle_connect) {
 
     std::optional<handle::Recovery> recovery;
     for (int tries = handle::kTries; arrival.recover && tries > 0 && (!recovery || recovery->changed()); --tries) {
-        recovery = handle::Recovery::begin(owner, *arrival.recover, arrival.context, door.position());
+        recovery = handle::Recovery::begin(owner, *arrival.recover, arrival.context, arrival.arrived_at, door.position());
         if (recovery->refused()) break;
         if (const auto welcome = handle::continue_stored(owner, door, arrival, *recovery))
             return pg::text_datum(handle::answer(*welcome, door.position(), &*recovery));
@@ -207,7 +209,8 @@ PULSE_FN(pulse_handle_connect) {
                            .user_id = arrival.context.user_id,
                            .jti = handle::text_claim(arrival.context, "jti"),
                            .rooms = welcome.rooms,
-                           .cursor = door.position()}
+                           .cursor = door.position(),
+                           .arrived_at = arrival.arrived_at}
             .store();
     }
     return pg::text_datum(handle::answer(welcome, door.position(), recovery ? &*recovery : nullptr));

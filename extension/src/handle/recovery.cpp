@@ -9,8 +9,10 @@
 
 namespace pulse::handle {
 
-Recovery Recovery::begin(Oid owner, std::string_view json, const auth::Context &context, const std::optional<Cursor> &decided) {
+Recovery Recovery::begin(Oid owner, std::string_view json, const auth::Context &context, int64 arrived_at,
+                         const std::optional<Cursor> &decided) {
     Recovery recovery;
+    recovery.arrived_at_ = arrived_at;
     const auto members = json::members(json);
     const auto pid = members ? json::find(*members, "pid") : std::nullopt;
     const auto cursor = members ? json::find(*members, "cursor") : std::nullopt;
@@ -34,6 +36,8 @@ void Recovery::check(const auth::Context &context, const std::optional<std::stri
         refused_ = "forbidden";
     } else if (session_.expired) {
         refused_ = "expired";
+    } else if (arrived_at_ != 0 && arrived_at_ < session_.arrived_at) {
+        refused_ = "unknown";  // its client has come back on another connection meanwhile; this one waited too long
     } else if (!cursor && !session_.cursor) {
         refused_ = "unknown";
     } else {
@@ -67,7 +71,8 @@ void Recovery::check_evictions() {
 bool Recovery::take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
                          const std::optional<Cursor> &decided) {
     static pg::Plan plan("UPDATE _pulse.sessions s SET generation = s.generation + 1, bridge = $4, jti = $5, rooms = $6, joined_at = $7, "
-                         "epoch = $8, position = $9, decided_position = $10, ended_at = NULL "
+                         "epoch = $8, position = $9, decided_position = $10, "
+                         "arrived_at = GREATEST(s.arrived_at, $11), ended_at = NULL "
                          "WHERE s.key = $1 AND s.generation = $2 AND s.rooms = $3");
     std::vector<Request> requests;
     for (const Membership &member : kept_) {
@@ -99,10 +104,10 @@ bool Recovery::take_over(Oid owner, const auth::Context &context, const std::str
     const std::size_t colon = cursor_.rfind(':');
     if (plan.run({pg::param_text(session_.key), pg::param_int8(session_.generation), pg::param_texts(before), pg::param_text(bridge),
                   pg::param_text(text_claim(context, "jti")), pg::param_texts(names), pg::param_int8s(joined_at),
-                  pg::param_text(cursor_.substr(0, colon)), pg::param_int8(since_), pg::param_int8(position)}) == 0) {
-        static pg::Plan still("SELECT FROM _pulse.sessions s WHERE s.key = $1 AND s.generation = $2");
-        changed_ = still.run({pg::param_text(session_.key), pg::param_int8(session_.generation)}) > 0;
-        refused_ = "unknown";  // somebody else has it now
+                  pg::param_text(cursor_.substr(0, colon)), pg::param_int8(since_), pg::param_int8(position),
+                  pg::param_int8(arrived_at_)}) == 0) {
+        changed_ = true;
+        refused_ = "unknown";
         return false;
     }
     ++session_.generation;

@@ -9,7 +9,9 @@ namespace pulse::handle {
 class Recovery {
 public:
     // `json`: {"pid":"…","cursor":"…"|null}. Checks everything that no policy or connect function has to say.
-    static Recovery begin(Oid owner, std::string_view json, const auth::Context &context, const std::optional<Cursor> &decided);
+    // `arrived_at`: when the client stood at its bridge, in ms since 1970; 0: not known.
+    static Recovery begin(Oid owner, std::string_view json, const auth::Context &context, int64 arrived_at,
+                          const std::optional<Cursor> &decided);
 
     const std::optional<std::string> &refused() const { return refused_; }  // the reason
     const std::string &key() const { return session_.key; }
@@ -19,7 +21,7 @@ public:
     // refused; everything done under its key is to be rolled back.
     bool take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
                    const std::optional<Cursor> &decided);
-    // Of a session that changed while the policies were asked: it is worth another try.
+    // Somebody changed or took over the session while the policies were asked: it is worth another try.
     bool changed() const { return changed_; }
 
     const std::vector<Membership> &rooms() const { return rooms_; }  // joined_at: where the replay of the room begins
@@ -32,6 +34,7 @@ private:
     Session session_;
     std::optional<std::string> refused_;
     bool changed_ = false;
+    int64 arrived_at_ = 0;
     std::string cursor_;
     int64 since_ = 0;
     std::vector<Membership> kept_;  // stored rooms that no eviction ended

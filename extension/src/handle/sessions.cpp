@@ -8,7 +8,7 @@ namespace pulse::handle {
 std::optional<Session> Session::find(std::string_view pid) {
     static pg::Plan plan("SELECT s.key, s.socket_id, s.bridge, s.namespace, s.user_id, s.jti, s.generation, s.rooms, s.joined_at, s.epoch "
                          "|| ':' || s.position::text, "
-                         "s.decided_position, s.evicted_position, s.ended IS NULL, "
+                         "s.decided_position, s.evicted_position, s.arrived_at, s.ended IS NULL, "
                          "CASE WHEN s.ended IS NULL THEN false ELSE s.ended < pg_catalog.clock_timestamp() - _pulse.recovery_window() END "
                          "FROM _pulse.session_states s WHERE s.pid_hash = pg_catalog.sha256(pg_catalog.convert_to($1, 'UTF8'))");
     if (plan.run({pg::param_text(pid)}) == 0) return std::nullopt;
@@ -32,23 +32,24 @@ std::optional<Session> Session::find(std::string_view pid) {
     session.cursor = optional(10);
     session.decided_position = row.int8(11);
     session.evicted_position = row.int8(12);
-    session.connected = row.boolean(13);
-    session.expired = row.boolean(14);
+    session.arrived_at = row.int8(13);
+    session.connected = row.boolean(14);
+    session.expired = row.boolean(15);
     return session;
 }
 
 void NewSession::store() const {
     static pg::Plan plan(
         "INSERT INTO _pulse.sessions AS s (key, pid_hash, user_id, jti, namespace, socket_id, bridge, rooms, joined_at, epoch, "
-        "position, decided_position) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, $7, "
-        "$8, $9, $10, $11, $11) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
+        "position, decided_position, arrived_at) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, $7, "
+        "$8, $9, $10, $11, $11, $12) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
         "epoch = excluded.epoch, position = excluded.position, decided_position = excluded.decided_position "
         "WHERE s.bridge = excluded.bridge AND s.generation = 1 AND s.user_id IS NOT DISTINCT FROM excluded.user_id");
     const int64 position = cursor ? cursor->position : 0;
     plan.run({pg::param_text(key), pg::param_text(pid), pg::param_text(user_id), pg::param_text(jti), pg::param_text(name),
               pg::param_text(socket_id), pg::param_text(bridge), pg::param_texts({rooms.begin(), rooms.end()}),
               pg::param_int8s(std::vector<int64>(rooms.size(), position)),
-              pg::param_text(cursor ? std::optional(cursor->epoch) : std::nullopt), pg::param_int8(position)});
+              pg::param_text(cursor ? std::optional(cursor->epoch) : std::nullopt), pg::param_int8(position), pg::param_int8(arrived_at)});
 }
 
 namespace {

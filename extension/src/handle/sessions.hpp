@@ -21,6 +21,7 @@ struct Session {
     std::optional<std::string> cursor;  // of its connect
     int64 decided_position = 0;         // of its last connect's decision
     int64 evicted_position = 0;         // of the last eviction that a bridge carried out
+    int64 arrived_at = 0;               // when its client stood at the bridge, in ms; 0: nobody says
     bool connected = false, expired = false;
 
     static std::optional<Session> find(std::string_view pid);
@@ -32,6 +33,7 @@ struct NewSession {
     std::optional<std::string> pid, user_id, jti;
     std::vector<std::string> rooms;
     std::optional<Cursor> cursor;
+    int64 arrived_at = 0;
     void store() const;
 };
 

@@ -15,6 +15,7 @@ CREATE TABLE _pulse.sessions (
     position         bigint,
     decided_position bigint NOT NULL,
     evicted_position bigint NOT NULL DEFAULT 0,
+    arrived_at       bigint NOT NULL DEFAULT 0,
     connected_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at         timestamptz,
     CONSTRAINT sessions_pkey PRIMARY KEY (key)
@@ -32,6 +33,7 @@ COMMENT ON COLUMN _pulse.sessions.joined_at IS 'of each room: the position from 
 COMMENT ON COLUMN _pulse.sessions.position IS 'with epoch, the cursor that is used when the client has none: that of its connect';
 COMMENT ON COLUMN _pulse.sessions.decided_position IS 'position of the last connect''s decision';
 COMMENT ON COLUMN _pulse.sessions.evicted_position IS 'position of the last eviction that a bridge carried out on it';
+COMMENT ON COLUMN _pulse.sessions.arrived_at IS 'when the client of the last connect stood at its bridge, in ms since 1970: one from before that comes too late';
 
 CREATE TABLE _pulse.bridges (
     id         text COLLATE "C" NOT NULL,
@@ -46,7 +48,7 @@ COMMENT ON TABLE _pulse.bridges IS 'bridges that run, or ran a while ago; each r
 -- report while the server was down, so the time counts from its start.
 CREATE VIEW _pulse.session_states AS
     SELECT s.key, s.pid_hash, s.user_id, s.jti, s.namespace, s.socket_id, s.bridge, s.generation, s.rooms, s.joined_at, s.epoch, s.position,
-           s.decided_position, s.evicted_position, s.connected_at,
+           s.decided_position, s.evicted_position, s.arrived_at, s.connected_at,
            CASE WHEN s.ended_at IS NOT NULL THEN s.ended_at
                 ELSE (SELECT CASE WHEN heard.at < clock_timestamp() - interval '15 seconds' THEN heard.at END
                       FROM (SELECT greatest(b.seen_at, (SELECT e.opened_at FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1)) AS at

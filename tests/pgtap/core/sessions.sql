@@ -1,6 +1,6 @@
 -- Sessions: what is stored of them, who may continue one, and when not.
 BEGIN;
-SELECT plan(89);
+SELECT plan(94);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -191,6 +191,17 @@ SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3}', 'anothe
 SELECT pulse.bridge_sessions('b2', '[{"key":"k7","ended":true,"generation":3}]');
 SELECT shop.come_back('k7', bridge => 'b1');
 SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3}', 'but not when it has ended it itself');
+
+-- the order in which clients came, not that in which they are served
+CREATE FUNCTION shop.back_at(arrived_at bigint) RETURNS text LANGUAGE sql
+    RETURN (SELECT concat_ws(' ', a ->> 'recovered', a ->> 'mustRefetch', a -> 'session' ->> 'generation') FROM pulse.handle_connect('/', json_build_object('userId', 'ann', 'sessionId', 'n8 ' || arrived_at, 'bridge', 'b1', 'pid', 'pid of n8 ' || arrived_at,
+        'arrivedAt', arrived_at, 'recover', json_build_object('pid', 'pid of n8 1000'))) a);
+SELECT shop.back_at(1000);
+SELECT is(shop.back_at(999), 'false unknown', 'who came before the connection that has the session comes too late');
+SELECT is(shop.back_at(1000), 'true 2', 'the same one may ask again');
+SELECT is(shop.back_at(2000), 'true 3', 'who came later takes over');
+SELECT is(shop.back_at(1500), 'false unknown', 'and has it, when one from before is served after it');
+SELECT is((SELECT s.generation || ' ' || s.arrived_at FROM _pulse.sessions s WHERE s.key = 'n8 1000'), '3 2000', 'which changes nothing');
 
 -- what it costs, however small the tables are when plans are made: looks into indexes, and joins that stay on their page
 CREATE FUNCTION shop.scans() RETURNS TABLE (scans bigint, hot bigint) LANGUAGE plpgsql AS $$
