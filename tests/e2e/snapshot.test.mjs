@@ -56,12 +56,13 @@ function writer(seed) {
   return { changes: () => changes, stop: async () => { stopping = true; await done } }
 }
 
-// Of each row the next status is one more than the last one told; before the first one told, than the one in the rows or less.
+// Of each row the next status told is one more than the last. Before the first one told it is one more than the one in the rows, or
+// less; a row that is not among the rows may have been there until shortly before.
 function checkOrder(told, rows, { orderId, status }) {
   const n = Number(status)
   const last = told.get(orderId)
   if (last !== undefined) assert.equal(n, last + 1, `order ${orderId}: ${n} after ${last}`)
-  else assert.ok(n <= Number(rows.get(orderId) ?? 0) + 1, `order ${orderId} begins at ${n}, the rows have ${rows.get(orderId)}`)
+  else if (rows.has(orderId)) assert.ok(n <= Number(rows.get(orderId)) + 1, `order ${orderId} begins at ${n}, the rows have ${rows.get(orderId)}`)
   told.set(orderId, n)
 }
 
@@ -97,7 +98,7 @@ class Service {
 
 test('E2: rows and their cursor, then pulse.history: the table, whenever one begins', async () => {
   const services = []
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 3; round++) {
     const writers = [1, 2, 3].map(n => writer(round * 10 + n))
     for (let n = 0; n < 6; n++) {
       const seen = writers.reduce((sum, one) => sum + one.changes(), 0)
