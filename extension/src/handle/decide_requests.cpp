@@ -83,7 +83,8 @@ void decide_history(Oid owner, const std::vector<Request> &requests, std::vector
     }
 }
 
-void store_joins(Oid owner, const std::vector<Request> &requests, const std::vector<Asked> &asked, const std::optional<Cursor> &position) {
+// A connection whose session has gone to another one joins nothing more: a room that is not stored would be missing from a recovery.
+void store_joins(Oid owner, std::vector<Request> &requests, const std::vector<Asked> &asked, const std::optional<Cursor> &position) {
     std::map<std::string, std::vector<Change>> changes;
     for (std::size_t n = 0; n < requests.size(); ++n)
         if (requests[n].allowed && asked[n].session)
@@ -91,7 +92,14 @@ void store_joins(Oid owner, const std::vector<Request> &requests, const std::vec
                 {Change::Kind::kJoin, requests[n].room, position ? position->position : 0, asked[n].generation});
     if (changes.empty()) return;
     const LogScope scope(owner);
-    apply(changes);
+    const auto generations = apply(changes);
+    for (std::size_t n = 0; n < requests.size(); ++n) {
+        if (!requests[n].allowed || !asked[n].session || !asked[n].generation) continue;
+        const auto stored = generations.find(*asked[n].session);
+        if (stored == generations.end() || stored->second <= *asked[n].generation) continue;
+        requests[n].allowed = false;
+        requests[n].reason = "the session has gone to another connection";
+    }
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ public:
     static std::optional<Stored> lock(const std::string &key);
     void apply(const Change &change);
     void write() const;
+    int64 generation() const { return generation_; }
 
 private:
     void join(const std::string &room, int64 position);
@@ -146,13 +147,16 @@ void Stored::write() const {
 
 }  // namespace
 
-void apply(const std::map<std::string, std::vector<Change>> &changes) {
+std::map<std::string, int64> apply(const std::map<std::string, std::vector<Change>> &changes) {
+    std::map<std::string, int64> generations;
     for (const auto &[key, list] : changes) {
         auto stored = Stored::lock(key);
         if (!stored) continue;
         for (const Change &change : list) stored->apply(change);
         stored->write();
+        generations[key] = stored->generation();
     }
+    return generations;
 }
 
 void commit_without_waiting() {

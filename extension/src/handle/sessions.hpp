@@ -46,8 +46,9 @@ struct Change {
     std::optional<int64> generation;  // of who says it: an owner before the last takeover is not listened to
 };
 
-// Applies changes by key; rows are locked in that order, which keeps two batches from waiting for each other.
-void apply(const std::map<std::string, std::vector<Change>> &changes);
+// Applies changes by key; rows are locked in that order, which keeps two batches from waiting for each other. Returns the generations
+// of the sessions that are stored.
+std::map<std::string, int64> apply(const std::map<std::string, std::vector<Change>> &changes);
 
 // For a transaction that only begins a session: a crash may lose the row as a whole, and then its client fetches anew. What
 // changes a row waits for the disk: a join that was lost would be a room that is missing from a recovery, and nobody would know.
