@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fakes.hpp"
+#include "hub/evictions.hpp"
 #include "hub/history.hpp"
 
 namespace bridge::hub::test {
