@@ -140,6 +140,33 @@ test('E7: slot and floor outlive a restart, a crash, and a dispatcher killed wit
   assert.equal(await cluster.value('SELECT slot FROM pulse.events ORDER BY id DESC LIMIT 1'), before.slot)
 })
 
+test('E7: a crash in the middle of rotations and publishing leaves a log that is whole above its floor', async () => {
+  await configure({ 'pulse.retention': '1s' })
+  for (let crash = 0; crash < 4; crash++) {
+    const client = await cluster.connect()
+    const publishing = (async () => {
+      for (;;) await client.query(`SELECT pulse.publish('crash', 'event', '1'::json)`)
+    })().catch(error => error)
+    const from = await emptied()
+    await until(async () => await emptied() > from, { what: 'a slot emptied' })
+    const { pid } = await lag()
+    // As often as it takes to hit whatever it does: the steps follow each other at once.
+    for (let n = 0; n < 20; n++) await cluster.sql('SELECT _pulse.rotate()')
+    const steps = cluster.sql(`SELECT _pulse.rotate(), pg_sleep(0.01)`).catch(() => {})
+    process.kill(pid, 'SIGKILL')
+    await steps
+    await publishing
+    await client.end().catch(() => {})
+    await until(async () => ![null, pid].includes((await lag()).pid), { what: 'another dispatcher' })
+    const [{ recorded, current, slot }] = await cluster.sql(`SELECT (SELECT r.floor::int FROM _pulse.rotations r ORDER BY r.number DESC LIMIT 1) AS recorded,
+                                                            _pulse.floor()::int AS current, _pulse.current_slot() AS slot`)
+    assert.ok(current >= recorded, `floor ${current}, recorded ${recorded}`)
+    assert.ok([0, 1, 2].includes(slot))
+    await drained()
+    await assertWholeAboveFloor()
+  }
+})
+
 test('E7: a table that somebody has locked stops neither dispatching nor retention', async () => {
   await configure({ 'pulse.retention': '1s' })
   await cluster.sql(`INSERT INTO _pulse.idempotency_keys VALUES ('old', 1, now() - interval '10 days')`)
