@@ -14,7 +14,9 @@ Feed::Feed(Hub &hub, Source &source, Metrics &metrics, std::size_t max_waiting_b
     : hub_(hub), source_(source), metrics_(metrics), max_waiting_bytes_(max_waiting_bytes) {}
 
 void Feed::start(std::string_view epoch, Position position, const Past &past) {
-    const char *lost = started_once_ ? why_lost(epoch, position, past) : nullptr;
+    // Sessions may be here before the stream is: it begins where the earliest of them was decided.
+    const Position from = started_once_ ? head_ : std::min(position, hub_.lowest_since().value_or(position));
+    const char *lost = why_lost(epoch, from, position, past);
     if (epoch_ != epoch) {
         epoch_ = epoch;
         hub_.set_epoch(epoch);
@@ -26,21 +28,23 @@ void Feed::start(std::string_view epoch, Position position, const Past &past) {
         hub_.lost();
         begin_at(position);
     } else if (!started_once_) {
-        started_once_ = true;
-        const Position lowest = hub_.lowest_since();  // sessions may be here before the stream is
-        begin_at(hub_.sessions() > 0 && lowest.value + 1 >= past.floor.value ? std::min(position, lowest) : position);
+        begin_at(from);
     }
+    started_once_ = true;
     hub_.set_log_floor(past.floor);
     metrics_.database_up().Set(1);
     wanted_ = std::max(wanted_, position);
     drain_waiting();
 }
 
-const char *Feed::why_lost(std::string_view epoch, Position position, const Past &past) const {
-    if (!past.known) return "the epoch is unknown to this database";
-    if (epoch != epoch_ && past.end && *past.end < head_) return "the epoch ended before our head";
-    if (position < head_) return "positions went back";
-    if (head_.value + 1 < past.floor.value) return "what is missing can no longer be read";
+// `from`: the last position that our sessions have been told of.
+const char *Feed::why_lost(std::string_view epoch, Position from, Position position, const Past &past) const {
+    if (started_once_) {
+        if (!past.known) return "the epoch is unknown to this database";
+        if (epoch != epoch_ && past.end && *past.end < from) return "the epoch ended before our head";
+        if (position < from) return "positions went back";
+    }
+    if (from < position && from.value + 1 < past.floor.value) return "what is missing can no longer be read";
     return nullptr;
 }
 

@@ -81,7 +81,7 @@ private:
     void drain_waiting();
     void advance(Position to);
     void begin_at(Position position);
-    const char *why_lost(std::string_view epoch, Position position, const Past &past) const;
+    const char *why_lost(std::string_view epoch, Position from, Position position, const Past &past) const;
     void fail(std::string_view why);
     void restart();
 

@@ -286,14 +286,10 @@ Cursor Hub::cursor(SessionId id) const {
     return {state_->epoch, session ? std::max(state_->head, session->base) : state_->head};
 }
 
-Position Hub::lowest_since() const {
-    Position lowest = state_->head;
-    bool any = false;
+std::optional<Position> Hub::lowest_since() const {
+    std::optional<Position> lowest;
     for (const Session &session : state_->sessions) {
-        for (const Membership &membership : session.rooms) {
-            lowest = any ? std::min(lowest, membership.since) : membership.since;
-            any = true;
-        }
+        for (const Membership &membership : session.rooms) lowest = std::min(lowest.value_or(membership.since), membership.since);
     }
     return lowest;
 }

@@ -170,8 +170,8 @@ public:
     void start_anew();            // the stream was cut at the head: the ring is empty, and memberships count from here
     Position head() const;
     Cursor cursor() const;
-    Cursor cursor(SessionId id) const;  // what this session has seen: the head, or its base when that is ahead
-    Position lowest_since() const;      // no membership counts from before it; the head when there is none
+    Cursor cursor(SessionId id) const;             // what this session has seen: the head, or its base when that is ahead
+    std::optional<Position> lowest_since() const;  // of all memberships
     // The lowest position that the database may still give, when last heard.
     void set_log_floor(Position floor);
     Position log_floor() const;

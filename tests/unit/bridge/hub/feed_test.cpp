@@ -275,16 +275,21 @@ TEST(Feed, E2_SessionsThatWereHereBeforeTheStreamMissNothing) {
     EXPECT_EQ(s.got(), "<e 9><e 10><e 11>");
 }
 
-TEST(Feed, RoomsJoinedBeforePositionsWentBackAreNotDeafUntilTheyAreReachedAgain) {
+TEST(Feed, E2_SessionsInNoRoomDoNotMakeTheStreamBeginEarlier) {
     World world;
-    world.hub.advance(Position{10});
+    Reader reader;
+    Feed feed(world.hub, reader, world.metrics);
     Client c = world.client();
-    ASSERT_EQ(world.hub.join(c.session, "b", Position{12}), Join::joined);
-    world.hub.advance(Position{3});
-    world.hub.start_anew();
-    world.position = 3;
-    world.deliver(R"(["b"])", "e", "4");
-    EXPECT_EQ(world.flushed(c), "<e 4>");
+    feed.start(kEpoch, Position{10});
+    EXPECT_EQ(feed.head().value, 10U);
+    EXPECT_THAT(reader.reads, IsEmpty());
+}
+
+TEST(Feed, E2_SessionsThatWereHereBeforeWhatCanBeReadComeBack) {
+    Stream s(8);
+    s.feed.start(kEpoch, Position{20}, {true, std::nullopt, Position{12}});
+    expect_lost(s);
+    EXPECT_EQ(s.feed.head().value, 20U);
 }
 
 TEST(Feed, M10_AnEvictionByReferenceIsReadAlthoughNobodyIsInItsRoom) {

@@ -84,6 +84,22 @@ TEST(Join, E2_OfRoomsWithDifferentPositionsReplaysEachFromItsOwn) {
     EXPECT_EQ(world.flushed(c), "<a 1><b 1><a 1>");
 }
 
+TEST(Join, E2_AStormOnTheRingEncodesEachEventOnceForAll) {
+    World world;
+    for (int i = 0; i < 20'000; ++i) world.deliver(i % 200 == 0 ? R"(["all"])" : R"(["elsewhere"])", "e");
+    std::vector<Client> clients;
+    for (int i = 0; i < 10'000; ++i) {
+        clients.push_back(world.client());
+        ASSERT_EQ(world.hub.join(clients.back().session, "all", Position{0}), Join::joined);
+        if (i % 100 == 0) world.hub.flush();
+    }
+    world.hub.flush();
+    EXPECT_EQ(world.encoder.encoded, 100);
+    const std::string got = clients.back().sink->all();
+    EXPECT_EQ(std::count(got.begin(), got.end(), '<'), 100);
+    EXPECT_EQ(clients.front().sink->all(), got);
+}
+
 TEST(Join, IsIdempotent) {
     World world;
     Client c = world.client();
@@ -147,6 +163,18 @@ TEST(Join, AfterACutTheRingStartsAnew) {
     EXPECT_EQ(world.hub.join(c.session, "a", Position{0}), Join::too_old);
     EXPECT_EQ(world.hub.join(c.session, "a", Position{50}), Join::joined);
     EXPECT_EQ(world.flushed(c), "");
+}
+
+TEST(Join, RoomsJoinedBeforePositionsWentBackAreNotDeafUntilTheyAreReachedAgain) {
+    World world;
+    world.hub.advance(Position{10});
+    Client c = world.client();
+    ASSERT_EQ(world.hub.join(c.session, "b", Position{12}), Join::joined);
+    world.hub.advance(Position{3});
+    world.hub.start_anew();
+    world.position = 3;
+    world.deliver(R"(["b"])", "e", "4");
+    EXPECT_EQ(world.flushed(c), "<e 4>");
 }
 
 TEST(Join, IsBoundedInRoomsForASession) {
