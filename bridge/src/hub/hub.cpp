@@ -270,12 +270,6 @@ void Hub::start_anew() {
     s.replay.clear(s.head);
     s.evictions.clear(s.head);
     s.replayed_frames.clear();
-    if (s.latest_since <= s.head) return;
-    // Positions of another log: a membership that waits for one of them would miss everything until then.
-    for (Session &session : s.sessions) {
-        for (Membership &membership : session.rooms) membership.since = std::min(membership.since, s.head);
-    }
-    s.latest_since = s.head;
 }
 
 Position Hub::head() const { return state_->head; }
@@ -299,6 +293,7 @@ Position Hub::log_floor() const { return state_->log_floor; }
 
 void Hub::lost() {
     each_connection([this](ConnectionId id) { close(id, Errc::must_refetch); });
+    state_->latest_since = Position{};  // nobody who counts from a position of the other log hears anything any more
 }
 
 Hub::Stats Hub::stats() const { return {connections(), sessions(), rooms(), state_->queued_bytes, state_->replay.bytes()}; }

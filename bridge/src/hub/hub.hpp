@@ -167,7 +167,7 @@ public:
     void pass_by(const Event &event);  // by reference, and anybody_in() said no: only remembered, for later joins
     bool anybody_in(std::string_view rooms_json) const;
     void advance(Position head);  // everything up to `head` has been delivered
-    void start_anew();            // the stream was cut at the head: the ring is empty, and memberships count from here
+    void start_anew();            // the stream begins at the head: the ring is empty
     Position head() const;
     Cursor cursor() const;
     Cursor cursor(SessionId id) const;             // what this session has seen: the head, or its base when that is ahead

@@ -35,11 +35,11 @@ struct Stream {
     Client client = world.client();
 
     explicit Stream(std::uint64_t joined_at = 0) { world.hub.join(client.session, "a", Position{joined_at}); }
-    void row(std::uint64_t position) {
+    void row(std::uint64_t position, const char *rooms = R"(["a"])") {
         const std::string payload = std::to_string(position);
         Event event;
         event.position = Position{position};
-        event.rooms = R"(["a"])";
+        event.rooms = rooms;
         event.name = "\"e\"";
         event.headers = "{}";
         event.payload = payload;
@@ -273,6 +273,16 @@ TEST(Feed, E2_SessionsThatWereHereBeforeTheStreamMissNothing) {
     s.answer();
     s.feed.notification(notify(11, 11));
     EXPECT_EQ(s.got(), "<e 9><e 10><e 11>");
+}
+
+TEST(Feed, M10_AStreamThatBeginsEarlierGivesNobodyWhatCameBeforeItsDecision) {
+    Stream s(8);
+    ASSERT_EQ(s.world.hub.join(s.client.session, "b", Position{12}), Join::joined);
+    s.feed.start(kEpoch, Position{20});
+    EXPECT_THAT(s.reader.reads, ElementsAre(Pair(8, 20)));
+    for (const std::uint64_t p : {9U, 12U, 13U}) s.row(p, R"(["b"])");
+    s.feed.read_done(false);
+    EXPECT_EQ(s.got(), "<e 13>");
 }
 
 TEST(Feed, E2_SessionsInNoRoomDoNotMakeTheStreamBeginEarlier) {

@@ -165,18 +165,6 @@ TEST(Join, AfterACutTheRingStartsAnew) {
     EXPECT_EQ(world.flushed(c), "");
 }
 
-TEST(Join, RoomsJoinedBeforePositionsWentBackAreNotDeafUntilTheyAreReachedAgain) {
-    World world;
-    world.hub.advance(Position{10});
-    Client c = world.client();
-    ASSERT_EQ(world.hub.join(c.session, "b", Position{12}), Join::joined);
-    world.hub.advance(Position{3});
-    world.hub.start_anew();
-    world.position = 3;
-    world.deliver(R"(["b"])", "e", "4");
-    EXPECT_EQ(world.flushed(c), "<e 4>");
-}
-
 TEST(Join, IsBoundedInRoomsForASession) {
     HubOptions options;
     options.max_rooms_per_session = 3;
