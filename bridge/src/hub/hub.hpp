@@ -59,9 +59,9 @@ enum class Join {
 enum class Step {
     live,      // it has everything, and is in its rooms
     more,      // its window is full: again when the socket has taken all of it, from `reached`
-    too_old,   // the ring does not hold all that is missing: nothing was sent, read it from the log
+    too_old,   // the ring does not hold all that is missing: nothing was sent in this step, read it from the log
     too_much,  // more than max_events are missing: nothing was sent
-    evicted,   // as in Join; when it had begun, what follows is not known well enough
+    evicted,   // as in Join
     too_many,  // max_rooms_per_session
     gone,      // no such session, or its connection is ending
 };

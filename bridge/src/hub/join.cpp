@@ -182,9 +182,10 @@ Step Hub::resume(Recovering &recovering, std::size_t window, std::size_t max_eve
     }
     if (session->rooms.size() + fresh > s.options.max_rooms_per_session) return Step::too_many;
 
-    // Rooms that were lost meanwhile end there. What the database knew when it decided, it has answered for.
+    // Rooms that were lost meanwhile end there. What the database knew when it decided, it has answered for; what came after that and
+    // before this bridge's memory stands in the log.
     std::vector<std::pair<const Eviction *, std::string_view>> lost;
-    if (std::max(recovering.decided, recovering.reached) < s.evictions.floor()) return Step::evicted;
+    if (std::max(recovering.decided, recovering.reached) < s.evictions.floor()) return Step::too_old;
     if (const Position lowest = wanted.lowest(); s.evictions.any_after(lowest)) {
         for (auto eviction = s.evictions.after(lowest); eviction != s.evictions.end(); ++eviction) {
             if (!eviction->concerns(*session->claims)) continue;

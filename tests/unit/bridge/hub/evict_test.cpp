@@ -140,6 +140,29 @@ TEST(Evict, M10_ARecoveryFromAfterItIsNotTouched) {
     }
 }
 
+// The bridge was started between the decision and now: what was lost in between it has to read.
+TEST(Evict, M10_ADecisionFromBeforeTheBridgesMemoryIsCheckedAgainstTheLog) {
+    for (const bool evicted : {false, true}) {
+        Past past;
+        past.publish({"b"});
+        past.publish({"b"});
+        const Position decided = past.hub.head();
+        if (evicted) past.evict("a", "ann");
+        past.publish({"b"});
+        past.forget_ring();
+        Client ann = past.user("ann");
+        std::optional<HistoryOutcome> outcome;
+        past.history.recover({ann.session, {{"a", Position{2}}, {"c", Position{9}}}, decided, false, make_frame("<first>")},
+                             [&](HistoryOutcome o) { outcome = std::move(o); });
+        past.settle();
+        past.publish({"a"});
+        past.hub.flush();
+        ASSERT_TRUE(outcome);
+        EXPECT_EQ(outcome->recovered, !evicted);
+        EXPECT_EQ(ann.sink->take(), evicted ? "" : "<first><e 4 @00000000000000e1:4>");
+    }
+}
+
 // The eviction stands in a later page than the first, in what the ring holds when the pages are through, or comes while the socket is slow.
 TEST(Evict, M10_ABegunRecoveryEndsTheRoomInItsPlace) {
     for (const std::size_t evicted_after : {3U, 5U, 6U, 8U}) {
