@@ -9,6 +9,13 @@
 
 namespace pulse::handle {
 
+// Whether a connection stood at its bridge before the one that has the session. No call waits longer than this: what seems to come
+// from before that comes from a machine whose clock is wrong, and may go on.
+static bool came_before(int64 arrived_at, int64 owner_arrived_at) {
+    constexpr int64 kLongestWait = 120'000;  // ms
+    return arrived_at != 0 && arrived_at < owner_arrived_at && arrived_at > owner_arrived_at - kLongestWait;
+}
+
 Recovery Recovery::begin(Oid owner, std::string_view json, const auth::Context &context, int64 arrived_at,
                          const std::optional<Cursor> &decided) {
     Recovery recovery;
@@ -36,7 +43,7 @@ void Recovery::check(const auth::Context &context, const std::optional<std::stri
         refused_ = "forbidden";
     } else if (session_.expired) {
         refused_ = "expired";
-    } else if (arrived_at_ != 0 && arrived_at_ < session_.arrived_at) {
+    } else if (came_before(arrived_at_, session_.arrived_at)) {
         refused_ = "unknown";  // its client has come back on another connection meanwhile; this one waited too long
     } else if (!cursor && !session_.cursor) {
         refused_ = "unknown";

@@ -161,6 +161,7 @@ std::map<std::string, int64> apply(const std::map<std::string, std::vector<Chang
 
 void commit_without_waiting() {
     pg::call([] {
+        if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return;
         if (synchronous_commit != SYNCHRONOUS_COMMIT_OFF)
             (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
     });

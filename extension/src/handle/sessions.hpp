@@ -52,6 +52,7 @@ std::map<std::string, int64> apply(const std::map<std::string, std::vector<Chang
 
 // For a transaction that only begins a session: a crash may lose the row as a whole, and then its client fetches anew. What
 // changes a row waits for the disk: a join that was lost would be a room that is missing from a recovery, and nobody would know.
+// So does a transaction that has written already: what connect functions wrote is the application's, and not ours to risk.
 void commit_without_waiting();
 
 }  // namespace pulse::handle

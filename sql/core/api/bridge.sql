@@ -34,7 +34,7 @@ BEGIN
                OR v_rows = least(bridge_read.up_to, (SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1)) - v_after;
         -- A page that is not full is the last one: an event whose row somebody has deleted takes no place of it.
         SELECT count(*), max(r.position) INTO v_seen, v_last FROM _pulse.positions(v_after, bridge_read.up_to, v_left) r;
-        EXIT WHEN v_seen < v_left;
+        EXIT WHEN v_seen IS DISTINCT FROM v_left;   -- max_events may be null: all of them
         v_after := v_last;
         v_left := v_left - v_rows;
     END LOOP;

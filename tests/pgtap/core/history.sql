@@ -1,7 +1,7 @@
 -- Cursors, pulse.history and pulse.bridge_history as far as one transaction can see them. What rotates is in tests/isolation and
 -- tests/fault. Positions here are 1000001 … 1000010 in two epochs; the first ended at 1000004.
 BEGIN;
-SELECT plan(70);
+SELECT plan(71);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO PUBLIC;
@@ -131,6 +131,7 @@ SAVEPOINT deleted;
 DELETE FROM pulse.events WHERE id IN (900002, 900003);
 SELECT is((SELECT string_agg((r.position - 1000000)::text, ' ') FROM pulse.bridge_read(1000000, 1000010, 3) r), '1 4 6', 'E2: a page of a range is full all the same');
 SELECT is((SELECT string_agg((r.position - 1000000)::text, ' ') FROM pulse.bridge_read(1000001, 1000003, 3) r), NULL, 'or really the last one');
+SELECT is((SELECT string_agg((r.position - 1000000)::text, ' ') FROM pulse.bridge_read(1000000, 1000005, NULL) r), '1 4', 'without a limit all of it is one page, whatever stands at its end');
 SELECT is(shop.found(ARRAY['all'], 0, 10, 3), '1 4 6', 'E2: so is one of rooms');
 SELECT is(shop.found(shop.many(100) || ARRAY['all'], 0, 10, 3), '1 4 6', 'E2: also by the range');
 SELECT is(shop.pages('all', NULL, 2), ' 1 4 | 6 7 | 8 9 | 10', 'E2: and one of history');

@@ -1,6 +1,6 @@
 -- Sessions: what is stored of them, who may continue one, and when not.
 BEGIN;
-SELECT plan(94);
+SELECT plan(97);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -202,6 +202,9 @@ SELECT is(shop.back_at(1000), 'true 2', 'the same one may ask again');
 SELECT is(shop.back_at(2000), 'true 3', 'who came later takes over');
 SELECT is(shop.back_at(1500), 'false unknown', 'and has it, when one from before is served after it');
 SELECT is((SELECT s.generation || ' ' || s.arrived_at FROM _pulse.sessions s WHERE s.key = 'n8 1000'), '3 2000', 'which changes nothing');
+SELECT is(shop.back_at(3000000), 'true 4', 'a bridge whose clock is far ahead');
+SELECT is(shop.back_at(2900000), 'false unknown', 'no call waits for two minutes');
+SELECT is(shop.back_at(2800000), 'true 5', 'so who seems to come from before that has another clock, and goes on');
 
 -- what it costs, however small the tables are when plans are made: looks into indexes, and joins that stay on their page
 CREATE FUNCTION shop.scans() RETURNS TABLE (scans bigint, hot bigint) LANGUAGE plpgsql AS $$
