@@ -11,7 +11,8 @@ namespace bridge::hub {
 
 namespace {
 constexpr Position kNever{UINT64_MAX};
-}
+constexpr std::size_t kMostPages = 5;  // in one query
+}  // namespace
 
 History::History(Hub &hub, Source &source, Metrics &metrics, HistoryOptions options)
     : hub_(hub), source_(source), metrics_(metrics), options_(options) {}
@@ -108,7 +109,8 @@ void History::ask() {
         up_to_ = hub_.head();
         after_ = last_row_ = lowest;
         metrics_.history_queries().Increment();
-        source_.history(std::move(names), lowest, up_to_, options_.page);
+        const int pages = static_cast<int>(std::min<std::size_t>(1 + group_.size() / 200, kMostPages));
+        source_.history(std::move(names), lowest, up_to_, options_.page * pages);
     }
     for (ItemPtr &item : gone) finish(std::move(item), "gone");
 }

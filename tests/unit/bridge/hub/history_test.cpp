@@ -176,43 +176,6 @@ TEST(History, E2_ACutPageIsTakenUpWhereItWasCut) {
     EXPECT_TRUE(past.outcomes.at(0).recovered);
 }
 
-TEST(History, E2_AStormIsServedFromSharedPages) {
-    HubOptions hub_options;
-    hub_options.replay_buffer_bytes = 0;
-    Past past(hub_options);
-    constexpr int kSessions = 10'000, kEvents = 100, kTogether = 50;
-    past.publish({"all"});
-    std::vector<Client> clients;
-    std::vector<std::string> own(kSessions);
-    for (int i = 0; i < kSessions; ++i) {
-        clients.push_back(past.user("u" + std::to_string(i)));
-        own[static_cast<std::size_t>(i)] = "user:u" + std::to_string(i);
-    }
-    for (int i = 0; i < kEvents; ++i) past.publish({"all", "group:" + std::to_string(i % 4)});
-    past.encoder.encoded = 0;
-    // They come over many turns, with cursors that differ, each with a room of its own beside the shared ones.
-    for (int i = 0; i < kSessions; ++i) {
-        const Position since{static_cast<std::uint64_t>(1 + i % 3)};
-        past.recover(clients[static_cast<std::size_t>(i)], {{"all", since}, {own[static_cast<std::size_t>(i)], since}});
-        if (i % (kSessions / kTogether) == 0) {
-            past.history.turn();
-            past.hub.flush();
-        }
-    }
-    past.settle();
-    EXPECT_EQ(past.outcomes.size(), static_cast<std::size_t>(kSessions));
-    for (int i = 0; i < kSessions; ++i) {
-        const std::string got = past.got(clients[static_cast<std::size_t>(i)]);
-        ASSERT_EQ(std::count(got.begin(), got.end(), ' '), kEvents - 1 - i % 3) << i;
-    }
-    EXPECT_LE(past.log.asked.size(), 10U);
-    EXPECT_LE(past.encoder.encoded, 1000);  // frames are shared
-    for (const auto &page : past.log.asked) EXPECT_LE(page.rooms.size(), 5001U);
-    EXPECT_EQ(past.metrics.history_queries().Value(), static_cast<double>(past.log.asked.size()));
-    EXPECT_EQ(past.metrics.recoveries("recovered").Value(), kSessions);
-    EXPECT_EQ(past.hub.members("all"), static_cast<std::size_t>(kSessions));
-}
-
 TEST(History, E2_AnOldCursorDoesNotHoldUpTheOthers) {
     HubOptions hub_options;
     hub_options.replay_buffer_bytes = 0;
