@@ -53,6 +53,7 @@ hub::HubOptions hub_options(const config::Config &config) {
 handlers::HandlerOptions handler_options(const config::Config &config) {
     handlers::HandlerOptions options;
     options.allow_anonymous = config.allow_anonymous;
+    options.recovery = config.recovery;
     options.connect_timeout = config.connect_timeout;
     options.max_waiting = config.handler_queue;
     options.max_waiting_bytes = 2 * config.max_payload;

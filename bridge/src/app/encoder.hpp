@@ -8,6 +8,8 @@ namespace bridge::app {
 
 class FrameEncoder final : public hub::Encoder {
 public:
+    explicit FrameEncoder(bool recovery) : recovery_(recovery) {}
+
     hub::FramePtr encode(Protocol protocol, std::string_view nsp, const hub::Event &event, std::string_view cursor,
                          std::string_view room) override {
         codec::OutEvent out;
@@ -15,11 +17,16 @@ public:
         out.name = event.name;
         out.args = event.payload;
         out.room = room;
-        out.position = room.empty() ? std::string_view{} : cursor;  // a reply is no event of the log
+        // A reply is no event of the log, so it has no position; what a Socket.IO client keeps of it is where the session stands.
+        if (protocol != Protocol::native || !room.empty()) out.position = cursor;
+        out.offset = recovery_;
         out.attachments = event.attachments;
         return hub::make_frame(codec::event_frame(protocol, out));
     }
     bool names_room(Protocol protocol) const override { return codec::frame_names_room(protocol); }
+
+private:
+    const bool recovery_;  // Socket.IO clients are given offsets
 };
 
 }  // namespace bridge::app

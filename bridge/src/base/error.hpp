@@ -30,6 +30,7 @@ enum class Errc : std::uint8_t {
     slow_client,
     token_expired,
     evicted,
+    revoked,
     taken_over,
     shutting_down,
     too_many_connections,
@@ -45,7 +46,7 @@ struct ErrorInfo {
     bool reconnect;            // true: a client should come back by itself
 };
 
-inline constexpr std::array<ErrorInfo, 21> kErrors{{
+inline constexpr std::array<ErrorInfo, 22> kErrors{{
     {Errc::bad_request, "bad_request", "bad_request", 400, 4400, false},
     {Errc::unauthenticated, "unauthenticated", "unauthenticated", 401, 4401, false},
     {Errc::forbidden, "forbidden", "forbidden", 403, 4403, false},
@@ -63,6 +64,7 @@ inline constexpr std::array<ErrorInfo, 21> kErrors{{
     {Errc::slow_client, "unavailable", "slow_client", 503, 4002, true},
     {Errc::token_expired, "unauthenticated", "token_expired", 401, 4401, false},
     {Errc::evicted, "forbidden", "evicted", 403, 4403, false},
+    {Errc::revoked, "unauthenticated", "revoked", 401, 4401, false},
     {Errc::taken_over, "conflict", "taken_over", 409, 4409, false},
     {Errc::shutting_down, "unavailable", "shutting_down", 503, 1001, true},
     {Errc::too_many_connections, "unavailable", "too_many_connections", 503, 1013, true},

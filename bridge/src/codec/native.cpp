@@ -11,7 +11,7 @@ namespace bridge::codec::native {
 namespace {
 
 struct Fields {
-    std::string_view type, event, room, args, id;  // raw; empty: absent
+    std::string_view type, event, room, since, args, id;  // raw; empty: absent
 };
 
 Fields sort_out(const std::vector<json::Member> &members) {
@@ -20,6 +20,7 @@ Fields sort_out(const std::vector<json::Member> &members) {
         if (member.key == "type") fields.type = member.value;
         if (member.key == "event") fields.event = member.value;
         if (member.key == "room") fields.room = member.value;
+        if (member.key == "since") fields.since = member.value;
         if (member.key == "args") fields.args = member.value;
         if (member.key == "id") fields.id = member.value;
     }
@@ -61,6 +62,10 @@ Result<void> fill(Inbound &packet, std::string_view type, const Fields &fields, 
         packet.kind = type == "join" ? Kind::join : Kind::leave;
         BRIDGE_TRY(room, name(fields.room, "room", limits.max_room));
         packet.room = std::move(room);
+        if (packet.kind == Kind::join && !fields.since.empty() && fields.since != "null") {
+            BRIDGE_TRY(since, name(fields.since, "since", limits.max_room));
+            packet.since = std::move(since);
+        }
     } else {
         Error error = bad("unknown type");
         error.hint = "type is one of connect, emit, join, leave, ack, ping";
@@ -93,8 +98,14 @@ Result<Inbound> decode(std::string_view message, const Limits &limits) {
     return packet;
 }
 
-std::string connected(std::string_view session, std::string_view position) {
-    return text_frame({"{\"type\":\"connected\",\"session\":", json::quote(session), ",\"position\":", json::quote(position), "}"});
+std::string connected(const Connected &connected) {
+    std::string tail;
+    if (!connected.recovery.empty()) {
+        tail = ",\"recovery\":" + json::quote(connected.recovery) + ",\"recovered\":" + (connected.recovered ? "true" : "false");
+        if (!connected.must_refetch.empty()) tail += ",\"mustRefetch\":" + json::quote(connected.must_refetch);
+    }
+    return text_frame({"{\"type\":\"connected\",\"session\":", json::quote(connected.session), ",\"position\":",
+                       json::quote(connected.position), tail, "}"});
 }
 
 std::string ack(std::string_view raw_id, std::string_view args_json) {

@@ -1,8 +1,9 @@
 // Subprotocol `pulse.v1.json`: one JSON object a WebSocket text message, for clients without Socket.IO (docs/reference/native.md).
-//   client  {"type":"connect","token":"…"?}                        needed only when the request carried no token
-//           {"type":"emit","event":"…","args":[…]?,"id":…?}        {"type":"join","room":"…","id":…?}
+//   client  {"type":"connect","token":"…"?,"recovery":"…"?,"since":"…"?}   needed only when the request carried no token
+//           {"type":"emit","event":"…","args":[…]?,"id":…?}        {"type":"join","room":"…","since":"…"?,"id":…?}
 //           {"type":"leave","room":"…","id":…?}                    {"type":"ping"}      {"type":"ack","id":…,"args":[…]}
-//   server  {"type":"connected","session":"…","position":"…"}      {"type":"event","event","args":[…],"room"?,"position"?,"id"?}
+//   server  {"type":"connected","session":"…","position":"…","recovery"?,"recovered"?,"mustRefetch"?}
+//           {"type":"event","event","args":[…],"room"?,"position"?,"id"?}
 //           {"type":"ack","id":…,"args":[…]}                       {"type":"pong"}
 //           {"type":"error","code","message","hint"?,"event"?,"correlationId"?,"retryAfter"?,"id"?}
 // `id` is the client's own JSON number or string and comes back as it was. Unknown keys are ignored. Pure, bounded, fuzzed.
@@ -32,7 +33,13 @@ struct Limits {
 Result<Inbound> decode(std::string_view message, const Limits &limits = {});
 
 // Complete WebSocket frames.
-std::string connected(std::string_view session, std::string_view position);
+struct Connected {
+    std::string_view session, position;
+    std::string_view recovery;  // the secret to come back with; empty: recovery is off, and the rest is left out too
+    bool recovered = false;
+    std::string_view must_refetch{};  // why not, when it was asked for
+};
+std::string connected(const Connected &connected);
 std::string ack(std::string_view raw_id, std::string_view args_json);
 std::string pong();
 

@@ -21,7 +21,8 @@ std::string ack_frame(Protocol protocol, std::string_view nsp, std::string_view 
     return socketio::ack(nsp, id, args, attachments, protocol == Protocol::socketio_base64);
 }
 
-std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error, const ErrorDetails &details) {
+std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error, const ErrorDetails &details,
+                        std::string_view offset) {
     if (protocol == Protocol::native) return native::error(error, details, id);
     if (!id.empty()) return socketio::ack(nsp, id, "[" + wrapped_error_json(error, details) + "]");
     const std::string args = error_json(error, details);
@@ -29,6 +30,7 @@ std::string error_frame(Protocol protocol, std::string_view nsp, std::string_vie
     event.nsp = nsp;
     event.name = "\"error\"";
     event.args = args;
+    event.offset = offset;
     return socketio::event(event);
 }
 

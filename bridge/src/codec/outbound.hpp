@@ -29,8 +29,9 @@ std::string ack_frame(Protocol protocol, std::string_view nsp, std::string_view 
                       std::span<const std::string> attachments = {});
 
 // The answer to a failed inbound event: an ack with {"error":…} when it had an id (native: an error message with that id), else
-// the event `error`.
-std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error, const ErrorDetails &details);
+// the event `error`, on Socket.IO with `offset` as its last argument.
+std::string error_frame(Protocol protocol, std::string_view nsp, std::string_view id, const Error &error, const ErrorDetails &details,
+                        std::string_view offset = {});
 
 // Is a room's name part of the frame? Then a frame serves one room only.
 constexpr bool frame_names_room(Protocol protocol) { return protocol == Protocol::native; }

@@ -30,6 +30,7 @@ struct Inbound {
     std::string args = "[]";        // raw JSON array of all arguments without the name
     std::string payload;            // connect: raw JSON
     std::string room;               // decoded
+    std::string since;              // join: a cursor, decoded; empty: none
     std::vector<std::string> attachments;
 
     // Well-formed, but not to be carried out: answer it with this error (and `id`); the connection goes on.

@@ -120,7 +120,8 @@ void declare(CLI::App &app, std::map<std::string_view, std::vector<std::string>>
         CLI::Option *option = nullptr;
         if (setting.form == Setting::Form::flag) {
             option = app.add_flag_function(
-                flag, [&flags, name = setting.name](std::int64_t) { flags[name] = {"true"}; }, help);
+                flag + ",!--no-" + std::string(setting.name),
+                [&flags, name = setting.name](std::int64_t count) { flags[name] = {count > 0 ? "true" : "false"}; }, help);
         } else {
             option = app.add_option(flag, flags[setting.name], help)->type_name(std::string(setting.type))->expected(1);
             option->multi_option_policy(setting.form == Setting::Form::list ? CLI::MultiOptionPolicy::TakeAll

@@ -1,4 +1,4 @@
-// The five questions as statements, and their rows as plain structs.
+// The questions as statements, and their rows as plain structs.
 #include "db/database.hpp"
 
 #include <charconv>
@@ -29,7 +29,7 @@ QueryPool::Options question_pool(const Database::Options &options) {
     pool.conninfo = options.conninfo;
     pool.size = 2;
     pool.depth = 16;
-    pool.prepare = {&kConnect, &kDecide, &kStatus};
+    pool.prepare = {&kConnect, &kDecide, &kStatus, &kSessions, &kRevocations};
     return pool;
 }
 
@@ -69,20 +69,50 @@ std::string bytea_array(const std::vector<std::string> &attachments) {
     return out + "}";
 }
 
-Result<ConnectAnswer> connect_answer(const Rows &rows) {
-    if (rows.size() != 1 || rows.is_null(0, 0)) return bad_answer("handle_connect");
-    auto tree = json::parse(rows.text(0, 0), {.max_bytes = 64 * 1024 * 1024});
-    if (!tree || !tree->is_object() || !tree->contains("rooms") || !(*tree)["rooms"].is_array() || !tree->contains("position") ||
-        !(*tree)["position"].is_string()) {
-        return bad_answer("handle_connect");
-    }
+// Member `key` of `object`, or the type's zero when it is missing or something else.
+std::string text_of(const json::Value &object, const char *key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+std::uint64_t number_of(const json::Value &object, const char *key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+double seconds(std::string_view text) {
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+Result<ConnectAnswer> connect_answer(std::string_view text) {
+    const auto tree = json::parse(text, {.max_bytes = 64 * 1024 * 1024});
+    if (!tree || !tree->is_object()) return bad_answer("handle_connect");
+    const auto rooms = tree->find("rooms");
+    const auto session = tree->find("session");
+    if (rooms == tree->end() || !rooms->is_array() || session == tree->end() || !session->is_object()) return bad_answer("handle_connect");
+
     ConnectAnswer answer;
-    for (const auto &room : (*tree)["rooms"]) {
-        if (!room.is_string()) return bad_answer("handle_connect");
-        answer.rooms.push_back(room.get<std::string>());
+    auto position = Cursor::parse(text_of(*tree, "position"));
+    const auto key = PublicId::parse(text_of(*session, "key"));
+    const auto socket_id = PublicId::parse(text_of(*session, "socketId"));
+    if (!position || !key || !socket_id) return bad_answer("handle_connect");
+    answer.position = std::move(*position);
+    answer.session = {*key, *socket_id, number_of(*session, "generation"), answer.position.position};
+    if (const auto cursor = Cursor::parse(text_of(*session, "cursor"))) answer.session.position = cursor->position;
+    if (const auto recovered = tree->find("recovered"); recovered != tree->end() && recovered->is_boolean()) {
+        answer.recovered = recovered->get<bool>();
     }
-    BRIDGE_TRY(cursor, Cursor::parse((*tree)["position"].get<std::string>()));
-    answer.position = std::move(cursor);
+    answer.must_refetch = text_of(*tree, "mustRefetch");
+    for (const auto &room : *rooms) {
+        if (room.is_string()) {
+            answer.rooms.push_back({room.get<std::string>(), answer.position.position});
+        } else if (room.is_object()) {
+            answer.rooms.push_back({text_of(room, "room"), Position{number_of(room, "since")}});
+        } else {
+            return bad_answer("handle_connect");
+        }
+    }
     return answer;
 }
 
@@ -110,11 +140,9 @@ void Database::stop() {
 void Database::connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) {
     questions_.run(kConnect, {std::move(nsp), std::move(context)}, options_.patience_connect,
                    [then = std::move(then), id = std::move(correlation_id)](Answer answer) {
-                       if (const auto *error = std::get_if<SqlError>(&answer)) {
-                           then(failure(*error, "handle_connect", id));
-                       } else {
-                           then(connect_answer(std::get<Rows>(answer)));
-                       }
+                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "handle_connect", id));
+                       const Rows &rows = std::get<Rows>(answer);
+                       then(connect_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
                    });
 }
 
@@ -145,8 +173,8 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
                   });
 }
 
-void Database::decide(std::string room, std::string context, Then<Decision> then) {
-    decisions_.push_back(Waiting{std::move(room), std::move(context), std::move(then)});
+void Database::decide(DecideRequest request, Then<Decision> then) {
+    decisions_.push_back(Waiting{std::move(request), std::move(then)});
     if (flush_posted_) return;
     flush_posted_ = true;
     loop_.post([this] {
@@ -166,9 +194,11 @@ void Database::send_decisions() {
         std::string requests = "[";
         for (const Waiting &waiting : *batch) {
             if (requests.size() > 1) requests += ',';
-            requests += R"({"operation":"join","room":)";
-            json::append_quoted(requests, waiting.room);
-            requests += R"(,"context":)" + waiting.context + "}";
+            const DecideRequest &request = waiting.request;
+            requests += R"({"operation":"join","room":)" + json::quote(request.room);
+            requests += R"(,"session":)" + json::quote(request.session) + R"(,"generation":)" + std::to_string(request.generation);
+            if (!request.since.empty()) requests += R"(,"since":)" + json::quote(request.since);
+            requests += R"(,"context":)" + request.context + "}";
         }
         requests += ']';
         ++batches_under_way_;
@@ -186,13 +216,40 @@ void Database::send_decisions() {
                         waiting.then(bad_answer("decide"));
                         continue;
                     }
-                    auto cursor = Cursor::parse(rows.text(n, 3));
-                    waiting.then(Decision{rows.text(n, 1) == "t", std::string(rows.text(n, 2)), cursor ? std::move(*cursor) : Cursor{}});
+                    Decision decision;
+                    decision.allowed = rows.text(n, 1) == "t";
+                    decision.reason = rows.text(n, 2);
+                    if (auto cursor = Cursor::parse(rows.text(n, 3))) decision.position = std::move(*cursor);
+                    decision.recovered = rows.text(n, 4) == "t";
+                    decision.must_refetch = rows.text(n, 5);
+                    const std::string_view since = rows.text(n, 6);
+                    std::from_chars(since.data(), since.data() + since.size(), decision.since.value);
+                    waiting.then(std::move(decision));
                 }
             }
             send_decisions();
         });
     }
+}
+
+void Database::sessions(std::string bridge, std::string changes, Then<bool> then) {
+    questions_.run(kSessions, {std::move(bridge), std::move(changes)}, options_.patience_handle, [then = std::move(then)](Answer answer) {
+        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "bridge_sessions", ""));
+        then(true);
+    });
+}
+
+void Database::revocations(Then<std::vector<Revocation>> then) {
+    questions_.run(kRevocations, {}, options_.patience_handle, [then = std::move(then)](Answer answer) {
+        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "bridge_revocations", ""));
+        const Rows &rows = std::get<Rows>(answer);
+        std::vector<Revocation> revocations;
+        for (int n = 0; n < rows.size(); ++n) {
+            revocations.push_back({std::string(rows.text(n, 0)), std::string(rows.text(n, 1)), seconds(rows.text(n, 2)),
+                                   seconds(rows.text(n, 3))});
+        }
+        then(std::move(revocations));
+    });
 }
 
 void Database::status(Then<std::string> then) {

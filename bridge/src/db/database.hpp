@@ -1,6 +1,6 @@
 // What handlers may ask of PostgreSQL, as plain calls: Queries is the door (tests fake it), Database the real one on two pools.
-// Handlers run alone on their connection; connects, join decisions and the status are short and share pipelined ones; decisions
-// that wait at the same time travel as one statement. Every answer comes later, never inside the call, and exactly once.
+// Handlers run alone on their connection; connects, join decisions, the sessions' bookkeeping and the status are short and share
+// pipelined ones; decisions that wait at the same time travel as one statement. Every answer comes later, never inside the call, and exactly once.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,23 @@
 
 namespace bridge::db {
 
+// A session's row in the database: what it is continued by, here or on another bridge.
+struct StoredSession {
+    PublicId key, socket_id;
+    std::uint64_t generation = 0;  // counts its connections; only the newest may say how it ended
+    Position position;             // recovered: what the client has had
+};
+
 struct ConnectAnswer {
-    std::vector<std::string> rooms;
+    struct Room {
+        std::string room;
+        Position since;
+    };
+    std::vector<Room> rooms;
     Cursor position;
+    StoredSession session;
+    bool recovered = false;
+    std::string must_refetch;  // why it was not recovered, when that was asked for
 };
 
 struct HandleAnswer {
@@ -31,10 +45,21 @@ struct HandleAnswer {
     Cursor position;
 };
 
+struct DecideRequest {
+    std::string room;
+    std::string context;  // JSON object, as in bridge.md
+    std::string session;  // its stable key: an allowed join is stored with it, while it has this generation
+    std::uint64_t generation = 0;
+    std::string since;  // a cursor: the client wants what it missed in this room; empty: no
+};
+
 struct Decision {
     bool allowed = false;
     std::string reason;
     Cursor position;
+    bool recovered = false;  // what happened after `since` may be given
+    std::string must_refetch;
+    Position since;
 };
 
 struct HandleRequest {
@@ -46,6 +71,12 @@ struct HandleRequest {
     std::string correlation_id;  // for the log
 };
 
+// A user or a token that is not let in any more.
+struct Revocation {
+    std::string user_id, jti;       // one may be empty
+    double revoked_at, expires_at;  // seconds since 1970
+};
+
 class Queries {
 public:
     template <class T>
@@ -54,8 +85,10 @@ public:
     virtual ~Queries() = default;
     virtual void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) = 0;
     virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
-    // May this context join the room? `context` as in bridge.md.
-    virtual void decide(std::string room, std::string context, Then<Decision> then) = 0;
+    virtual void decide(DecideRequest request, Then<Decision> then) = 0;
+    // What became of this bridge's sessions, as a JSON array (bridge.md); also its sign of life.
+    virtual void sessions(std::string bridge, std::string changes, Then<bool> then) = 0;
+    virtual void revocations(Then<std::vector<Revocation>> then) = 0;
     virtual void status(Then<std::string> then) = 0;  // pulse.status(), raw JSON
 };
 
@@ -80,13 +113,14 @@ public:
 
     void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
-    void decide(std::string room, std::string context, Then<Decision> then) override;
+    void decide(DecideRequest request, Then<Decision> then) override;
+    void sessions(std::string bridge, std::string changes, Then<bool> then) override;
+    void revocations(Then<std::vector<Revocation>> then) override;
     void status(Then<std::string> then) override;
 
 private:
     struct Waiting {
-        std::string room;
-        std::string context;
+        DecideRequest request;
         Then<Decision> then;
     };
     void send_decisions();

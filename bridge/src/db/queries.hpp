@@ -40,7 +40,15 @@ inline constexpr Query kHandle{"handle",
                                " FROM pulse.handle($1, $2, $3::pg_catalog.json, $4::pg_catalog.json, $5::pg_catalog.bytea[])",
                                5};
 
-inline constexpr Query kDecide{"decide", "SELECT n, allowed, reason, position FROM pulse.decide($1::pg_catalog.json) ORDER BY n", 1};
+inline constexpr Query kDecide{"decide",
+                               "SELECT n, allowed, reason, position, recovered, must_refetch, since"
+                               " FROM pulse.decide($1::pg_catalog.json) ORDER BY n",
+                               1};
+
+inline constexpr Query kSessions{"bridge_sessions", "SELECT pulse.bridge_sessions($1, $2::pg_catalog.json)", 2};
+
+inline constexpr Query kRevocations{
+    "bridge_revocations", "SELECT user_id, jti, revoked_at, expires_at FROM pulse.bridge_revocations()", 0};
 
 inline constexpr Query kStatus{"status", "SELECT pulse.status()", 0};
 

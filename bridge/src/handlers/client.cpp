@@ -44,7 +44,7 @@ void Client::closed(std::string_view reason) {
     services_.deadlines.cancel(alarm_);
     services_.clients.remove(id_);
     for (auto &nsp : namespaces_) {
-        if (nsp->state == State::connected) forget_session(*nsp, reason);
+        forget_session(*nsp, reason, Row::keeps);
     }
     namespaces_.clear();
 }
@@ -140,6 +140,13 @@ Client::Namespace *Client::find(std::uint32_t serial) {
     return nullptr;
 }
 
+Client::Namespace *Client::find(SessionId session) {
+    for (auto &nsp : namespaces_) {
+        if (session && nsp->session == session) return nsp.get();
+    }
+    return nullptr;
+}
+
 void Client::answer(Namespace &nsp, const Inbound &packet, std::string_view args) {
     if (!packet.id) return;
     services_.hub.send(nsp.session, hub::make_frame(codec::ack_frame(protocol_, nsp.name, *packet.id, args)));
@@ -150,7 +157,8 @@ void Client::refuse(const Inbound &packet, const Error &error, std::string_view 
     details.event = packet.id ? std::string_view{} : std::string_view(packet.event);
     details.correlation_id = correlation_id;
     if (error.retry_after > 0) details.retry_after = error.retry_after;
-    services_.hub.send(id_, hub::make_frame(codec::error_frame(protocol_, packet.nsp, packet.id.value_or(""), error, details)));
+    services_.hub.send(id_, hub::make_frame(codec::error_frame(protocol_, packet.nsp, packet.id.value_or(""), error, details,
+                                                               offset(find(packet.nsp)))));
 }
 
 void Client::end_connection(Errc why) {
@@ -183,7 +191,9 @@ std::string Client::context(const Claims &claims, const PublicId &key, const Pub
 std::string Client::context(const Namespace &nsp, std::string_view correlation_id) const {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr) return "{}";
-    return context(*session->claims, session->key, session->socket_id, nsp.name, correlation_id);
+    std::string out = context(*session->claims, session->key, session->socket_id, nsp.name, correlation_id);
+    out.insert(out.size() - 1, R"(,"generation":)" + std::to_string(nsp.generation));
+    return out;
 }
 
 }  // namespace bridge::handlers

@@ -1,9 +1,10 @@
 // One connection as the handlers see it: its namespaces, the inbound packets that wait their turn, and its deadlines. Bytes are
 // transport's, wire formats codec's, rooms and delivery the hub's, rules SQL's. Each thing a client can do is in its own file:
-// connect.cpp, event.cpp, join.cpp, leave.cpp, disconnect.cpp.
+// connect.cpp, recover.cpp, event.cpp, join.cpp, leave.cpp, disconnect.cpp.
 //
-// A namespace:   (none) ──CONNECT──▶ connecting ──allowed──▶ connected ──left, kicked, expired──▶ ended ──CONNECT──▶ connecting
+// A namespace:   (none) ──CONNECT──▶ connecting ──allowed, caught up──▶ connected ──left, kicked, expired──▶ ended ──CONNECT──▶ connecting
 //                                        └──refused──▶ ended
+// While it catches up with what it missed it is still connecting, but has a session already.
 // In one namespace packets are handled in order, one at a time; what comes meanwhile waits, bounded.
 #pragma once
 
@@ -28,6 +29,7 @@ struct Peer {
     std::string ip;
     std::string token;  // Authorization: Bearer, or ?token=; used where a CONNECT carries none
     std::string traceparent;
+    std::string recovery, since;  // ?recovery= and ?since= of a native client that comes back
 };
 
 class Client {
@@ -50,6 +52,12 @@ public:
 
     // Ends every session (41 each on Socket.IO) and then the connection.
     void kick(Errc why);
+    // Its token is not good any more: the one session ends, for good.
+    void revoke(SessionId session);
+    // The session goes on elsewhere, by a connection with this generation: this one has no say in it any more.
+    void taken_over(SessionId session, std::uint64_t generation);
+    // The hub took the session out of a room.
+    void evicted(SessionId session, std::string_view room, Position position);
 
     ConnectionId id() const { return id_; }
 
@@ -66,52 +74,103 @@ private:
         std::uint32_t serial = 0;  // a late answer finds its namespace by this
         State state = State::ended;
         SessionId session;
-        std::int64_t expires_at = 0;  // monotonic ms; 0: never
+        std::uint64_t generation = 0;  // of the session's row: this connection's
+        std::uint64_t last_leave = 0;  // the bookkeeper's number of it
+        std::int64_t expires_at = 0;   // monotonic ms; 0: never
         std::unique_ptr<Waiting> waiting;
+    };
+    struct Auth {  // what a CONNECT says
+        std::string token;
+        std::optional<std::string> pid;  // it wants to go on with this session
+        std::optional<std::string> cursor;
+        bool malformed = false;  // pid or cursor are not of their type
     };
     struct Attempt {  // one CONNECT under way
         std::uint32_t serial;
-        PublicId key, socket_id;
         ClaimsPtr claims;
         int tries;
+        PublicId key{}, socket_id{}, pid{};  // for a new session; made for each question
+        std::optional<PublicId> recover{};  // the pid to go on with
+        std::optional<Cursor> seen{};       // the last event that the client has
+        std::string must_refetch{};         // why it does not go on, as far as that is known
     };
+    enum class Row { keeps, forgets, lost };  // the session's row when it ends here: may be continued, may not, is another's
 
     // connect.cpp
     void connect(codec::Inbound packet);
-    Result<ClaimsPtr> authenticate(const codec::Inbound &packet);
+    Result<Auth> read_auth(const codec::Inbound &packet);
+    Result<ClaimsPtr> authenticate(std::string token);
     void ask_connect(Namespace &nsp, Attempt attempt);
     void connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer);
+    void begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer);
     void refuse_connect(std::string_view nsp, const Error &error);
     void accepted(Namespace &nsp, const Claims &claims);
     void reject(Namespace &nsp, const Error &error);
 
+    // recover.cpp
+    void want_recovery(Attempt &attempt, const Auth &auth) const;
+    std::string recovery_context(const Attempt &attempt) const;
+    void continue_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer);
+    void recovery_ended(Attempt attempt, const hub::HistoryOutcome &outcome);
+    static void abandon(Services &services, const db::ConnectAnswer &answer);
+    static void take_over(Services &services, const db::StoredSession &session);
+    std::string connected_frame(const Namespace &nsp, const Attempt &attempt, const db::StoredSession &session, const Cursor &position,
+                                bool recovered) const;
+    std::string offset(const Namespace *nsp) const;  // for an event to it that is not the log's; empty: none is wanted
+
     // event.cpp
     bool answer_at_once(Namespace &nsp, const codec::Inbound &packet);  // ping, heartbeat
     void event(Namespace &nsp, codec::Inbound packet);
+    void ask_event(Namespace &nsp, codec::Inbound packet);
     void event_answered(std::uint32_t serial, const codec::Inbound &packet, const std::string &correlation_id,
                         Result<db::HandleAnswer> answer);
     void apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::optional<std::string> &disconnect_reason);
 
     // join.cpp, leave.cpp
     void join(Namespace &nsp, codec::Inbound packet);
-    void ask_join(Namespace &nsp, std::string room, codec::Inbound packet, int tries);
-    void join_answered(std::uint32_t serial, std::string room, codec::Inbound packet, int tries, const std::string &correlation_id,
-                       Result<db::Decision> answer);
+    struct JoinUnderWay {
+        std::uint32_t serial;
+        codec::Inbound packet;
+        std::string room, since;  // since: a cursor; empty: nothing is wanted of before
+        std::string must_refetch{};
+        int tries;
+        std::string correlation_id{};
+    };
+    void ask_join(Namespace &nsp, JoinUnderWay join);
+    void join_answered(JoinUnderWay join, Result<db::Decision> answer);
+    void backfill(Namespace &nsp, JoinUnderWay join, const db::Decision &decision);
+    void enter_room(Namespace &nsp, JoinUnderWay join, const Cursor &position);
+    void not_joined(Namespace &nsp, std::string_view room);
+    std::string join_ack(const JoinUnderWay &join, const Cursor &position) const;
     void leave(Namespace &nsp, const codec::Inbound &packet);
+    void leave_room(Namespace &nsp, std::string_view room);
 
     // disconnect.cpp
     void disconnect(const codec::Inbound &packet);
     void end_session(Namespace &nsp, Errc why);  // ours: tells the client
-    void forget_session(Namespace &nsp, std::string_view reason);
+    void forget_session(Namespace &nsp, std::string_view reason, Row row);
     void fire_deadline();
     void arm_deadline();
 
     // client.cpp
+    // Calls f(client, nsp, true) when all that the session left is stored, since what a statement joins must not be undone by a leave
+    // that was before it; with false when PostgreSQL does not take it.
+    template <class F>
+    void after_leaves(Namespace &nsp, F f) {
+        if (services_.bookkeeper.stored(nsp.last_leave)) return f(*this, nsp, true);
+        services_.bookkeeper.when_stored(nsp.last_leave,
+                                         [&services = services_, id = id_, serial = nsp.serial, f = std::move(f)](bool stored) mutable {
+                                             Client *client = services.clients.find(id);
+                                             Namespace *found = client != nullptr ? client->find(serial) : nullptr;
+                                             if (found != nullptr && found->state == State::connected) f(*client, *found, stored);
+                                         });
+    }
     void dispatch(Namespace &nsp, codec::Inbound packet);  // now, or when the one before is done
     void run(Namespace &nsp, codec::Inbound packet);
     void done(std::uint32_t serial);  // the packet under way is finished: run the next
     Namespace *find(std::string_view name);
     Namespace *find(std::uint32_t serial);
+    Namespace *find(SessionId session);
     bool at_work() const;
     void end_if_drained();
     void answer(Namespace &nsp, const codec::Inbound &packet, std::string_view args);
@@ -142,7 +201,11 @@ private:
     Alarm alarm_;
 };
 
-// The room named by the first argument of room:join and room:leave ({"room":"…"} or "…"), or by a native packet.
-Result<std::string> room_of(const codec::Inbound &packet);
+// The room named by the first argument of room:join and room:leave ({"room":"…","since":"…"?} or "…"), or by a native packet.
+struct RoomRequest {
+    std::string room;
+    std::string since;  // as the client wrote it; empty: none
+};
+Result<RoomRequest> room_request(const codec::Inbound &packet);
 
 }  // namespace bridge::handlers

@@ -31,18 +31,29 @@ void Client::connect(Inbound packet) {
     nsp->serial = ++last_serial_;
     nsp->waiting.reset();
 
-    auto claims = authenticate(packet);
-    if (!claims) {
-        refuse_connect(packet.nsp, claims.error());
-        return;
-    }
+    auto auth = read_auth(packet);
+    if (!auth) return refuse_connect(packet.nsp, auth.error());
+    auto claims = authenticate(std::move(auth->token));
+    if (!claims) return refuse_connect(packet.nsp, claims.error());
     nsp->state = State::connecting;
-    ask_connect(*nsp, Attempt{nsp->serial, services_.rng.id(), services_.rng.id(), std::move(*claims), kTries});
+    Attempt attempt{nsp->serial, std::move(*claims), kTries};
+    want_recovery(attempt, *auth);
+    const std::uint64_t forgotten = services_.bookkeeper.last_forgotten();
+    if (!attempt.recover || services_.bookkeeper.stored(forgotten)) return ask_connect(*nsp, std::move(attempt));
+
+    // The session may just have been ended for good, by this very client: that has to be stored before it is asked for.
+    services_.bookkeeper.when_stored(forgotten,
+                                     [&services = services_, id = id_, attempt = std::move(attempt)](bool) mutable {
+                                         Client *client = services.clients.find(id);
+                                         Namespace *asking = client != nullptr ? client->find(attempt.serial) : nullptr;
+                                         if (asking == nullptr || asking->state != State::connecting) return;
+                                         client->ask_connect(*asking, std::move(attempt));
+                                     });
 }
 
-// auth.token of the CONNECT, else the token of the HTTP request, else anonymous where that is allowed.
-Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
-    std::string token;
+// The payload of a CONNECT: {"token","pid","offset"} on Socket.IO, {"token","recovery","since"} on the native protocol.
+Result<Client::Auth> Client::read_auth(const Inbound &packet) {
+    Auth out;
     if (!packet.payload.empty()) {
         const auto auth = json::parse(packet.payload, {.max_bytes = packet.payload.size()});
         if (!auth || !auth->is_object()) return Error{Errc::bad_request, "the auth payload is no JSON object"};
@@ -51,9 +62,27 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
                 services_.metrics.authentication_errors(auth::reason(auth::Failure::malformed)).Increment();
                 return Error{Errc::unauthenticated, std::string(auth::message(auth::Failure::malformed))};
             }
-            token = found->get<std::string>();
+            out.token = found->get<std::string>();
         }
+        const auto text = [&](const char *key, std::optional<std::string> &value) {
+            const auto found = auth->find(key);
+            if (found == auth->end() || found->is_null()) return;
+            value = found->is_string() ? found->get<std::string>() : std::string();
+            if (!found->is_string()) out.malformed = true;
+        };
+        text(socketio() ? "pid" : "recovery", out.pid);
+        text(socketio() ? "offset" : "since", out.cursor);
     }
+    if (!out.pid && !peer_.recovery.empty()) {
+        out.pid = std::move(peer_.recovery);
+        if (!peer_.since.empty()) out.cursor = std::move(peer_.since);
+    }
+    peer_.recovery = peer_.since = std::string();  // good for one try
+    return out;
+}
+
+// auth.token of the CONNECT, else the token of the HTTP request, else anonymous where that is allowed.
+Result<ClaimsPtr> Client::authenticate(std::string token) {
     if (token.empty() && request_claims_) {
         if (!request_claims_->expires_at || *request_claims_->expires_at > services_.clock.wall()) return request_claims_;
         services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
@@ -68,6 +97,10 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
         services_.metrics.authentication_errors(auth::reason(verdict.failure())).Increment();
         return verdict.error();
     }
+    if (services_.revocations.revoked(*verdict.claims())) {
+        services_.metrics.authentication_errors("revoked").Increment();
+        return Error{Errc::unauthenticated, "the token has been revoked"};
+    }
     if (from_request) {
         request_claims_ = verdict.claims();
         peer_.token = std::string();  // its claims are all that is needed, and ten thousand tokens are megabytes
@@ -77,17 +110,27 @@ Result<ClaimsPtr> Client::authenticate(const Inbound &packet) {
 
 void Client::ask_connect(Namespace &nsp, Attempt attempt) {
     std::string correlation_id = new_correlation_id();
+    attempt.key = services_.rng.id();
+    attempt.socket_id = services_.rng.id();
+    if (services_.options.recovery) attempt.pid = services_.rng.id();
     std::string asked = context(*attempt.claims, attempt.key, attempt.socket_id, nsp.name, correlation_id);
+    asked.insert(asked.size() - 1, recovery_context(attempt));
     services_.queries.connect(nsp.name, std::move(asked), std::move(correlation_id),
                               [&services = services_, id = id_, attempt = std::move(attempt)](Result<db::ConnectAnswer> answer) mutable {
-                                  if (Client *client = services.clients.find(id))
+                                  if (Client *client = services.clients.find(id)) {
                                       client->connect_answered(std::move(attempt), std::move(answer));
+                                  } else if (answer) {
+                                      abandon(services, *answer);
+                                  }
                               });
 }
 
 void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer) {
     Namespace *nsp = find(attempt.serial);
-    if (ending_ || nsp == nullptr || nsp->state != State::connecting) return;
+    if (ending_ || nsp == nullptr || nsp->state != State::connecting) {
+        if (answer) abandon(services_, *answer);
+        return;
+    }
     if (!answer) {
         Error error = std::move(answer).error();
         if (error.code == Errc::not_found) error.detail = "Invalid namespace";
@@ -97,27 +140,40 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
         return reject(*nsp, error);
     }
     services_.metrics.know_namespace(nsp->name);  // SQL vouched for it: it may be a label
+    if (answer->recovered && attempt.recover) return continue_session(*nsp, std::move(attempt), *answer);
+    if (attempt.recover) attempt.must_refetch = answer->must_refetch.empty() ? "unknown" : std::move(answer->must_refetch);
+    begin_session(*nsp, std::move(attempt), *answer);
+}
+
+void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer) {
     hub::Hub &hub = services_.hub;
-    nsp->session = hub.add_session(
-        id_, {.protocol = protocol_, .nsp = nsp->name, .key = attempt.key, .socket_id = attempt.socket_id, .claims = attempt.claims});
-    if (!nsp->session) return;  // the socket is just going; closed() will follow
-    std::string connected = socketio() ? codec::socketio::connected(nsp->name, attempt.socket_id.view())
-                                       : codec::native::connected(attempt.key.view(), answer->position.text());
-    const std::vector<std::string_view> rooms(answer->rooms.begin(), answer->rooms.end());
-    switch (hub.join(nsp->session, rooms, answer->position.position, hub::make_frame(std::move(connected)))) {
-        case hub::Join::joined:
-        case hub::Join::already: return accepted(*nsp, *attempt.claims);
-        case hub::Join::evicted:
-        case hub::Join::too_old:  // what went by since the decision is not here any more: a fresh one is better than a hole
-            hub.remove_session(nsp->session);
-            if (--attempt.tries > 0) return ask_connect(*nsp, std::move(attempt));
-            return reject(*nsp, Error{Errc::unavailable, "the server is too busy, try again"});
-        case hub::Join::too_many:
-            log::warn("a connect function gave too many rooms", {{"namespace", nsp->name}, {"rooms", rooms.size()}});
-            hub.remove_session(nsp->session);
-            return reject(*nsp, Error{Errc::internal, "too many rooms"});
-        case hub::Join::gone: return;
+    nsp.generation = answer.session.generation;
+    nsp.session = hub.add_session(id_, {.protocol = protocol_,
+                                        .nsp = nsp.name,
+                                        .key = answer.session.key,
+                                        .socket_id = answer.session.socket_id,
+                                        .claims = attempt.claims,
+                                        .base = answer.position.position});
+    if (!nsp.session) return abandon(services_, answer);  // the socket is just going; closed() will follow
+    std::vector<hub::RoomSince> rooms;
+    for (const auto &[room, since] : answer.rooms) rooms.push_back({room, since});
+    const auto joined = hub.join(nsp.session, rooms, hub::make_frame(connected_frame(nsp, attempt, answer.session, answer.position, false)));
+    if (joined == hub::Join::joined || joined == hub::Join::already) {
+        if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
+        return accepted(nsp, *attempt.claims);
     }
+    hub.remove_session(nsp.session);
+    nsp.session = SessionId{};
+    services_.bookkeeper.forgotten(answer.session.key, answer.session.generation);
+    if (joined == hub::Join::too_many) {
+        log::warn("a connect function gave too many rooms", {{"namespace", nsp.name}, {"rooms", rooms.size()}});
+        return reject(nsp, Error{Errc::internal, "too many rooms"});
+    }
+    if (joined == hub::Join::gone) return;
+    // What went by since the decision is not here any more, or took it back: a fresh one is better than a hole.
+    attempt.recover.reset();
+    if (--attempt.tries > 0) return ask_connect(nsp, std::move(attempt));
+    reject(nsp, Error{Errc::unavailable, "the server is too busy, try again"});
 }
 
 void Client::accepted(Namespace &nsp, const Claims &claims) {

@@ -14,31 +14,36 @@ namespace bridge::handlers {
 void Client::disconnect(const codec::Inbound &packet) {
     Namespace *nsp = find(packet.nsp);
     if (nsp->state == State::connected) {
-        forget_session(*nsp, "client_disconnect");
+        forget_session(*nsp, "client_disconnect", Row::forgets);
     } else {
-        nsp->state = State::ended;  // the answer that is under way finds nobody
-        nsp->serial = ++last_serial_;
-        nsp->waiting.reset();
+        forget_session(*nsp, "client_disconnect", Row::forgets);  // the answer that is under way finds nobody
     }
     if (!socketio()) return end_connection(Errc::client_close);
     end_if_drained();
 }
 
 void Client::end_session(Namespace &nsp, Errc why) {
+    // Who comes back with a better token has lost nothing; who was sent away begins anew.
+    const Row row = why == Errc::token_expired ? Row::keeps : Row::forgets;
     if (socketio()) {
         if (nsp.state == State::connected) {
             services_.hub.send(nsp.session, hub::make_frame(codec::socketio::disconnected(nsp.name)));
         }
-        forget_session(nsp, info(why).reason);
+        forget_session(nsp, info(why).reason, row);
         return end_if_drained();
     }
-    forget_session(nsp, info(why).reason);
+    forget_session(nsp, info(why).reason, row);
     end_connection(why);
 }
 
-void Client::forget_session(Namespace &nsp, std::string_view reason) {
-    if (nsp.state == State::connected) {
-        services_.metrics.connections_closed(nsp.name, "websocket", reason).Increment();
+void Client::forget_session(Namespace &nsp, std::string_view reason, Row row) {
+    if (nsp.state == State::connected) services_.metrics.connections_closed(nsp.name, "websocket", reason).Increment();
+    if (const hub::Session *session = services_.hub.find(nsp.session)) {
+        if (row == Row::keeps && services_.options.recovery) {
+            services_.bookkeeper.ended(session->key, nsp.generation);
+        } else if (row != Row::lost) {
+            services_.bookkeeper.forgotten(session->key, nsp.generation);
+        }
         services_.hub.remove_session(nsp.session);
     }
     nsp.state = State::ended;
@@ -54,6 +59,15 @@ void Client::kick(Errc why) {
         if (nsp->state == State::connected) end_session(*nsp, why);
     }
     end_connection(why);
+}
+
+void Client::revoke(SessionId session) {
+    Namespace *nsp = find(session);
+    if (nsp == nullptr || ending_) return;
+    const Error revoked{Errc::revoked, "the token has been revoked"};
+    services_.metrics.authentication_errors("revoked").Increment();
+    services_.hub.send(session, hub::make_frame(codec::error_frame(protocol_, nsp->name, {}, revoked, {}, offset(nsp))));
+    end_session(*nsp, Errc::revoked);
 }
 
 void Client::arm_deadline() {
@@ -77,7 +91,7 @@ void Client::fire_deadline() {
         if (nsp->state != State::connected || nsp->expires_at == 0 || now < nsp->expires_at) continue;
         const Error expired{Errc::token_expired, "the token has expired"};
         services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
-        services_.hub.send(nsp->session, hub::make_frame(codec::error_frame(protocol_, nsp->name, {}, expired, {})));
+        services_.hub.send(nsp->session, hub::make_frame(codec::error_frame(protocol_, nsp->name, {}, expired, {}, offset(nsp.get()))));
         end_session(*nsp, Errc::token_expired);
     }
     arm_deadline();

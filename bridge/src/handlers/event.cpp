@@ -27,12 +27,23 @@ bool Client::answer_at_once(Namespace &nsp, const Inbound &packet) {
     event.nsp = nsp.name;
     event.name = ping ? R"("pong")" : R"("heartbeat:ack")";
     event.args = body;
+    const std::string where = offset(&nsp);
+    event.position = where;
+    event.offset = true;
     services_.hub.send(nsp.session, hub::make_frame(codec::event_frame(protocol_, event)));
     answer(nsp, packet, "[" + body + "]");
     return true;
 }
 
 void Client::event(Namespace &nsp, Inbound packet) {
+    after_leaves(nsp, [packet = std::move(packet)](Client &client, Namespace &there, bool stored) mutable {
+        if (stored) return client.ask_event(there, std::move(packet));
+        client.refuse(packet, Error{Errc::unavailable, "the database is not available, try again", "", 0});
+        client.done(there.serial);
+    });
+}
+
+void Client::ask_event(Namespace &nsp, Inbound packet) {
     std::string correlation_id = new_correlation_id();
     db::HandleRequest request;
     request.nsp = nsp.name;
@@ -95,6 +106,8 @@ void Client::apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::
             if (joined == hub::Join::too_old) {  // the answer was long under way: go on from here, and say so
                 log::warn("a handler's join came too late to be replayed", {{"namespace", nsp.name}});
                 (void)services_.hub.join(nsp.session, *room, services_.hub.head());
+            } else if (joined == hub::Join::evicted) {  // what the handler gave was taken back before its answer came
+                log::debug("a handler's join was taken back by an eviction", {{"namespace", nsp.name}});
             } else if (joined == hub::Join::too_many) {
                 log::warn("a handler's join was refused: too many rooms", {{"namespace", nsp.name}});
             }

@@ -14,6 +14,9 @@
 #include "codec/native.hpp"
 #include "codec/socketio.hpp"
 #include "db/database.hpp"
+#include "handlers/bookkeeper.hpp"
+#include "handlers/revocations.hpp"
+#include "hub/history.hpp"
 #include "hub/hub.hpp"
 #include "loop/wheel.hpp"
 
@@ -46,6 +49,7 @@ private:
 
 struct HandlerOptions {
     bool allow_anonymous = false;
+    bool recovery = true;
     std::chrono::milliseconds connect_timeout{45'000};
     std::size_t max_waiting = 100;  // inbound events of one session behind the one that runs
     std::size_t max_waiting_bytes = 2'000'000;
@@ -54,7 +58,10 @@ struct HandlerOptions {
 
 struct Services {
     hub::Hub &hub;
+    hub::History &history;
     db::Queries &queries;
+    Bookkeeper &bookkeeper;
+    Revocations &revocations;
     const auth::Verifier &verifier;
     loop::Deadlines &deadlines;
     const Clock &clock;

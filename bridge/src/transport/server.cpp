@@ -172,7 +172,9 @@ int Server::confirm_upgrade(lws *wsi, std::string_view protocol) {
         speaks = base64 ? Protocol::socketio_base64 : Protocol::socketio;
     }
     at->socket = std::make_unique<Socket>(services_, options_.socket, speaks,
-                                          handlers::Peer{std::move(request.ip), request.bearer(), std::move(request.traceparent)});
+                                          handlers::Peer{std::move(request.ip), request.bearer(), std::move(request.traceparent),
+                                                         std::string(request.param("recovery").value_or("")),
+                                                         std::string(request.param("since").value_or(""))});
     return 0;
 }
 

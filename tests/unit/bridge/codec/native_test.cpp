@@ -43,6 +43,9 @@ TEST(Native, EmitKeepsArgumentsAndIdByteForByte) {
 TEST(Native, JoinLeavePingAckConnect) {
     EXPECT_EQ(understood(R"({"type":"join","room":"r:1","id":1})").kind, Kind::join);
     EXPECT_EQ(understood(R"({"type":"join","room":"r:1","id":1})").room, "r:1");
+    EXPECT_EQ(understood(R"({"type":"join","room":"r:1","since":"e:1"})").since, "e:1");
+    EXPECT_EQ(understood(R"({"type":"join","room":"r:1","since":null})").since, "");
+    EXPECT_EQ(understood(R"({"type":"leave","room":"r:1","since":7})").since, "");
     EXPECT_EQ(understood(R"({"type":"leave","room":"r:1"})").kind, Kind::leave);
     EXPECT_EQ(understood(R"({"type":"ping"})").kind, Kind::ping);
     EXPECT_EQ(understood(R"({"type":"ack","id":5,"args":[1]})").kind, Kind::ack);
@@ -56,7 +59,7 @@ TEST(Native, MistakesAreAnsweredWithTheirId) {
          {R"({"id":7})", R"({"type":"fly","id":7})", R"({"type":5,"id":7})", R"({"type":"emit","id":7})",
           R"({"type":"emit","event":"","id":7})", R"({"type":"emit","event":"a\u0000","id":7})", R"({"type":"emit","event":1,"id":7})",
           R"({"type":"emit","event":"connect","id":7})", R"({"type":"emit","event":"x","args":{},"id":7})", R"({"type":"join","id":7})",
-          R"({"type":"join","room":["a"],"id":7})", R"({"type":"join","room":"","id":7})", R"({"type":"leave","room":null,"id":7})"}) {
+          R"({"type":"join","room":["a"],"id":7})", R"({"type":"join","room":"r","since":7,"id":7})", R"({"type":"join","room":"","id":7})", R"({"type":"leave","room":null,"id":7})"}) {
         const Inbound packet = answered(text);
         EXPECT_EQ(packet.id, "7") << text;
         EXPECT_EQ(packet.problem->code, Errc::bad_request) << text;
@@ -79,7 +82,12 @@ TEST(Native, WhatIsNoObjectEndsTheConnection) {
 }
 
 TEST(Native, ServerMessages) {
-    EXPECT_THAT(frames(connected("sess", "e:1")), ElementsAre(R"(t{"type":"connected","session":"sess","position":"e:1"})"));
+    EXPECT_THAT(frames(connected({"sess", "e:1", {}})), ElementsAre(R"(t{"type":"connected","session":"sess","position":"e:1"})"));
+    EXPECT_THAT(frames(connected({"sess", "e:1", "secret", true})),
+                ElementsAre(R"(t{"type":"connected","session":"sess","position":"e:1","recovery":"secret","recovered":true})"));
+    EXPECT_THAT(
+        frames(connected({"s", "e:1", "p", false, "expired"})),
+        ElementsAre(R"(t{"type":"connected","session":"s","position":"e:1","recovery":"p","recovered":false,"mustRefetch":"expired"})"));
     EXPECT_THAT(frames(ack("\"a\"", "[1]")), ElementsAre(R"(t{"type":"ack","id":"a","args":[1]})"));
     EXPECT_THAT(frames(pong()), ElementsAre(R"(t{"type":"pong"})"));
     EXPECT_THAT(frames(event({"\"e\"", "1,2", "", "", "9", {}})), ElementsAre(R"(t{"type":"event","event":"e","args":[1,2],"id":9})"));

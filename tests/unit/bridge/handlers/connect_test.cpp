@@ -52,7 +52,7 @@ TEST(Connect, BadTokensAreRefusedWithCodeAndTheConnectionStays) {
 }
 
 TEST(Connect, AnonymousOnlyWhereConfigured) {
-    HandlerOptions options;
+    HandlerOptions options = without_recovery();
     options.allow_anonymous = true;
     World world(options);
     Caller peer(world);

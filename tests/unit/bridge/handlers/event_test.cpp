@@ -56,7 +56,7 @@ TEST(Event, ASlowHandlerDelaysNeitherPingsNorDeliveries) {
 }
 
 TEST(Event, TooManyWaitingAreRefusedAndTheConnectionStays) {
-    HandlerOptions options;
+    HandlerOptions options = without_recovery();
     options.max_waiting = 2;
     World world(options);
     Caller peer(world);

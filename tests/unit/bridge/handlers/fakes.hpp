@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "codec/outbound.hpp"
+#include "app/encoder.hpp"
+#include "base/json.hpp"
 #include "handlers/client.hpp"
+#include "handlers/system_events.hpp"
 
 namespace bridge::handlers::test {
 
@@ -19,19 +21,39 @@ struct FakeQueries final : db::Queries {
         std::string what, context;
         Then<T> then;
     };
+    struct AskedDecision {
+        std::string what;
+        db::DecideRequest request;
+        Then<db::Decision> then;
+    };
     std::deque<Asked<db::ConnectAnswer>> connects;
-    std::deque<Asked<db::Decision>> decisions;
+    std::deque<AskedDecision> decisions;
     std::deque<std::pair<db::HandleRequest, Then<db::HandleAnswer>>> handles;
+    std::deque<std::pair<std::string, Then<bool>>> bookkeeping;
+    std::deque<Then<std::vector<db::Revocation>>> revocation_lists;
 
+    // An answer that names no session is for the one that the question named.
     void connect(std::string nsp, std::string context, std::string, Then<db::ConnectAnswer> then) override {
-        connects.push_back({std::move(nsp), std::move(context), std::move(then)});
+        auto named = [context, then = std::move(then)](Result<db::ConnectAnswer> answer) {
+            if (answer && !answer->session.key) {
+                const auto asked = json::parse(context);
+                answer->session.key = *PublicId::parse((*asked)["sessionId"].get<std::string>());
+                answer->session.socket_id = *PublicId::parse((*asked)["socketId"].get<std::string>());
+            }
+            then(std::move(answer));
+        };
+        connects.push_back({std::move(nsp), std::move(context), std::move(named)});
     }
     void handle(db::HandleRequest request, Then<db::HandleAnswer> then) override {
         handles.emplace_back(std::move(request), std::move(then));
     }
-    void decide(std::string room, std::string context, Then<db::Decision> then) override {
-        decisions.push_back({std::move(room), std::move(context), std::move(then)});
+    void decide(db::DecideRequest request, Then<db::Decision> then) override {
+        decisions.push_back({request.room, request, std::move(then)});
     }
+    void sessions(std::string, std::string changes, Then<bool> then) override {
+        bookkeeping.emplace_back(std::move(changes), std::move(then));
+    }
+    void revocations(Then<std::vector<db::Revocation>> then) override { revocation_lists.push_back(std::move(then)); }
     void status(Then<std::string>) override {}
 };
 
@@ -57,32 +79,43 @@ struct FakeSink final : hub::Sink {
     void close(Errc why) override { closes.push_back(why); }
 };
 
-struct Encoder final : hub::Encoder {
-    hub::FramePtr encode(Protocol protocol, std::string_view nsp, const hub::Event &event, std::string_view cursor,
-                         std::string_view room) override {
-        codec::OutEvent out;
-        out.nsp = nsp;
-        out.name = event.name;
-        out.args = event.payload;
-        out.room = room;
-        out.position = cursor;
-        return hub::make_frame(codec::event_frame(protocol, out));
+struct FakeHistory final : hub::History::Source {
+    struct Asked {
+        std::vector<std::string> rooms;
+        Position after, up_to;
+    };
+    std::vector<Asked> asked;
+    void history(std::vector<std::string> rooms, Position after, Position up_to, int) override {
+        asked.push_back({std::move(rooms), after, up_to});
     }
-    bool names_room(Protocol protocol) const override { return codec::frame_names_room(protocol); }
 };
+
+inline HandlerOptions without_recovery() {
+    HandlerOptions options;
+    options.recovery = false;
+    return options;
+}
 
 struct World {
     FakeClock clock;
     FakeRng rng;
     Metrics metrics{"test", "test"};
-    Encoder encoder;
+    app::FrameEncoder encoder;
     hub::Hub hub{hub::HubOptions{}, encoder, clock, metrics};
+    FakeHistory log;
+    hub::History history{hub, log, metrics};
     FakeQueries queries;
     auth::Verifier verifier{auth::VerifyOptions{}, clock};
     FakeDeadlines deadlines;
+    Bookkeeper bookkeeper{queries, deadlines, rng.id()};
+    Revocations revocations{clock};
     Services services;
+    SystemEvents system_events;
 
-    explicit World(HandlerOptions options = {}) : services{hub, queries, verifier, deadlines, clock, rng, metrics, options, {}} {
+    explicit World(HandlerOptions options = without_recovery())
+        : encoder(options.recovery), services{hub,         history,  queries,   bookkeeper, revocations, verifier,
+                                              deadlines, clock, rng, metrics, options, {}},
+          system_events(services) {
         EXPECT_TRUE(verifier.add_secret(kSecret));
         hub.set_epoch(kEpoch);
     }
@@ -95,11 +128,36 @@ struct World {
         clock.advance(std::chrono::milliseconds(ms));
         deadlines.advance(ms);
     }
-    static db::ConnectAnswer allowed(std::vector<std::string> rooms, std::uint64_t position = 0) {
-        return {std::move(rooms), Cursor{std::string(kEpoch), Position{position}}};
+    // An event of the log goes by.
+    void event(std::uint64_t position, std::string_view room, std::string_view payload, std::string_view name = R"("e")") {
+        const std::string rooms = "[" + json::quote(room) + "]";
+        hub.deliver({Position{position}, position, rooms, name, "{}", payload, {}});
+        hub.advance(Position{position});
+    }
+    // The database takes what the bookkeeper has, and what it has by then; gives all of it.
+    std::string store() {
+        std::string all;
+        while (!queries.bookkeeping.empty()) {
+            auto [changes, then] = std::move(queries.bookkeeping.front());
+            queries.bookkeeping.pop_front();
+            all += changes;
+            then(true);
+        }
+        return all;
+    }
+    static db::ConnectAnswer allowed(const std::vector<std::string> &rooms, std::uint64_t position = 0) {
+        db::ConnectAnswer answer;
+        answer.position = Cursor{std::string(kEpoch), Position{position}};
+        answer.session.generation = 1;
+        for (const std::string &room : rooms) answer.rooms.push_back({room, Position{position}});
+        return answer;
     }
     static db::Decision decision(bool yes, std::uint64_t position = 0) {
-        return {yes, "because", Cursor{std::string(kEpoch), Position{position}}};
+        db::Decision decision;
+        decision.allowed = yes;
+        decision.reason = "because";
+        decision.position = Cursor{std::string(kEpoch), Position{position}};
+        return decision;
     }
     static db::HandleAnswer handled(std::string ack, std::string effects = "[]") {
         return {std::move(ack), std::move(effects), Cursor{std::string(kEpoch), Position{}}};
@@ -109,7 +167,7 @@ struct World {
 // One connection: what it is sent, as the payloads of its WebSocket frames.
 struct Caller {
     explicit Caller(World &w, Protocol protocol = Protocol::socketio, std::string token = {})
-        : world(w), client(w.services, protocol, Peer{"10.0.0.1", std::move(token), ""}) {
+        : world(w), client(w.services, protocol, Peer{"10.0.0.1", std::move(token), "", "", ""}) {
         id = world.hub.open(sink);
         client.opened(id);
     }

@@ -1,0 +1,99 @@
+// One statement at a time, so the order of changes is the order in the database.
+#include "handlers/bookkeeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/log.hpp"
+
+namespace bridge::handlers {
+
+namespace {
+
+std::string about(const PublicId &key, std::uint64_t generation) {
+    return R"({"key":")" + std::string(key.view()) + R"(","generation":)" + std::to_string(generation);
+}
+
+}  // namespace
+
+Bookkeeper::Alarm::Alarm(Bookkeeper &bookkeeper)
+    : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.beat(); }), owner(bookkeeper) {}
+
+Bookkeeper::Bookkeeper(db::Queries &queries, loop::Deadlines &deadlines, PublicId bridge)
+    : queries_(queries), deadlines_(deadlines), bridge_(bridge), alarm_(*this) {}
+
+void Bookkeeper::start() { send(); }
+
+std::uint64_t Bookkeeper::left(const PublicId &key, std::uint64_t generation, std::string_view room) {
+    return add(about(key, generation) + R"(,"leave":)" + json::quote(room) + "}");
+}
+
+std::uint64_t Bookkeeper::evicted(const PublicId &key, std::uint64_t generation, std::string_view room, Position position) {
+    return add(about(key, generation) + R"(,"leave":)" + json::quote(room) + R"(,"evictedAt":)" + std::to_string(position.value) + "}");
+}
+
+std::uint64_t Bookkeeper::ended(const PublicId &key, std::uint64_t generation) { return add(about(key, generation) + R"(,"ended":true})"); }
+
+std::uint64_t Bookkeeper::forgotten(const PublicId &key, std::uint64_t generation) {
+    return last_forgotten_ = add(about(key, generation) + R"(,"ended":true,"forget":true})");
+}
+
+std::uint64_t Bookkeeper::add(std::string change) {
+    if (changes_.size() >= kMaxWaiting) {
+        if (!std::exchange(full_, true)) log::error("changes of sessions are dropped: the database was away too long");
+        return last();
+    }
+    changes_.push_back(std::move(change));
+    if (!busy_) send();
+    return last();
+}
+
+void Bookkeeper::when_stored(std::uint64_t change, std::function<void(bool)> then) {
+    waiters_.push_back({change, std::move(then)});
+    if (!busy_) send();
+}
+
+void Bookkeeper::send() {
+    busy_ = true;
+    under_way_ = std::min(changes_.size(), kBatch);
+    std::string text = "[";
+    for (std::size_t n = 0; n < under_way_; ++n) {
+        if (n > 0) text += ',';
+        text += changes_[n];
+    }
+    queries_.sessions(std::string(bridge_.view()), text + "]", [this](Result<bool> answer) { answered(answer); });
+}
+
+void Bookkeeper::answered(const Result<bool> &answer) {
+    busy_ = false;
+    const bool refused = !answer && answer.error().code != Errc::unavailable;  // the same would be refused for ever
+    if (refused) log::error("changes of sessions were refused", {{"changes", under_way_}});
+    if (answer || refused) {
+        changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(under_way_));
+        stored_ += under_way_;
+        full_ = false;
+    }
+    under_way_ = 0;
+    deadlines_.arm(alarm_, deadlines_.now() + (answer ? kHeartbeat : kRetry));
+    if (!changes_.empty() && (answer || refused)) send();
+
+    // Last: they may add changes.
+    std::deque<Waiter> waiting;
+    waiting.swap(waiters_);
+    for (Waiter &waiter : waiting) {
+        if (!answer && !stored(waiter.change)) {
+            waiter.then(false);
+        } else if (stored(waiter.change)) {
+            waiter.then(true);
+        } else {
+            waiters_.push_back(std::move(waiter));
+        }
+    }
+}
+
+void Bookkeeper::beat() {
+    if (!busy_) send();
+}
+
+}  // namespace bridge::handlers
