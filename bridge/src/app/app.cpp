@@ -17,9 +17,11 @@
 #include "base/metrics.hpp"
 #include "base/rng.hpp"
 #include "db/database.hpp"
+#include "db/history_reader.hpp"
 #include "db/listener.hpp"
 #include "handlers/client.hpp"
 #include "handlers/services.hpp"
+#include "handlers/system_events.hpp"
 #include "hub/hub.hpp"
 #include "loop/loop.hpp"
 #include "loop/wheel.hpp"
@@ -60,6 +62,14 @@ handlers::HandlerOptions handler_options(const config::Config &config) {
     return options;
 }
 
+db::HistoryReader::Options history_options(const config::Config &config) {
+    db::HistoryReader::Options options;
+    options.conninfo = config.database_url;
+    options.history.window = config.max_queue_bytes / 2;
+    options.history.max_events = config.recovery_max_events;
+    return options;
+}
+
 db::ListenerOptions listener_options(const config::Config &config) {
     db::ListenerOptions options;
     options.conninfo = config.database_url;
@@ -86,10 +96,13 @@ transport::ServerOptions server_options(const config::Config &config) {
 struct App::Parts {
     Parts(const config::Config &c, const char *version, const char *commit)
         : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)),
-          hub(hub_options(c), encoder, clock, metrics),
+          encoder(c.recovery), hub(hub_options(c), encoder, clock, metrics),
           database(loop, rng, metrics, {.conninfo = c.database_url, .pool_size = c.pool_size}),
-          listener(loop, rng, metrics, hub, listener_options(c)), services{hub, database, verifier,           deadlines, clock,
-                                                                           rng, metrics,  handler_options(c), {}},
+          history(loop, rng, metrics, hub, history_options(c)), listener(loop, rng, metrics, hub, listener_options(c)),
+          bookkeeper(database, deadlines, rng.id()), revocations(clock),
+          services{hub,       history.history(), database, bookkeeper, revocations,        verifier,
+                   deadlines, clock,             rng,      metrics,    handler_options(c), {}},
+          system_events(services),
           server(loop, services, server_options(c),
                  {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
                   [this] { return metrics_page(); }}),
@@ -124,8 +137,12 @@ struct App::Parts {
     FrameEncoder encoder;
     hub::Hub hub;
     db::Database database;
+    db::HistoryReader history;
     db::Listener listener;
+    handlers::Bookkeeper bookkeeper;
+    handlers::Revocations revocations;
     handlers::Services services;
+    handlers::SystemEvents system_events;
     transport::Server server;
     std::unique_ptr<loop::Timer> status_timer, drain_timer, flush_timer;
     std::unique_ptr<loop::Signal> sigterm, sigint;
@@ -151,9 +168,13 @@ int App::run() {
     p.sigterm = p.loop.signal(SIGTERM, [&p](int number) { p.drain(number); });
     p.sigint = p.loop.signal(SIGINT, [&p](int number) { p.drain(number); });
     p.loop.at_turn_end([&p] {
+        p.history.history().turn();
         if (const auto pause = p.hub.flush()) p.flush_timer->once(*pause, [] {});  // the turn's end is what it is for
+        if (p.history.history().ready()) p.loop.wake();
     });
     p.database.start();
+    p.bookkeeper.start();
+    p.system_events.start();
     p.listener.start();
     p.status_timer->every(kStatusEvery, [&p] { p.ask_status(); });
     p.server.start();
@@ -163,6 +184,7 @@ int App::run() {
 
     p.status_timer->stop();
     p.listener.stop();
+    p.history.stop();
     p.database.stop();
     log::info("stopped", {{"connectionsLeft", p.hub.connections()}});
     return 0;
@@ -198,7 +220,8 @@ void App::Parts::drain(int number) {
     server.drain();
     drain_timer->every(kDrainLook, [this] {
         const auto now = std::chrono::steady_clock::now();
-        if (hub.connections() == 0 || now >= drain_until + kGoodbye) return loop.stop();
+        const bool gone = hub.connections() == 0 && bookkeeper.stored(bookkeeper.last());
+        if (gone || now >= drain_until + kGoodbye) return loop.stop();
         if (now >= drain_until) server.close_all();
     });
 }

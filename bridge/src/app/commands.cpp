@@ -45,7 +45,7 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
     SystemRng rng;
     Metrics metrics("check", "");
     loop::Loop loop;
-    FrameEncoder encoder;
+    FrameEncoder encoder(config.recovery);
     hub::Hub hub({}, encoder, clock, metrics);
     db::Database database(loop, rng, metrics, {.conninfo = config.database_url, .pool_size = 1});
     db::Listener listener(loop, rng, metrics, hub, {.conninfo = config.database_url, .bridge_name = "check"});

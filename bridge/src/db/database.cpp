@@ -79,29 +79,28 @@ std::uint64_t number_of(const json::Value &object, const char *key) {
     return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
-double seconds(std::string_view text) {
-    double value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
+double seconds_of(const json::Value &object, const char *key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
 Result<ConnectAnswer> connect_answer(std::string_view text) {
     const auto tree = json::parse(text, {.max_bytes = 64 * 1024 * 1024});
     if (!tree || !tree->is_object()) return bad_answer("handle_connect");
     const auto rooms = tree->find("rooms");
-    const auto session = tree->find("session");
-    if (rooms == tree->end() || !rooms->is_array() || session == tree->end() || !session->is_object()) return bad_answer("handle_connect");
+    auto position = Cursor::parse(text_of(*tree, "position"));
+    if (rooms == tree->end() || !rooms->is_array() || !position) return bad_answer("handle_connect");
 
     ConnectAnswer answer;
-    auto position = Cursor::parse(text_of(*tree, "position"));
-    const auto key = PublicId::parse(text_of(*session, "key"));
-    const auto socket_id = PublicId::parse(text_of(*session, "socketId"));
-    if (!position || !key || !socket_id) return bad_answer("handle_connect");
     answer.position = std::move(*position);
-    answer.session = {*key, *socket_id, number_of(*session, "generation"), answer.position.position};
-    if (const auto cursor = Cursor::parse(text_of(*session, "cursor"))) answer.session.position = cursor->position;
-    if (const auto recovered = tree->find("recovered"); recovered != tree->end() && recovered->is_boolean()) {
-        answer.recovered = recovered->get<bool>();
+    if (const auto recovered = tree->find("recovered"); recovered != tree->end() && recovered->is_boolean() && recovered->get<bool>()) {
+        const auto session = tree->find("session");
+        if (session == tree->end() || !session->is_object()) return bad_answer("handle_connect");
+        const auto key = PublicId::parse(text_of(*session, "key"));
+        const auto socket_id = PublicId::parse(text_of(*session, "socketId"));
+        const auto cursor = Cursor::parse(text_of(*session, "cursor"));
+        if (!key || !socket_id || !cursor) return bad_answer("handle_connect");
+        answer.recovered = StoredSession{*key, *socket_id, number_of(*session, "generation"), cursor->position};
     }
     answer.must_refetch = text_of(*tree, "mustRefetch");
     for (const auto &room : *rooms) {
@@ -243,10 +242,12 @@ void Database::revocations(Then<std::vector<Revocation>> then) {
     questions_.run(kRevocations, {}, options_.patience_handle, [then = std::move(then)](Answer answer) {
         if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "bridge_revocations", ""));
         const Rows &rows = std::get<Rows>(answer);
+        const auto list = json::parse(rows.size() == 1 ? rows.text(0, 0) : std::string_view(), {.max_bytes = 256 * 1024 * 1024});
+        if (!list || !list->is_array()) return then(bad_answer("bridge_revocations"));
         std::vector<Revocation> revocations;
-        for (int n = 0; n < rows.size(); ++n) {
-            revocations.push_back({std::string(rows.text(n, 0)), std::string(rows.text(n, 1)), seconds(rows.text(n, 2)),
-                                   seconds(rows.text(n, 3))});
+        for (const auto &one : *list) {
+            if (!one.is_object()) return then(bad_answer("bridge_revocations"));
+            revocations.push_back({text_of(one, "userId"), text_of(one, "jti"), seconds_of(one, "revokedAt"), seconds_of(one, "expiresAt")});
         }
         then(std::move(revocations));
     });

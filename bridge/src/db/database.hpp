@@ -23,8 +23,8 @@ namespace bridge::db {
 // A session's row in the database: what it is continued by, here or on another bridge.
 struct StoredSession {
     PublicId key, socket_id;
-    std::uint64_t generation = 0;  // counts its connections; only the newest may say how it ended
-    Position position;             // recovered: what the client has had
+    std::uint64_t generation = 1;  // counts its connections; only the newest may say how it ended
+    Position position{};           // what the client has had
 };
 
 struct ConnectAnswer {
@@ -34,9 +34,8 @@ struct ConnectAnswer {
     };
     std::vector<Room> rooms;
     Cursor position;
-    StoredSession session;
-    bool recovered = false;
-    std::string must_refetch;  // why it was not recovered, when that was asked for
+    std::optional<StoredSession> recovered;  // goes on; nullopt: the new one that the question named
+    std::string must_refetch;                // why not, when it was asked for
 };
 
 struct HandleAnswer {

@@ -47,8 +47,7 @@ inline constexpr Query kDecide{"decide",
 
 inline constexpr Query kSessions{"bridge_sessions", "SELECT pulse.bridge_sessions($1, $2::pg_catalog.json)", 2};
 
-inline constexpr Query kRevocations{
-    "bridge_revocations", "SELECT user_id, jti, revoked_at, expires_at FROM pulse.bridge_revocations()", 0};
+inline constexpr Query kRevocations{"bridge_revocations", "SELECT pulse.bridge_revocations()", 0};
 
 inline constexpr Query kStatus{"status", "SELECT pulse.status()", 0};
 

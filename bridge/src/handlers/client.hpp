@@ -112,7 +112,7 @@ private:
     std::string recovery_context(const Attempt &attempt) const;
     void continue_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer);
     void recovery_ended(Attempt attempt, const hub::HistoryOutcome &outcome);
-    static void abandon(Services &services, const db::ConnectAnswer &answer);
+    static void abandon(Services &services, const Attempt &attempt, const db::ConnectAnswer &answer);
     static void take_over(Services &services, const db::StoredSession &session);
     std::string connected_frame(const Namespace &nsp, const Attempt &attempt, const db::StoredSession &session, const Cursor &position,
                                 bool recovered) const;

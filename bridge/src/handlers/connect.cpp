@@ -120,7 +120,7 @@ void Client::ask_connect(Namespace &nsp, Attempt attempt) {
                                   if (Client *client = services.clients.find(id)) {
                                       client->connect_answered(std::move(attempt), std::move(answer));
                                   } else if (answer) {
-                                      abandon(services, *answer);
+                                      abandon(services, attempt, *answer);
                                   }
                               });
 }
@@ -128,7 +128,7 @@ void Client::ask_connect(Namespace &nsp, Attempt attempt) {
 void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer) {
     Namespace *nsp = find(attempt.serial);
     if (ending_ || nsp == nullptr || nsp->state != State::connecting) {
-        if (answer) abandon(services_, *answer);
+        if (answer) abandon(services_, attempt, *answer);
         return;
     }
     if (!answer) {
@@ -147,24 +147,25 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
 
 void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer) {
     hub::Hub &hub = services_.hub;
-    nsp.generation = answer.session.generation;
+    const db::StoredSession session{attempt.key, attempt.socket_id};
+    nsp.generation = session.generation;
     nsp.session = hub.add_session(id_, {.protocol = protocol_,
                                         .nsp = nsp.name,
-                                        .key = answer.session.key,
-                                        .socket_id = answer.session.socket_id,
+                                        .key = session.key,
+                                        .socket_id = session.socket_id,
                                         .claims = attempt.claims,
                                         .base = answer.position.position});
-    if (!nsp.session) return abandon(services_, answer);  // the socket is just going; closed() will follow
+    if (!nsp.session) return abandon(services_, attempt, answer);  // the socket is just going; closed() will follow
     std::vector<hub::RoomSince> rooms;
     for (const auto &[room, since] : answer.rooms) rooms.push_back({room, since});
-    const auto joined = hub.join(nsp.session, rooms, hub::make_frame(connected_frame(nsp, attempt, answer.session, answer.position, false)));
+    const auto joined = hub.join(nsp.session, rooms, hub::make_frame(connected_frame(nsp, attempt, session, answer.position, false)));
     if (joined == hub::Join::joined || joined == hub::Join::already) {
         if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
         return accepted(nsp, *attempt.claims);
     }
     hub.remove_session(nsp.session);
     nsp.session = SessionId{};
-    services_.bookkeeper.forgotten(answer.session.key, answer.session.generation);
+    services_.bookkeeper.forgotten(session.key, session.generation);
     if (joined == hub::Join::too_many) {
         log::warn("a connect function gave too many rooms", {{"namespace", nsp.name}, {"rooms", rooms.size()}});
         return reject(nsp, Error{Errc::internal, "too many rooms"});

@@ -36,11 +36,11 @@ std::string Client::recovery_context(const Attempt &attempt) const {
 }
 
 // The answer found nobody: the row must not look like a session that is here.
-void Client::abandon(Services &services, const db::ConnectAnswer &answer) {
+void Client::abandon(Services &services, const Attempt &attempt, const db::ConnectAnswer &answer) {
     if (answer.recovered) {
-        services.bookkeeper.ended(answer.session.key, answer.session.generation);
+        services.bookkeeper.ended(answer.recovered->key, answer.recovered->generation);
     } else {
-        services.bookkeeper.forgotten(answer.session.key, answer.session.generation);
+        services.bookkeeper.forgotten(attempt.key, db::StoredSession{}.generation);
     }
 }
 
@@ -72,7 +72,7 @@ std::string Client::connected_frame(const Namespace &nsp, const Attempt &attempt
 }
 
 void Client::continue_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer) {
-    const db::StoredSession &session = answer.session;
+    const db::StoredSession &session = *answer.recovered;
     take_over(services_, session);
     const Position seen = attempt.seen ? attempt.seen->position : session.position;
     nsp.generation = session.generation;
@@ -82,7 +82,7 @@ void Client::continue_session(Namespace &nsp, Attempt attempt, const db::Connect
                                                   .socket_id = session.socket_id,
                                                   .claims = attempt.claims,
                                                   .base = seen});
-    if (!nsp.session) return abandon(services_, answer);
+    if (!nsp.session) return abandon(services_, attempt, answer);
 
     hub::History::Request request{nsp.session, {}, answer.position.position, false,
                                   hub::make_frame(connected_frame(nsp, attempt, session, Cursor{answer.position.epoch, seen}, true))};

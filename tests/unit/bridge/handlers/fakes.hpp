@@ -32,17 +32,8 @@ struct FakeQueries final : db::Queries {
     std::deque<std::pair<std::string, Then<bool>>> bookkeeping;
     std::deque<Then<std::vector<db::Revocation>>> revocation_lists;
 
-    // An answer that names no session is for the one that the question named.
     void connect(std::string nsp, std::string context, std::string, Then<db::ConnectAnswer> then) override {
-        auto named = [context, then = std::move(then)](Result<db::ConnectAnswer> answer) {
-            if (answer && !answer->session.key) {
-                const auto asked = json::parse(context);
-                answer->session.key = *PublicId::parse((*asked)["sessionId"].get<std::string>());
-                answer->session.socket_id = *PublicId::parse((*asked)["socketId"].get<std::string>());
-            }
-            then(std::move(answer));
-        };
-        connects.push_back({std::move(nsp), std::move(context), std::move(named)});
+        connects.push_back({std::move(nsp), std::move(context), std::move(then)});
     }
     void handle(db::HandleRequest request, Then<db::HandleAnswer> then) override {
         handles.emplace_back(std::move(request), std::move(then));
@@ -148,7 +139,6 @@ struct World {
     static db::ConnectAnswer allowed(const std::vector<std::string> &rooms, std::uint64_t position = 0) {
         db::ConnectAnswer answer;
         answer.position = Cursor{std::string(kEpoch), Position{position}};
-        answer.session.generation = 1;
         for (const std::string &room : rooms) answer.rooms.push_back({room, Position{position}});
         return answer;
     }

@@ -25,8 +25,7 @@ struct Recovering : ::testing::Test {
     static db::ConnectAnswer found(const std::vector<std::string> &rooms, std::uint64_t since, std::uint64_t now, std::uint64_t generation = 2) {
         db::ConnectAnswer answer = World::allowed(rooms, now);
         for (auto &room : answer.rooms) room.since = Position{since};
-        answer.recovered = true;
-        answer.session = {*PublicId::parse(kKey), *PublicId::parse(kSid), generation, Position{since}};
+        answer.recovered = db::StoredSession{*PublicId::parse(kKey), *PublicId::parse(kSid), generation, Position{since}};
         return answer;
     }
     void come_back(Caller &peer, std::string_view more = "", std::string_view pid = kPid) {
