@@ -20,6 +20,11 @@ before(async () => {
 after(() => pulse?.stop())
 
 const publish = (room, number) => pulse.sql(`SELECT pulse.publish($1, 'n', to_json($2::int))`, [room, number])
+// Returns when the event that this statement publishes has its position.
+async function dispatched(statement, parameters) {
+  const id = await pulse.value(statement, parameters)
+  await until(() => pulse.value('SELECT EXISTS (SELECT FROM pulse.deliveries WHERE event_id = $1)', [id]), { what: 'the dispatch' })
+}
 const position = () => pulse.value('SELECT pulse.position()')
 let users = 0
 
@@ -115,7 +120,7 @@ for (const Client of protocols) {
 
   test(`E2 ${Client.protocol}: an eviction while it was away: evicted`, async () => {
     const { client, who, room, ticket } = await away()
-    await pulse.sql(`SELECT pulse.evict($1, $2)`, [room, who.userId])
+    await dispatched(`SELECT pulse.evict($1, $2)`, [room, who.userId])
     await publish(room, 3)
     await refused(who, ticket, 'evicted', client.id)
   })
@@ -134,7 +139,7 @@ for (const Client of protocols) {
   test(`E2 ${Client.protocol}: a revoked token is refused, a newer one begins anew: evicted`, async () => {
     const now = Math.floor(Date.now() / 1000)
     const { client, who, ticket } = await away({ who: { userId: `r${++users}`, iat: now - 10 } })
-    await pulse.sql(`SELECT pulse.revoke($1)`, [who.userId])
+    await dispatched(`SELECT pulse.revoke($1)`, [who.userId])
     const error = await Client.open(pulse, who, { ticket }).catch(error => error)
     assert.equal(Client.refusal(error), 'unauthenticated')
     await refused({ userId: who.userId, iat: now + 30 }, ticket, 'evicted', client.id)

@@ -50,6 +50,7 @@ export class SocketIoClient extends Returning {
     connected.catch(() => {})
     socket.connect()
     await Promise.race([connected, refused])
+    client.id = socket.id
     return client
   }
 
@@ -57,7 +58,6 @@ export class SocketIoClient extends Returning {
 
   get recovered() { return this.socket.recovered }
   get ticket() { return { pid: this.socket._pid, offset: this.socket._lastOffset } }
-  get id() { return this.socket.id }
   static ticketOf(pid, cursor) { return { pid, offset: cursor } }
 
   join(room, since) { return this.socket.emitWithAck('room:join', since === undefined ? { room } : { room, since }) }

@@ -95,13 +95,13 @@ transport::ServerOptions server_options(const config::Config &config) {
 
 struct App::Parts {
     Parts(const config::Config &c, const char *version, const char *commit)
-        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)),
-          encoder(c.recovery), hub(hub_options(c), encoder, clock, metrics),
+        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)), encoder(c.recovery),
+          hub(hub_options(c), encoder, clock, metrics),
           database(loop, rng, metrics, {.conninfo = c.database_url, .pool_size = c.pool_size}),
           history(loop, rng, metrics, hub, history_options(c)), listener(loop, rng, metrics, hub, listener_options(c)),
-          bookkeeper(database, deadlines, rng.id()), revocations(clock),
-          services{hub,       history.history(), database, bookkeeper, revocations,        verifier,
-                   deadlines, clock,             rng,      metrics,    handler_options(c), {}},
+          bookkeeper(database, deadlines, rng.id()),
+          revocations(clock), services{hub, history.history(), database,           bookkeeper, revocations, verifier, deadlines, clock,
+                                       rng, metrics,           handler_options(c), {}},
           system_events(services),
           server(loop, services, server_options(c),
                  {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },

@@ -104,8 +104,8 @@ std::string connected(const Connected &connected) {
         tail = ",\"recovery\":" + json::quote(connected.recovery) + ",\"recovered\":" + (connected.recovered ? "true" : "false");
         if (!connected.must_refetch.empty()) tail += ",\"mustRefetch\":" + json::quote(connected.must_refetch);
     }
-    return text_frame({"{\"type\":\"connected\",\"session\":", json::quote(connected.session), ",\"position\":",
-                       json::quote(connected.position), tail, "}"});
+    return text_frame({"{\"type\":\"connected\",\"session\":", json::quote(connected.session),
+                       ",\"position\":", json::quote(connected.position), tail, "}"});
 }
 
 std::string ack(std::string_view raw_id, std::string_view args_json) {

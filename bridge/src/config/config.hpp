@@ -50,7 +50,7 @@ struct Config {
     std::size_t replay_buffer_bytes = 16'777'216;
     bool recovery = true;                      // sessions can be continued after a cut
     std::size_t recovery_max_events = 10'000;  // missed by one session; more: it must read the state anew
-    std::size_t handler_queue = 100;  // inbound events waiting for one session
+    std::size_t handler_queue = 100;           // inbound events waiting for one session
     log::Level log_level = log::Level::info;
 };
 

@@ -247,7 +247,8 @@ void Database::revocations(Then<std::vector<Revocation>> then) {
         std::vector<Revocation> revocations;
         for (const auto &one : *list) {
             if (!one.is_object()) return then(bad_answer("bridge_revocations"));
-            revocations.push_back({text_of(one, "userId"), text_of(one, "jti"), seconds_of(one, "revokedAt"), seconds_of(one, "expiresAt")});
+            revocations.push_back(
+                {text_of(one, "userId"), text_of(one, "jti"), seconds_of(one, "revokedAt"), seconds_of(one, "expiresAt")});
         }
         then(std::move(revocations));
     });

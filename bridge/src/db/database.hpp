@@ -1,6 +1,7 @@
 // What handlers may ask of PostgreSQL, as plain calls: Queries is the door (tests fake it), Database the real one on two pools.
 // Handlers run alone on their connection; connects, join decisions, the sessions' bookkeeping and the status are short and share
-// pipelined ones; decisions that wait at the same time travel as one statement. Every answer comes later, never inside the call, and exactly once.
+// pipelined ones; decisions that wait at the same time travel as one statement. Every answer comes later, never inside the call, and
+// exactly once.
 #pragma once
 
 #include <chrono>
@@ -46,10 +47,10 @@ struct HandleAnswer {
 
 struct DecideRequest {
     std::string room;
-    std::string context;  // JSON object, as in bridge.md
-    std::string session;  // its stable key: an allowed join is stored with it, while it has this generation
+    std::string context;    // JSON object, as in bridge.md
+    std::string session{};  // its stable key: an allowed join is stored with it, while it has this generation
     std::uint64_t generation = 0;
-    std::string since;  // a cursor: the client wants what it missed in this room; empty: no
+    std::string since{};  // a cursor: the client wants what it missed in this room; empty: no
 };
 
 struct Decision {

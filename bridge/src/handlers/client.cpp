@@ -157,8 +157,8 @@ void Client::refuse(const Inbound &packet, const Error &error, std::string_view 
     details.event = packet.id ? std::string_view{} : std::string_view(packet.event);
     details.correlation_id = correlation_id;
     if (error.retry_after > 0) details.retry_after = error.retry_after;
-    services_.hub.send(id_, hub::make_frame(codec::error_frame(protocol_, packet.nsp, packet.id.value_or(""), error, details,
-                                                               offset(find(packet.nsp)))));
+    services_.hub.send(
+        id_, hub::make_frame(codec::error_frame(protocol_, packet.nsp, packet.id.value_or(""), error, details, offset(find(packet.nsp)))));
 }
 
 void Client::end_connection(Errc why) {

@@ -90,9 +90,9 @@ private:
         ClaimsPtr claims;
         int tries;
         PublicId key{}, socket_id{}, pid{};  // for a new session; made for each question
-        std::optional<PublicId> recover{};  // the pid to go on with
-        std::optional<Cursor> seen{};       // the last event that the client has
-        std::string must_refetch{};         // why it does not go on, as far as that is known
+        std::optional<PublicId> recover{};   // the pid to go on with
+        std::optional<Cursor> seen{};        // the last event that the client has
+        std::string must_refetch{};          // why it does not go on, as far as that is known
     };
     enum class Row { keeps, forgets, lost };  // the session's row when it ends here: may be continued, may not, is another's
 

@@ -38,17 +38,17 @@ void Client::connect(Inbound packet) {
     nsp->state = State::connecting;
     Attempt attempt{nsp->serial, std::move(*claims), kTries};
     want_recovery(attempt, *auth);
+    if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
     const std::uint64_t forgotten = services_.bookkeeper.last_forgotten();
     if (!attempt.recover || services_.bookkeeper.stored(forgotten)) return ask_connect(*nsp, std::move(attempt));
 
     // The session may just have been ended for good, by this very client: that has to be stored before it is asked for.
-    services_.bookkeeper.when_stored(forgotten,
-                                     [&services = services_, id = id_, attempt = std::move(attempt)](bool) mutable {
-                                         Client *client = services.clients.find(id);
-                                         Namespace *asking = client != nullptr ? client->find(attempt.serial) : nullptr;
-                                         if (asking == nullptr || asking->state != State::connecting) return;
-                                         client->ask_connect(*asking, std::move(attempt));
-                                     });
+    services_.bookkeeper.when_stored(forgotten, [&services = services_, id = id_, attempt = std::move(attempt)](bool) mutable {
+        Client *client = services.clients.find(id);
+        Namespace *asking = client != nullptr ? client->find(attempt.serial) : nullptr;
+        if (asking == nullptr || asking->state != State::connecting) return;
+        client->ask_connect(*asking, std::move(attempt));
+    });
 }
 
 // The payload of a CONNECT: {"token","pid","offset"} on Socket.IO, {"token","recovery","since"} on the native protocol.
@@ -141,7 +141,11 @@ void Client::connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer)
     }
     services_.metrics.know_namespace(nsp->name);  // SQL vouched for it: it may be a label
     if (answer->recovered && attempt.recover) return continue_session(*nsp, std::move(attempt), *answer);
-    if (attempt.recover) attempt.must_refetch = answer->must_refetch.empty() ? "unknown" : std::move(answer->must_refetch);
+    if (attempt.recover) {
+        attempt.must_refetch = answer->must_refetch.empty() ? "unknown" : std::move(answer->must_refetch);
+        attempt.recover.reset();
+        services_.metrics.recoveries(attempt.must_refetch).Increment();
+    }
     begin_session(*nsp, std::move(attempt), *answer);
 }
 
@@ -160,7 +164,6 @@ void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAns
     for (const auto &[room, since] : answer.rooms) rooms.push_back({room, since});
     const auto joined = hub.join(nsp.session, rooms, hub::make_frame(connected_frame(nsp, attempt, session, answer.position, false)));
     if (joined == hub::Join::joined || joined == hub::Join::already) {
-        if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
         return accepted(nsp, *attempt.claims);
     }
     hub.remove_session(nsp.session);
@@ -172,7 +175,6 @@ void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAns
     }
     if (joined == hub::Join::gone) return;
     // What went by since the decision is not here any more, or took it back: a fresh one is better than a hole.
-    attempt.recover.reset();
     if (--attempt.tries > 0) return ask_connect(nsp, std::move(attempt));
     reject(nsp, Error{Errc::unavailable, "the server is too busy, try again"});
 }

@@ -101,8 +101,8 @@ void Client::join_answered(JoinUnderWay join, Result<db::Decision> answered) {
 
 void Client::backfill(Namespace &nsp, JoinUnderWay join, const db::Decision &decision) {
     hub::History::Request request{nsp.session, {{join.room, decision.since}}, decision.position.position, true, nullptr};
-    services_.history.recover(std::move(request), [&services = services_, id = id_, join, position = decision.position](
-                                                      const hub::HistoryOutcome &outcome) mutable {
+    services_.history.recover(std::move(request), [&services = services_, id = id_, join,
+                                                   position = decision.position](const hub::HistoryOutcome &outcome) mutable {
         Client *client = services.clients.find(id);
         Namespace *there = client != nullptr ? client->find(join.serial) : nullptr;
         if (there == nullptr || client->ending_ || there->state != State::connected) return;

@@ -84,13 +84,16 @@ void Client::continue_session(Namespace &nsp, Attempt attempt, const db::Connect
                                                   .base = seen});
     if (!nsp.session) return abandon(services_, attempt, answer);
 
-    hub::History::Request request{nsp.session, {}, answer.position.position, false,
+    hub::History::Request request{nsp.session,
+                                  {},
+                                  answer.position.position,
+                                  false,
                                   hub::make_frame(connected_frame(nsp, attempt, session, Cursor{answer.position.epoch, seen}, true))};
     for (const auto &[room, since] : answer.rooms) request.rooms.push_back({room, since});
-    services_.history.recover(std::move(request), [&services = services_, id = id_, attempt = std::move(attempt)](
-                                                      const hub::HistoryOutcome &outcome) mutable {
-        if (Client *client = services.clients.find(id)) client->recovery_ended(std::move(attempt), outcome);
-    });
+    services_.history.recover(std::move(request),
+                              [&services = services_, id = id_, attempt = std::move(attempt)](const hub::HistoryOutcome &outcome) mutable {
+                                  if (Client *client = services.clients.find(id)) client->recovery_ended(std::move(attempt), outcome);
+                              });
 }
 
 void Client::recovery_ended(Attempt attempt, const hub::HistoryOutcome &outcome) {

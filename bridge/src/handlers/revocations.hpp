@@ -31,7 +31,7 @@ private:
     double now() const;
 
     const Clock &clock_;
-    List users_, tokens_;  // by user id, by jti
+    List users_, tokens_;         // by user id, by jti
     std::size_t looked_at_ = 64;  // size at which the expired ones are looked for next
 };
 

@@ -59,7 +59,8 @@ TEST(Native, MistakesAreAnsweredWithTheirId) {
          {R"({"id":7})", R"({"type":"fly","id":7})", R"({"type":5,"id":7})", R"({"type":"emit","id":7})",
           R"({"type":"emit","event":"","id":7})", R"({"type":"emit","event":"a\u0000","id":7})", R"({"type":"emit","event":1,"id":7})",
           R"({"type":"emit","event":"connect","id":7})", R"({"type":"emit","event":"x","args":{},"id":7})", R"({"type":"join","id":7})",
-          R"({"type":"join","room":["a"],"id":7})", R"({"type":"join","room":"r","since":7,"id":7})", R"({"type":"join","room":"","id":7})", R"({"type":"leave","room":null,"id":7})"}) {
+          R"({"type":"join","room":["a"],"id":7})", R"({"type":"join","room":"r","since":7,"id":7})", R"({"type":"join","room":"","id":7})",
+          R"({"type":"leave","room":null,"id":7})"}) {
         const Inbound packet = answered(text);
         EXPECT_EQ(packet.id, "7") << text;
         EXPECT_EQ(packet.problem->code, Errc::bad_request) << text;

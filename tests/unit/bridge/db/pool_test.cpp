@@ -143,7 +143,7 @@ TEST(Database, WhileNobodyIsUpEveryDecisionIsAnsweredWithinOnePatience) {
     database.start();
     int answered = 0;
     for (int i = 0; i < 10; ++i) {
-        database.decide("room", "{}", [&](const auto &decision) {
+        database.decide({"room", "{}"}, [&](const auto &decision) {
             EXPECT_EQ(decision.error().code, Errc::unavailable);
             if (++answered == 1) world.loop.stop();
         });
@@ -165,10 +165,12 @@ TEST(Database, StopAnswersEveryQuestion) {
     };
     database.connect("/", "{}", "c", count);
     database.handle({"/", "e", "[]", "{}", {}, "c"}, count);
-    database.decide("room", "{}", count);
+    database.decide({"room", "{}"}, count);
+    database.sessions("bridge", "[]", count);
+    database.revocations(count);
     database.status(count);
     database.stop();
-    EXPECT_EQ(unavailable, 4);
+    EXPECT_EQ(unavailable, 6);
     EXPECT_EQ(database.waiting(), 0U);
 }
 

@@ -104,8 +104,8 @@ struct World {
     SystemEvents system_events;
 
     explicit World(HandlerOptions options = without_recovery())
-        : encoder(options.recovery), services{hub,         history,  queries,   bookkeeper, revocations, verifier,
-                                              deadlines, clock, rng, metrics, options, {}},
+        : encoder(options.recovery), services{hub,       history, queries, bookkeeper, revocations, verifier,
+                                              deadlines, clock,   rng,     metrics,    options,     {}},
           system_events(services) {
         EXPECT_TRUE(verifier.add_secret(kSecret));
         hub.set_epoch(kEpoch);

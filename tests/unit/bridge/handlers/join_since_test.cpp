@@ -36,9 +36,9 @@ TEST(JoinSince, WhatWasMissedComesBeforeTheAckThatSaysItIsAll) {
     EXPECT_EQ(world.queries.decisions.front().request.generation, 1U);
     answer(world, may_replay(1, 3));
     world.event(4, "r", "4");
-    EXPECT_EQ(peer.take(), (std::vector<std::string>{R"(42["e",2])", R"(42["e",3])",
-                                                     R"(433[{"ok":true,"room":"r","position":")" + at(3) + R"(","recovered":true}])",
-                                                     R"(42["e",4])"}));
+    EXPECT_EQ(peer.take(),
+              (std::vector<std::string>{R"(42["e",2])", R"(42["e",3])",
+                                        R"(433[{"ok":true,"room":"r","position":")" + at(3) + R"(","recovered":true}])", R"(42["e",4])"}));
 }
 
 TEST(JoinSince, BackfillLeavesTheSessionsPlaceWhereItIs) {

@@ -22,14 +22,16 @@ struct Recovering : ::testing::Test {
     static std::string at(std::uint64_t position) { return std::string(kEpoch) + ":" + std::to_string(position); }
 
     // The session that is asked for was found, with these rooms, since this position.
-    static db::ConnectAnswer found(const std::vector<std::string> &rooms, std::uint64_t since, std::uint64_t now, std::uint64_t generation = 2) {
+    static db::ConnectAnswer found(const std::vector<std::string> &rooms, std::uint64_t since, std::uint64_t now,
+                                   std::uint64_t generation = 2) {
         db::ConnectAnswer answer = World::allowed(rooms, now);
         for (auto &room : answer.rooms) room.since = Position{since};
         answer.recovered = db::StoredSession{*PublicId::parse(kKey), *PublicId::parse(kSid), generation, Position{since}};
         return answer;
     }
     void come_back(Caller &peer, std::string_view more = "", std::string_view pid = kPid) {
-        peer.say(Kind::connect, "/", R"({"token":")" + world.token("u1") + R"(","pid":")" + std::string(pid) + '"' + std::string(more) + "}");
+        peer.say(Kind::connect, "/",
+                 R"({"token":")" + world.token("u1") + R"(","pid":")" + std::string(pid) + '"' + std::string(more) + "}");
     }
     void answer(Result<db::ConnectAnswer> with) {
         ASSERT_FALSE(world.queries.connects.empty());
@@ -134,7 +136,8 @@ TEST_F(Recovering, WhatSqlRefusesIsANewSessionWithANewSecret) {
     db::ConnectAnswer refused = World::allowed({"all"}, 3);
     refused.must_refetch = "expired";
     answer(refused);
-    EXPECT_THAT(peer.one(), ::testing::AllOf(StartsWith(R"(40{"sid":")"), Not(HasSubstr(kSid)), Not(HasSubstr(kPid)), HasSubstr(R"("pid":")")));
+    EXPECT_THAT(peer.one(),
+                ::testing::AllOf(StartsWith(R"(40{"sid":")"), Not(HasSubstr(kSid)), Not(HasSubstr(kPid)), HasSubstr(R"("pid":")")));
     EXPECT_EQ(world.metrics.recoveries("expired").Value(), 1);
 }
 
@@ -145,7 +148,8 @@ TEST_F(Recovering, ANativeClientIsToldWhichOfTheTwoItIs) {
 
     world.event(1, "room", "1");
     Caller back(world, Protocol::native);
-    back.say(Kind::connect, "/", R"({"type":"connect","token":")" + world.token("u1") + R"(","recovery":"pppppppppppppppppppp","since":")" + at(0) + R"("})");
+    back.say(Kind::connect, "/",
+             R"({"type":"connect","token":")" + world.token("u1") + R"(","recovery":"pppppppppppppppppppp","since":")" + at(0) + R"("})");
     EXPECT_EQ(recover_asked(), R"({"cursor":")" + at(0) + R"(","pid":"pppppppppppppppppppp"})");
     answer(found({"room"}, 0, 1));
     const auto sent = back.take();
@@ -163,8 +167,7 @@ TEST_F(Recovering, ANativeClientIsToldWhichOfTheTwoItIs) {
 
 TEST_F(Recovering, ANativeClientMayNameItsSessionInTheRequest) {
     FakeSink sink;
-    Client client(world.services, Protocol::native,
-                  Peer{"10.0.0.1", world.token("u1"), "", std::string(kPid), at(7)});
+    Client client(world.services, Protocol::native, Peer{"10.0.0.1", world.token("u1"), "", std::string(kPid), at(7)});
     const ConnectionId id = world.hub.open(sink);
     client.opened(id);
     EXPECT_EQ(recover_asked(), R"({"cursor":")" + at(7) + R"(","pid":"pppppppppppppppppppp"})");
@@ -302,7 +305,8 @@ TEST_F(Recovering, AHistoryThatIsGoneBeforeAnythingWasSentIsAnOrdinaryNewSession
     world.hub.advance(Position{100});
     world.hub.start_anew();
     Caller peer(world, Protocol::native);
-    peer.say(Kind::connect, "/", R"({"token":")" + world.token("u1") + R"(","recovery":"pppppppppppppppppppp","since":")" + at(50) + R"("})");
+    peer.say(Kind::connect, "/",
+             R"({"token":")" + world.token("u1") + R"(","recovery":"pppppppppppppppppppp","since":")" + at(50) + R"("})");
     answer(found({"room"}, 50, 100, 5));
     world.history.turn();
     world.history.failed(hub::History::Failure::expired);
