@@ -102,10 +102,9 @@ struct App::Parts {
           bookkeeper(database, deadlines, rng.id()),
           revocations(clock), services{hub, history.history(), database,           bookkeeper, revocations, verifier, deadlines, clock,
                                        rng, metrics,           handler_options(c), {}},
-          system_events(services),
-          server(loop, services, server_options(c),
-                 {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
-                  [this] { return metrics_page(); }}),
+          system_events(services), server(loop, services, server_options(c),
+                                          {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
+                                           [this] { return metrics_page(); }}),
           status_timer(loop.timer()), drain_timer(loop.timer()), flush_timer(loop.timer()) {}
 
     Facts facts() const {
