@@ -26,17 +26,18 @@ Bookkeeper::Bookkeeper(db::Queries &queries, loop::Deadlines &deadlines, PublicI
 void Bookkeeper::start() { send(); }
 
 std::uint64_t Bookkeeper::left(const PublicId &key, std::uint64_t generation, std::string_view room) {
-    return add(about(key, generation) + R"(,"leave":)" + json::quote(room) + "}");
+    return last_but_ends_ = add(about(key, generation) + R"(,"leave":)" + json::quote(room) + "}");
 }
 
 std::uint64_t Bookkeeper::evicted(const PublicId &key, std::uint64_t generation, std::string_view room, Position position) {
-    return add(about(key, generation) + R"(,"leave":)" + json::quote(room) + R"(,"evictedAt":)" + std::to_string(position.value) + "}");
+    return last_but_ends_ =
+               add(about(key, generation) + R"(,"leave":)" + json::quote(room) + R"(,"evictedAt":)" + std::to_string(position.value) + "}");
 }
 
 std::uint64_t Bookkeeper::ended(const PublicId &key, std::uint64_t generation) { return add(about(key, generation) + R"(,"ended":true})"); }
 
 std::uint64_t Bookkeeper::forgotten(const PublicId &key, std::uint64_t generation) {
-    return last_forgotten_ = add(about(key, generation) + R"(,"ended":true,"forget":true})");
+    return last_but_ends_ = add(about(key, generation) + R"(,"ended":true,"forget":true})");
 }
 
 std::uint64_t Bookkeeper::add(std::string change) {

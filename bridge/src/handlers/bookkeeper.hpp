@@ -41,7 +41,7 @@ public:
     // Called once they are, or with false when PostgreSQL does not take them now. Never inside this call.
     void when_stored(std::uint64_t change, std::function<void(bool)> then);
     std::uint64_t last() const { return stored_ + changes_.size(); }
-    std::uint64_t last_forgotten() const { return last_forgotten_; }
+    std::uint64_t last_but_ends() const { return last_but_ends_; }  // the last change that is more than an end
 
 private:
     std::uint64_t add(std::string change);
@@ -63,7 +63,7 @@ private:
     const PublicId bridge_;
     std::deque<std::string> changes_;  // rendered; the first is number stored_ + 1
     std::uint64_t stored_ = 0;
-    std::uint64_t last_forgotten_ = 0;
+    std::uint64_t last_but_ends_ = 0;
     std::size_t under_way_ = 0;  // of changes_
     bool busy_ = false;
     std::deque<Waiter> waiters_;

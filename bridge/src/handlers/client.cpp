@@ -84,10 +84,10 @@ void Client::run(Namespace &nsp, Inbound packet) {
     nsp.waiting->busy = true;
     switch (packet.kind) {
         case Inbound::Kind::join: return join(nsp, std::move(packet));
-        case Inbound::Kind::leave: return leave(nsp, packet);
+        case Inbound::Kind::leave: return leave(nsp, std::move(packet));
         case Inbound::Kind::event:
             if (packet.event == "room:join") return join(nsp, std::move(packet));
-            if (packet.event == "room:leave") return leave(nsp, packet);
+            if (packet.event == "room:leave") return leave(nsp, std::move(packet));
             return event(nsp, std::move(packet));
         case Inbound::Kind::ping:  // those that waited for the CONNECT to be answered
             answer_at_once(nsp, packet);

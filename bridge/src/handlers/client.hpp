@@ -142,7 +142,7 @@ private:
     void enter_room(Namespace &nsp, JoinUnderWay join, const Cursor &position);
     void not_joined(Namespace &nsp, std::string_view room);
     std::string join_ack(const JoinUnderWay &join, const Cursor &position) const;
-    void leave(Namespace &nsp, const codec::Inbound &packet);
+    void leave(Namespace &nsp, codec::Inbound packet);
     void leave_room(Namespace &nsp, std::string_view room);
 
     // disconnect.cpp

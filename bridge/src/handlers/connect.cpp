@@ -39,11 +39,11 @@ void Client::connect(Inbound packet) {
     Attempt attempt{nsp->serial, std::move(*claims), kTries};
     want_recovery(attempt, *auth);
     if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
-    const std::uint64_t forgotten = services_.bookkeeper.last_forgotten();
-    if (!attempt.recover || services_.bookkeeper.stored(forgotten)) return ask_connect(*nsp, std::move(attempt));
+    const std::uint64_t change = services_.bookkeeper.last_but_ends();
+    if (!attempt.recover || services_.bookkeeper.stored(change)) return ask_connect(*nsp, std::move(attempt));
 
-    // The session may just have been ended for good, by this very client: that has to be stored before it is asked for.
-    services_.bookkeeper.when_stored(forgotten, [&services = services_, id = id_, attempt = std::move(attempt)](bool) mutable {
+    // The session may just have left a room or ended for good by this very client: that has to be stored before it is asked for.
+    services_.bookkeeper.when_stored(change, [&services = services_, id = id_, attempt = std::move(attempt)](bool) mutable {
         Client *client = services.clients.find(id);
         Namespace *asking = client != nullptr ? client->find(attempt.serial) : nullptr;
         if (asking == nullptr || asking->state != State::connecting) return;
@@ -73,7 +73,7 @@ Result<Client::Auth> Client::read_auth(const Inbound &packet) {
         text(socketio() ? "pid" : "recovery", out.pid);
         text(socketio() ? "offset" : "since", out.cursor);
     }
-    if (!out.pid && !peer_.recovery.empty()) {
+    if (!socketio() && !out.pid && !peer_.recovery.empty()) {
         out.pid = std::move(peer_.recovery);
         if (!peer_.since.empty()) out.cursor = std::move(peer_.since);
     }

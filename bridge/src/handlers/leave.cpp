@@ -1,20 +1,28 @@
 // room:leave: nobody has to be asked. Leaving a room that one is not in is fine.
+#include <utility>
+
+#include <utility>
+
 #include "handlers/client.hpp"
 
 namespace bridge::handlers {
 
-void Client::leave(Namespace &nsp, const codec::Inbound &packet) {
+void Client::leave(Namespace &nsp, codec::Inbound packet) {
     services_.metrics.messages_received(nsp.name, "room:leave").Increment();
     const auto room = room_request(packet);
     if (!room) {
-        codec::Inbound named = packet;
-        if (named.event.empty()) named.event = "room:leave";
-        refuse(named, room.error());
-    } else {
-        leave_room(nsp, room->room);
-        answer(nsp, packet, R"([{"ok":true}])");
+        if (packet.event.empty()) packet.event = "room:leave";
+        refuse(packet, room.error());
+        return done(nsp.serial);
     }
-    done(nsp.serial);
+    leave_room(nsp, room->room);
+    if (!packet.id) return done(nsp.serial);
+    // Deliveries have ended. The ack also says that the session will not be in the room when it comes back, so that is stored first;
+    // while the database is away, it is the one thing that the ack does not wait for.
+    after_leaves(nsp, [packet = std::move(packet)](Client &client, Namespace &there, bool) {
+        client.answer(there, packet, R"([{"ok":true}])");
+        client.done(there.serial);
+    });
 }
 
 void Client::leave_room(Namespace &nsp, std::string_view room) {

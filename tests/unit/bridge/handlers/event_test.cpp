@@ -229,9 +229,10 @@ TEST(Leave, NeedsNoPermissionAndEndsDelivery) {
     Caller peer(world);
     peer.settle({"all"});
     peer.emit("room:leave", R"([{"room":"all"}])", "1");
-    EXPECT_EQ(peer.one(), R"(431[{"ok":true}])");
     world.hub.deliver({Position{1}, 1, R"(["all"])", R"("e")", "{}", "1", {}});
     EXPECT_THAT(peer.take(), IsEmpty());
+    EXPECT_THAT(world.store(), HasSubstr(R"("leave":"all")"));
+    EXPECT_EQ(peer.one(), R"(431[{"ok":true}])");
     peer.emit("room:leave", R"([{"room":"never"}])", "2");
     EXPECT_EQ(peer.one(), R"(432[{"ok":true}])");
 }

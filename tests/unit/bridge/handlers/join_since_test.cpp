@@ -114,8 +114,7 @@ TEST(Leave, IsBookedAndWhatJoinsAfterItWaitsUntilItIsStored) {
     World world;
     Caller peer(world);
     peer.settle({"r"});
-    peer.emit("room:leave", R"(["r"])", "1");
-    EXPECT_EQ(peer.one(), R"(431[{"ok":true}])");
+    peer.emit("room:leave", R"(["r"])");
     peer.emit("room:join", R"(["r"])", "2");
     EXPECT_TRUE(world.queries.decisions.empty());
     EXPECT_THAT(world.store(), HasSubstr(R"("leave":"r"})"));
@@ -123,6 +122,18 @@ TEST(Leave, IsBookedAndWhatJoinsAfterItWaitsUntilItIsStored) {
 
     peer.emit("room:leave", R"(["never in it"])");
     EXPECT_EQ(world.store(), "");
+}
+
+TEST(Leave, WhileTheDatabaseIsAwayItIsAckedAllTheSame) {
+    World world;
+    Caller peer(world);
+    peer.settle({"r"});
+    peer.emit("room:leave", R"(["r"])", "1");
+    EXPECT_THAT(peer.take(), IsEmpty());
+    auto then = std::move(world.queries.bookkeeping.front().second);
+    world.queries.bookkeeping.pop_front();
+    then(Error{Errc::unavailable, "away"});
+    EXPECT_EQ(peer.one(), R"(431[{"ok":true}])");
 }
 
 TEST(Leave, WhenItCannotBeStoredWhatComesAfterItIsRefused) {

@@ -261,6 +261,22 @@ TEST_F(Recovering, WhoLeftForGoodAndComesRightBackIsAskedAboutAfterThatIsStored)
     EXPECT_THAT(recover_asked(), HasSubstr(kPid));
 }
 
+TEST_F(Recovering, ARoomThatItLeftIsStoredBeforeItIsAskedForButEndsOfOthersAreNotWaitedFor) {
+    Caller peer(world);
+    peer.settle({"r"});
+    world.store();
+    peer.emit("room:leave", R"(["r"])");
+    peer.hang_up();
+    Caller back(world);
+    come_back(back);
+    EXPECT_EQ(asked(), "(nothing)");
+    auto then = std::move(world.queries.bookkeeping.front().second);
+    world.queries.bookkeeping.pop_front();
+    then(true);
+    EXPECT_THAT(recover_asked(), HasSubstr(kPid));
+    EXPECT_EQ(world.queries.bookkeeping.size(), 1U) << "the end is under way";
+}
+
 TEST_F(Recovering, AnAnswerThatFindsNobodyLeavesNoRowBehind) {
     {
         Caller gone(world);
