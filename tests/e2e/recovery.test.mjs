@@ -282,6 +282,7 @@ test('E2 Socket.IO: the stock client comes back by itself with what it missed, i
       assert.match(one.items.at(-2)[1], /^[0-9a-f]{16}:\d+$/)
     }
   }
+  for (const one of [socket, other]) one.disconnect()
 })
 
 test('E5: without recovery there is no secret and no offset, and nobody is recovered', async () => {

@@ -13,6 +13,7 @@ class Returning {
   take(number, cursor) {
     this.numbers.push(number)
     this.cursors.push(cursor)
+    this.last = cursor
   }
 
   // Everything that was published before, to a room it is in, has arrived: a mark in its own room comes after it.
@@ -24,8 +25,6 @@ class Returning {
     this.numbers.splice(at, 1)
     this.cursors.splice(at, 1)
   }
-
-  get last() { return this.cursors.at(-1) }
 }
 
 // The stock socket.io-client.
@@ -58,7 +57,6 @@ export class SocketIoClient extends Returning {
 
   get recovered() { return this.socket.recovered }
   get ticket() { return { pid: this.socket._pid, offset: this.socket._lastOffset } }
-  static ticketOf(pid, cursor) { return { pid, offset: cursor } }
 
   join(room, since) { return this.socket.emitWithAck('room:join', since === undefined ? { room } : { room, since }) }
   leave(room) { return this.socket.emitWithAck('room:leave', { room }) }
@@ -103,7 +101,6 @@ export class NativeClient extends Returning {
   get recovered() { return this.hello.recovered }
   get ticket() { return { pid: this.hello.recovery, offset: this.last } }
   get id() { return this.hello.session }
-  static ticketOf(pid, cursor) { return { pid, offset: cursor } }
 
   async #request(message) {
     const id = ++this.#asked
