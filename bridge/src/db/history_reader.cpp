@@ -11,6 +11,9 @@ namespace bridge::db {
 namespace {
 
 constexpr int kTries = 3;  // each is lost with its connection
+// After the last page of some: when thousands come back within seconds, this is what makes hundreds of them share a query. Who comes
+// alone does not wait.
+constexpr auto kRest = std::chrono::milliseconds(50);
 constexpr std::string_view kMustRefetch = "PL410";
 
 // `{"a","b"}`
@@ -50,12 +53,13 @@ HistoryReader::HistoryReader(loop::Loop &loop, Rng &rng, Metrics &metrics, hub::
                            }
                        },
                    .on_notification = [](int, std::string_view, std::string_view) {}}),
-      patience_(loop.timer()) {}
+      patience_(loop.timer()), rest_(loop.timer()) {}
 
 HistoryReader::~HistoryReader() = default;
 
 void HistoryReader::stop() {
     patience_->stop();
+    rest_->stop();
     connection_.close();
     opened_ = false;
     page_.reset();
@@ -89,6 +93,7 @@ void HistoryReader::run() {
             }
             const bool more = rows_ >= page_->max_events;
             page_.reset();
+            if (!more) rest_->once(kRest, [] {});
             history_.page_done(more);
         },
         [this, number = number_](const Rows &row) {

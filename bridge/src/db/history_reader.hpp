@@ -33,6 +33,7 @@ public:
 
     // History::Source
     void history(std::vector<std::string> rooms, Position after, Position up_to, int max_events) override;
+    bool resting() const override { return rest_->active(); }
 
 private:
     struct Page {
@@ -48,6 +49,7 @@ private:
     hub::History history_;
     Connection connection_;
     std::unique_ptr<loop::Timer> patience_;
+    std::unique_ptr<loop::Timer> rest_;
     bool opened_ = false;
     std::optional<Page> page_;  // asked for and not answered
     std::uint64_t number_ = 0;  // of the page: late answers to an older one are ignored

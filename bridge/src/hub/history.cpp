@@ -76,7 +76,7 @@ void History::turn() {
             go_on(std::move(item));
         }
     }
-    if (!asked_ && !waiting_.empty()) ask();
+    if (!asked_ && !waiting_.empty() && !source_.resting()) ask();
 }
 
 bool History::ready() const {

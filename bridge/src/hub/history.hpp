@@ -48,6 +48,8 @@ public:
         // later, never inside this call. One is asked for at a time. A page that was cut may be started again: rows that were
         // given already are ignored.
         virtual void history(std::vector<std::string> rooms, Position after, Position up_to, int max_events) = 0;
+        // For a moment nothing is asked, and those who come meanwhile share the next query. A turn of the loop comes when it is over.
+        virtual bool resting() const { return false; }
     };
     enum class Failure { expired, unavailable };
 

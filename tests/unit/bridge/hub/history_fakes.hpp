@@ -25,6 +25,9 @@ struct FakeLog final : History::Source {
     std::vector<Logged> events;
     std::vector<Asked> asked;
     std::uint64_t floor = 0;  // positions below it are not there any more
+    bool rests = false;
+
+    bool resting() const override { return rests; }
 
     void history(std::vector<std::string> rooms, Position after, Position up_to, int max_events) override {
         EXPECT_FALSE(open) << "one page at a time";
