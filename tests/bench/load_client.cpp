@@ -8,13 +8,16 @@
 //   wait N SECONDS          until N deliveries are counted  -> counts
 //   counts                  what was counted so far         -> counts
 //   reset                   counts and sequences from zero  -> {}
-//   publish N               send N messages, not waiting    -> {}
+//   publish N               send N messages, not waiting    -> {"last":…}
+//   cut                     reset all connections           -> {}
+//   return SECONDS LAST PORT PID   all that were cut come back within SECONDS and get everything up to LAST -> see client/storm.cpp
 //   emit SOCKET PACKET      one raw Engine.IO packet        -> {}
 //   close [reset]           end all connections             -> {}
 //   quit
 #include "client/fanout.hpp"
 #include "client/fleet.hpp"
 #include "client/process.hpp"
+#include "client/storm.hpp"
 #include "client/trigger.hpp"
 
 #include <CLI/CLI.hpp>
@@ -79,9 +82,18 @@ private:
             return run_fanout(poller_, fleet_, *trigger_, fanout_, seq_);
         }
         if (command == "publish" && trigger_) {
-            for (size_t left = number(words); left > 0; --left) trigger_->publish("{\"seq\":" + std::to_string(seq_++) + "}");
+            for (size_t left = number(words); left > 0; --left) trigger_->publish(payload_of(seq_++, fanout_.size));
             trigger_->flush();
+            return {{"last", seq_ - 1}};
+        }
+        if (command == "cut") {
+            fleet_.cut();
             return json::object();
+        }
+        if (command == "return") {
+            StormOptions storm;
+            words >> storm.within_s >> storm.last >> storm.port >> storm.server;
+            return run_storm(poller_, fleet_, storm);
         }
         if (command == "record") {
             arrivals_.clear();
@@ -186,6 +198,7 @@ int main(int argc, char **argv) {
     app.add_option("--join", fleet.rooms, "rooms that each socket joins, {i} is its number");
     app.add_option("--event", fleet.event, "the event that counts as a delivery");
     app.add_flag("--positions", fleet.check_positions, "check that the offset argument grows on every socket");
+    app.add_flag("--recover", fleet.recover, "sockets keep pid and offset, and ask for their session when they come back");
     app.add_option("--publish", publish, "how fanout publishes: pg:<conninfo> or tcp:<port>");
     app.add_option("--room", room, "the room that fanout publishes to");
     app.add_option("--size", fanout.size, "bytes of a message's frame, about");

@@ -17,6 +17,13 @@ double quantile(std::vector<double> values, double q) {
 
 }  // namespace
 
+std::string payload_of(int64_t seq, size_t size) {
+    std::string payload = "{\"seq\":" + std::to_string(seq) + ",\"pad\":\"";
+    const size_t around = payload.size() + 2 + 13;  // 42["bench",…] and the frame header
+    payload.append(size > around ? size - around : 0, 'x');
+    return payload + "\"}";
+}
+
 nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const FanoutOptions &options, int64_t &seq) {
     const int64_t first = seq;
     const size_t receivers = fleet.ready();
@@ -28,11 +35,9 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
 
     const auto publish = [&] {
         for (; sent < options.messages && sent - done < options.in_flight; ++sent) {
-            std::string payload = "{\"seq\":" + std::to_string(first + static_cast<int64_t>(sent)) + ",\"pad\":\"";
-            const size_t around = payload.size() + 2 + 13;  // 42["bench",…] and the frame header
-            payload.append(options.size > around ? options.size - around : 0, 'x');
+            const std::string payload = payload_of(first + static_cast<int64_t>(sent), options.size);
             sent_at[sent] = now_ns();
-            trigger.publish(payload + "\"}");
+            trigger.publish(payload);
         }
         trigger.flush();
     };

@@ -20,6 +20,9 @@ struct FanoutOptions {
     int timeout_s = 60;
 };
 
+// The event's JSON object with this sequence number, padded to `size` bytes of frame, about.
+std::string payload_of(int64_t seq, size_t size);
+
 // `seq` is the next sequence number; advanced by the number of messages.
 nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const FanoutOptions &options, int64_t &seq);
 

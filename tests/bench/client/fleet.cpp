@@ -42,6 +42,15 @@ int64_t find_position(std::string_view text) {
     return value;
 }
 
+// The string member `key` of a flat JSON object, or empty.
+std::string_view member(std::string_view text, std::string_view key) {
+    const size_t at = text.find(key);
+    if (at == std::string_view::npos) return {};
+    const size_t from = text.find(":\"", at);
+    if (from == std::string_view::npos) return {};
+    return text.substr(from + 2, text.find('"', from + 2) - from - 2);
+}
+
 }  // namespace
 
 struct Fleet::Socket : Ready {
@@ -60,6 +69,7 @@ struct Fleet::Socket : Ready {
     int64_t last_position = -1;
     std::string rest;  // an incomplete frame
     std::string fragments;
+    std::string pid, offset;  // of the session, when recovery is measured
 };
 
 Fleet::Fleet(Poller &poller, FleetOptions options)
@@ -74,12 +84,13 @@ void Fleet::grow(size_t target) {
 }
 
 void Fleet::pump() {
-    while (sockets_.size() < target_ && opening_ < kHandshakesAtATime) open(static_cast<uint32_t>(sockets_.size()));
+    while (sockets_.size() < target_ && opening_ < kHandshakesAtATime)
+        open(*sockets_.emplace_back(std::make_unique<Socket>(*this, static_cast<uint32_t>(sockets_.size()))));
 }
 
-void Fleet::open(uint32_t number) {
-    auto &socket = *sockets_.emplace_back(std::make_unique<Socket>(*this, number));
+void Fleet::open(Socket &socket) {
     ++opening_;
+    socket.state = State::Connecting;
     socket.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (socket.fd < 0) return fail(socket, "socket: " + std::string(std::strerror(errno)));
     const int one = 1;
@@ -94,7 +105,7 @@ void Fleet::open(uint32_t number) {
 }
 
 void Fleet::on_socket(Socket &socket, uint32_t events) {
-    if (socket.state == State::Dead) return;
+    if (socket.state == State::Dead || socket.state == State::Cut) return;
     if (socket.state == State::Connecting) {
         int error = 0;
         socklen_t length = sizeof error;
@@ -133,7 +144,7 @@ void Fleet::on_bytes(Socket &socket, std::string_view bytes) {
         socket.state = State::Opening;
         bytes.remove_prefix(end + 4);
     }
-    while (!bytes.empty() && socket.state != State::Dead) {
+    while (!bytes.empty() && socket.fd >= 0) {
         Frame frame;
         const Parsed parsed = parse_server_frame(bytes, frame);
         if (parsed == Parsed::Broken) return fail(socket, "malformed frame");
@@ -174,14 +185,9 @@ void Fleet::on_text(Socket &socket, std::string_view text) {
         return send_text(socket, "3");
     }
     if (text.starts_with("0{")) {
-        std::string packet = "40";
-        if (!options_.secret.empty()) {
-            const std::string claims = claims_for(expand(options_.user, socket.number), expand(options_.claims, socket.number));
-            packet += R"({"token":")" + sign_hs256(claims, options_.secret) + "\"}";
-        }
-        return send_text(socket, packet);
+        return send_text(socket, connect_packet(socket));
     }
-    if (text.starts_with("40")) return on_connected(socket);
+    if (text.starts_with("40")) return on_connected(socket, text);
     if (text.starts_with("44")) return fail(socket, "refused: " + std::string(text.substr(2, 200)));
     if (text.starts_with("43")) {
         if (text.find("\"error\"") != std::string_view::npos) return fail(socket, "join refused: " + std::string(text.substr(2, 200)));
@@ -191,8 +197,25 @@ void Fleet::on_text(Socket &socket, std::string_view text) {
     if (text.starts_with("42")) ++counts_.other_events;
 }
 
-void Fleet::on_connected(Socket &socket) {
+std::string Fleet::connect_packet(const Socket &socket) const {
+    std::string members;
+    if (!socket.pid.empty()) members = R"("pid":")" + socket.pid + R"(","offset":")" + socket.offset + "\",";
+    if (!options_.secret.empty()) {
+        const std::string claims = claims_for(expand(options_.user, socket.number), expand(options_.claims, socket.number));
+        members += R"("token":")" + sign_hs256(claims, options_.secret) + "\",";
+    }
+    if (members.empty()) return "40";
+    members.back() = '}';
+    return "40{" + members;
+}
+
+void Fleet::on_connected(Socket &socket, std::string_view text) {
     if (socket.state != State::Opening) return;
+    if (options_.recover) {
+        const std::string_view pid = member(text, "\"pid\"");
+        if (!socket.pid.empty()) ++(pid == socket.pid ? counts_.recovered : counts_.fresh);
+        socket.pid = pid;
+    }
     socket.state = State::Joining;
     if (options_.rooms.empty()) return advance_join(socket);
     send_text(socket, "420[\"room:join\",{\"room\":\"" + expand(options_.rooms[0], socket.number) + "\"}]");
@@ -222,6 +245,10 @@ void Fleet::on_delivery(Socket &socket, std::string_view text) {
             socket.last_seq = seq;
         }
     }
+    if (options_.recover && text.ends_with("\"]")) {
+        const size_t from = text.rfind(",\"");
+        if (from != std::string_view::npos) socket.offset = text.substr(from + 2, text.size() - from - 4);
+    }
     if (options_.check_positions) {
         const int64_t position = find_position(text);
         if (position <= socket.last_position) ++counts_.position_errors;
@@ -240,7 +267,7 @@ void Fleet::send_text(Socket &socket, std::string_view text) {
 
 // The connection ends here; the Socket object stays, because the poller may hold it in this turn.
 void Fleet::fail(Socket &socket, const std::string &reason) {
-    if (socket.state == State::Dead) return;
+    if (socket.state == State::Dead || socket.state == State::Cut) return;
     if (socket.state == State::Ready) {
         --ready_;
         ++counts_.lost;
@@ -248,9 +275,13 @@ void Fleet::fail(Socket &socket, const std::string &reason) {
         --opening_;
         ++counts_.refused;
     }
-    ++failed_;
     ++counts_.reasons[reason];
-    socket.state = State::Dead;
+    const bool again = options_.recover && !socket.pid.empty();
+    if (!again) ++failed_;
+    socket.state = again ? State::Cut : State::Dead;
+    socket.rest.clear();
+    socket.fragments.clear();
+    socket.joined = 0;
     if (socket.fd >= 0) {
         poller_.remove(socket.fd);
         ::close(std::exchange(socket.fd, -1));
@@ -272,6 +303,28 @@ void Fleet::close_all(bool reset) {
     sockets_.clear();
     target_ = ready_ = failed_ = opening_ = 0;
 }
+
+void Fleet::cut() {
+    for (auto &socket : sockets_) {
+        if (socket->state != State::Ready) continue;
+        const linger hard{1, 0};
+        setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        poller_.remove(socket->fd);
+        ::close(std::exchange(socket->fd, -1));
+        socket->rest.clear();
+        socket->fragments.clear();
+        socket->joined = 0;
+        socket->state = State::Cut;
+        --ready_;
+    }
+}
+
+void Fleet::come_back(uint32_t socket, int port) {
+    options_.port = port;
+    if (sockets_.at(socket)->state == State::Cut) open(*sockets_[socket]);
+}
+
+int64_t Fleet::last_seq(uint32_t socket) const { return sockets_.at(socket)->last_seq; }
 
 void Fleet::reset_counts() { counts_ = {}; }
 

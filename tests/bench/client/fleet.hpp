@@ -25,6 +25,7 @@ struct FleetOptions {
     std::vector<std::string> rooms;  // joined by room:join after CONNECT; {i} as above
     std::string event = "bench";     // only this event counts as a delivery
     bool check_positions = false;    // the offset argument at the end must grow on each socket
+    bool recover = false;            // a socket that comes back asks for its session, by pid and offset
 };
 
 struct FleetCounts {
@@ -37,6 +38,7 @@ struct FleetCounts {
     uint64_t position_errors = 0;
     uint64_t refused = 0;                     // CONNECT or join refused
     uint64_t lost = 0;                        // connections that ended without being asked to
+    uint64_t recovered = 0, fresh = 0;        // of the sockets that came back: with their session, or with a new one
     std::map<std::string, uint64_t> reasons;  // why refused or lost
 };
 
@@ -59,6 +61,12 @@ public:
     void emit(uint32_t socket, std::string_view packet);  // one Engine.IO text packet, as it is
     void close_all(bool reset);
 
+    // Ends all connections as a pulled cable would look to the server, by a reset; the sockets keep what recovery needs.
+    void cut();
+    // Connects a socket again that was cut, to `port`.
+    void come_back(uint32_t socket, int port);
+    int64_t last_seq(uint32_t socket) const;
+
     FleetCounts &counts() { return counts_; }
     void reset_counts();
     // Forgets the last seq of every socket, so that a new run may start anywhere.
@@ -66,15 +74,16 @@ public:
     OnEvent on_event;
 
 private:
-    enum class State : uint8_t { Connecting, Upgrading, Opening, Joining, Ready, Dead };
+    enum class State : uint8_t { Connecting, Upgrading, Opening, Joining, Ready, Cut, Dead };
     struct Socket;
 
-    void open(uint32_t number);
+    void open(Socket &socket);
+    std::string connect_packet(const Socket &socket) const;
     void on_socket(Socket &socket, uint32_t events);
     void on_bytes(Socket &socket, std::string_view bytes);
     void on_text(Socket &socket, std::string_view text);
     void on_delivery(Socket &socket, std::string_view text);
-    void on_connected(Socket &socket);
+    void on_connected(Socket &socket, std::string_view text);
     void advance_join(Socket &socket);
     void send_text(Socket &socket, std::string_view text);
     void fail(Socket &socket, const std::string &reason);

@@ -28,6 +28,13 @@ double cpu_seconds(const std::vector<pid_t> &pids) {
     return sum;
 }
 
+long rss_kb(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+    long size = 0, resident = 0;
+    file >> size >> resident;
+    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
 long long now_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -66,6 +66,18 @@ def children(pid):
     return found
 
 
+def cpu_seconds(pids):
+    """User and system time; of processes that are gone nothing."""
+    ticks = 0
+    for pid in pids:
+        try:
+            fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        except OSError:
+            continue
+    return ticks / os.sysconf('SC_CLK_TCK')
+
+
 def wait_until(what, condition, seconds=30):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -131,14 +143,20 @@ class Bridge(Program):
         path = Path(os.environ.get('PULSE_BRIDGE', ROOT / 'build' / 'plain' / 'bin' / 'pulse-bridge'))
         if not path.exists():
             raise BenchError(f'{path} is missing: run `make build` first')
-        self.port, internal = free_port(), free_port()
+        self.port, self.internal = free_port(), free_port()
         self.secret = 'bench-secret-of-at-least-32-bytes!'
         env = {k: v for k, v in os.environ.items() if not k.startswith('PULSE_')}
         env |= {'PULSE_DATABASE_URL': cluster.conninfo(database, 'bench_bridge'), 'PULSE_JWT_SECRET': self.secret}
         super().__init__([str(path), 'serve', '--listen', f'127.0.0.1:{self.port}', '--internal-listen',
-                          f'127.0.0.1:{internal}', '--ping-interval', '300s', '--log-level', 'warn'],
+                          f'127.0.0.1:{self.internal}', '--ping-interval', '300s', '--log-level', 'warn'],
                          ready=None, env=env, log=log)
         wait_until(f'the bridge to be ready (its log: {log})', self._is_ready)
+
+    def metric(self, name):
+        """The sum of a metric over its labels."""
+        with urllib.request.urlopen(f'http://127.0.0.1:{self.internal}/metrics', timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rsplit(' ', 1)[1]) for line in lines if line.split('{')[0].split(' ')[0] == name)
 
     def _is_ready(self):
         if self.process.poll() is not None:
@@ -153,13 +171,13 @@ class Bridge(Program):
 class Peer(Program):
     """The floor server or the Socket.IO server: a public port and a control port."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, *options):
         self.port, self.control, self.secret = free_port(), free_port(), ''
         ports = [str(self.port), str(self.control)]
         if kind == 'floor':
             super().__init__([str(BUILD / 'floor_server'), *ports])
         else:
-            super().__init__(['node', '--expose-gc', str(BENCH / 'peers' / 'socketio_server.mjs'), *ports])
+            super().__init__(['node', '--expose-gc', str(BENCH / 'peers' / 'socketio_server.mjs'), *ports, *options])
 
     def collect_garbage(self):
         with socket.create_connection(('127.0.0.1', self.control)) as control:

@@ -50,8 +50,8 @@ class Stage:
         cluster = self.cluster
         return self.keep(Bridge(cluster, 'bench_pulse', BUILD / 'logs' / 'bridge.log'))
 
-    def peer(self, kind):
-        return self.keep(Peer(kind))
+    def peer(self, kind, *options):
+        return self.keep(Peer(kind, *options))
 
     def client(self, server, *arguments):
         base = ['--port', server.port]

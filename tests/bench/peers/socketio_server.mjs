@@ -1,12 +1,13 @@
-// The stock Socket.IO server as the peer of the fan-out and memory measurements, with its best settings: WebSocket only,
-// no compression, no connection state recovery, no HTTP request kept per connection, one room.
-// Started by tests/bench/run: node socketio_server.mjs PORT CONTROL_PORT; each line on the control connection is an event's payload.
+// The stock Socket.IO server as the peer of the fan-out, memory and recovery measurements, with its best settings: WebSocket only,
+// no compression, no HTTP request kept per connection, one room; connection state recovery (in memory) only where it is measured.
+// Started by tests/bench/run: node socketio_server.mjs PORT CONTROL_PORT [recovery]; each line on the control connection is an event's payload.
 import { createServer } from 'node:http';
 import { createServer as createControl } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Server } from 'socket.io';
 
-const [port, controlPort] = process.argv.slice(2).map(Number);
+const [port, controlPort] = process.argv.slice(2, 4).map(Number);
+const recovery = process.argv[4] === 'recovery' ? { connectionStateRecovery: { maxDisconnectionDuration: 120_000 } } : {};
 const http = createServer();
 const io = new Server(http, {
   transports: ['websocket'],
@@ -15,11 +16,12 @@ const io = new Server(http, {
   serveClient: false,
   pingInterval: 300_000,
   pingTimeout: 20_000,
+  ...recovery,
 });
 
 // Lets the request of each handshake be collected (the memory advice of Socket.IO's own documentation).
 io.engine.on('connection', (raw) => { raw.request = null; });
-io.on('connection', (socket) => { socket.join('bench'); });
+io.on('connection', (socket) => { if (!socket.recovered) socket.join('bench'); });
 
 createControl((connection) => {
   connection.setNoDelay(true);
