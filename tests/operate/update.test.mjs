@@ -5,11 +5,12 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, until } from '../support/wait.mjs'
+import { Follower } from './follower.mjs'
 
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 0, extensions: ['pulse 1.0', 'pulse_donors 1.0'] })
-  await pulse.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.sql(`${readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8')}; SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)
 })
 after(() => pulse?.stop())
 
@@ -84,7 +85,7 @@ test('before the update users go on and it is said what is missing; after it eve
     SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":1}}');
     INSERT INTO donors.donors (user_id, blood_group, country_code) VALUES ('d1', 'O-', 'IN')`)
   const expected = []
-  const publish = async (client, n) => Number((await client.query(`SELECT pulse.publish('open:a', 'e', to_json($1::int)) AS id`, [n])).rows[0].id)
+  const publish = async (client, n) => Number((await client.query(`SELECT pulse.publish('open:a', 'e', $1::json) AS id`, [JSON.stringify(n)])).rows[0].id)
   const session = await pulse.cluster.connect(), prepared = await pulse.cluster.connect(), key = `'open:a', 'once', '1'::json, idempotency_key => 'k'`
   for (let n = 0; n < 20; n++) {
     expected.push(await publish(session, n))
@@ -136,12 +137,18 @@ test('before the update users go on and it is said what is missing; after it eve
     page = await pulse.sql(`SELECT position, id::int FROM pulse.history('open:a', $1, 50)`, [cursor])
     after.push(...page.map(({ id }) => id))
   }
-  const inRoom = new Set((await pulse.sql(`SELECT id::int FROM pulse.events WHERE 'open:a' = ANY (rooms)`)).map(({ id }) => id))
+  const inRoom = new Map((await pulse.sql(`SELECT id::int, payload FROM pulse.events WHERE 'open:a' = ANY (rooms)`)).map(({ id, payload }) => [id, payload]))
   assert.deepEqual(after, dispatched.slice(1).filter(id => inRoom.has(id)))
 
   await until(async () => (await pulse.value('SELECT array_agg(n) FROM app.ran'))?.join() === '1', { what: 'the job' })
   await until(async () => (await problems()).length === 0, { what: 'no problem any more' })
   await bridge.ready()   // it found the new functions by itself
+  // So does a client that was away over the update: what it missed before, during and after, then live.
+  const client = new Follower(pulse, 'open:a', 'u'), answer = await client.connect('00000000000000aa:1')
+  assert.deepEqual([answer.ok, answer.recovered], [true, true], JSON.stringify(answer))
+  await publish(session, 'live')
+  await client.has('live')
+  assert.deepEqual(client.events, [...after.map(id => inRoom.get(id)), 'live'])
 
   // What was configured and registered is still so, each once.
   assert.deepEqual(await pulse.sql(`SELECT pulse.setting('pulse', 'idempotency_keep') AS a, pulse.setting('donors', 'presence_ttl') AS b`), [{ a: '3 hours', b: '7 min' }])
