@@ -115,3 +115,59 @@ test('E2: rows and their cursor, then pulse.history: the table, whenever one beg
   }
   assert.ok(services.some(service => service.told.size > 10), 'events were told')
 })
+
+// A screen: the page's client, on a stock Socket.IO client. Beside it stands who looks for a change that is missing or comes twice.
+class Screen {
+  errors = []
+  loads = 0
+
+  constructor(customer, bridge) {
+    this.customer = customer
+    this.socket = pulse.socket({ userId: customer }, { bridge, reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50 })
+    const told = new Map()
+    this.socket.on('connect', () => {
+      if (this.socket.recovered) return
+      this.loads += 1
+      told.clear()
+    })
+    this.socket.on('order:changed', ({ orderId, status }) => {
+      const last = told.get(orderId)
+      if (last !== undefined && Number(status) !== last + 1) this.errors.push(`order ${orderId}: ${status} after ${last}`)
+      told.set(orderId, Number(status))
+    })
+    const client = new Function('socket', 'user', `${blocks('js')[0]}; return { orders }`)
+    this.orders = client(this.socket, customer).orders
+    this.socket.connect()
+  }
+
+  cut() { this.socket.io.engine?.close() }         // comes back with what it missed
+  anew() { this.socket.disconnect().connect() }    // comes back as a new session
+
+  async shows(rows) {
+    const text = rows => JSON.stringify(rows.sort((a, b) => a[0] - b[0]))
+    const wanted = text(Object.entries(rows))
+    await until(() => text([...this.orders].map(([id, { status }]) => [id, status])) === wanted, { what: `the rows of ${this.customer} on a screen` })
+  }
+}
+
+test('E2: the page\'s client shows the table, whenever it comes and however often it is cut', async t => {
+  const screens = []
+  for (let round = 0; round < 2; round++) {
+    const writers = [1, 2, 3].map(n => writer(100 + round * 10 + n))
+    const changes = () => writers.reduce((sum, one) => sum + one.changes(), 0)
+    for (let n = 0; n < 6; n++) {
+      const seen = changes()
+      await until(() => changes() > seen + 20, { what: 'more changes' })
+      screens.push(new Screen(customers[n % 2], pulse.bridges[(n >> 1) % 2]))
+      screens[(n * 5 + round) % screens.length].cut()
+      screens[(n * 3 + round) % screens.length].anew()
+    }
+    for (const one of writers) await one.stop()
+    await drained()
+    for (const screen of screens) {
+      await screen.shows(await table(screen.customer))
+      assert.deepEqual(screen.errors, [])
+    }
+  }
+  t.diagnostic(`${screens.length} screens loaded ${screens.reduce((sum, screen) => sum + screen.loads, 0)} times`)
+})
