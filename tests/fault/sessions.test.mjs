@@ -66,6 +66,24 @@ test('E7: an eviction and a revocation that committed just before a crash count 
   await assert.rejects(cluster.sql('SELECT pulse.handle_connect($1, $2)', ['/', { userId: 'eve', claims: { jti: 'stolen' } }]), { code: 'PL401' })
 })
 
+test('E2: while the server was down nobody could report: no session ends for that, also before the dispatcher is there', async () => {
+  for (const key of ['fay', 'gus']) await connect(key)
+  await cluster.sql('SELECT pulse.bridge_sessions($1, $2)', ['b1', JSON.stringify([{ key: 'gus', generation: 1, ended: true }])])
+  await cluster.sql(`UPDATE _pulse.sessions SET ended_at = ended_at - interval '1 hour' WHERE key = 'gus'`)
+  await cluster.sql(`UPDATE _pulse.bridges SET seen_at = seen_at - interval '1 hour'`)   // as after an hour without the server
+  await cluster.sql(`UPDATE _pulse.epochs SET opened_at = opened_at - interval '1 day'`)
+  await cluster.set('pulse.databases', 'another')
+  await cluster.restart('fast')
+  await cluster.sql('SELECT pulse.bridge_sessions($1, $2)', ['b2', '[]'])
+  assert.equal((await comeBack('fay')).recovered, true)
+  assert.equal((await comeBack('gus')).mustRefetch, 'expired', 'one that a bridge has ended did end')
+  await cluster.set('pulse.databases', cluster.database)
+  await until(() => cluster.value(`SELECT max(opened_at) > now() - interval '1 hour' FROM _pulse.epochs`), { what: 'the next epoch' })
+  assert.equal((await comeBack('fay')).recovered, true)
+  await cluster.sql(`UPDATE _pulse.epochs SET opened_at = opened_at - interval '1 day'`)
+  assert.equal((await comeBack('fay')).mustRefetch, 'expired', 'from then on who is silent is gone')
+})
+
 test('E7: a restored copy refuses revoked tokens and knows no sessions', async () => {
   await connect('eve')
   await cluster.sql(`SELECT pulse.revoke('eve', reason => 'left')`)

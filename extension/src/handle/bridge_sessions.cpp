@@ -2,6 +2,7 @@
 // nobody can continue any more are deleted.
 #include "handle/sessions.hpp"
 #include "json/slice.hpp"
+#include "pg/shmem.hpp"
 
 namespace pulse::handle {
 
@@ -52,7 +53,7 @@ PULSE_FN(pulse_bridge_sessions) {
     // However often a bridge reports: its row is one that everybody reads, and under a held snapshot each update of it stays.
     if (due.run({pg::param_text(bridge)}) > 0) {
         seen.run({pg::param_text(bridge)});
-        forget.run({pg::param_int4(handle::kForgetAtOnce)});
+        if (pg::epoch_is_open()) forget.run({pg::param_int4(handle::kForgetAtOnce)});  // else who was silent need not be gone
     }
     return Datum(0);
 }

@@ -1,6 +1,8 @@
 // Reading and writing the rows of sessions.
 #include "handle/sessions.hpp"
 
+#include "pg/shmem.hpp"
+
 #include <algorithm>
 
 namespace pulse::handle {
@@ -9,9 +11,11 @@ std::optional<Session> Session::find(std::string_view pid) {
     static pg::Plan plan("SELECT s.key, s.socket_id, s.bridge, s.namespace, s.user_id, s.jti, s.generation, s.rooms, s.joined_at, s.epoch "
                          "|| ':' || s.position::text, "
                          "s.decided_position, s.evicted_position, s.arrived_at, s.ended IS NULL, "
-                         "CASE WHEN s.ended IS NULL THEN false ELSE s.ended < pg_catalog.clock_timestamp() - _pulse.recovery_window() END "
+                         "CASE WHEN s.ended IS NULL OR (s.ended_at IS NULL AND NOT $2) THEN false "
+                         "ELSE s.ended < pg_catalog.clock_timestamp() - _pulse.recovery_window() END "
                          "FROM _pulse.session_states s WHERE s.pid_hash = pg_catalog.sha256(pg_catalog.convert_to($1, 'UTF8'))");
-    if (plan.run({pg::param_text(pid)}) == 0) return std::nullopt;
+    const bool began = pg::epoch_is_open();  // else nobody could report to this server yet: who was silent need not be gone
+    if (plan.run({pg::param_text(pid), {BOOLOID, BoolGetDatum(began)}}) == 0) return std::nullopt;
     const pg::Row row = pg::result_row();
     const auto optional = [&](int column) -> std::optional<std::string> {
         const auto text = row.optional_text(column);

@@ -78,6 +78,15 @@ DatabaseEntry *my_database() {
     return my_entry;
 }
 
+bool epoch_is_open() {
+    const DatabaseEntry *entry = my_database();
+    if (entry == nullptr) return true;
+    LWLockAcquire(shared_memory->lock, LW_SHARED);
+    const bool open = entry->epoch_open;
+    LWLockRelease(shared_memory->lock);
+    return open;
+}
+
 void wake(Latch *latch) {
     if (latch != nullptr) SetLatch(latch);
 }

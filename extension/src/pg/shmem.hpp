@@ -57,6 +57,8 @@ void request_shmem();  // from _PG_init while preloading: installs the shmem hoo
 Shared *shared();
 // The entry of this backend's database, made on first use; null when not preloaded or all entries are taken.
 DatabaseEntry *my_database();
+// Whether this server has opened its epoch; also when nobody will, since pulse is not preloaded.
+bool epoch_is_open();
 DatabaseEntry *find_database(Oid database);     // null when there is none; caller holds the lock
 DatabaseEntry *ensure_database(Oid database);   // made when there is none; null when all are taken; caller holds the lock
 void wake(Latch *latch);                        // SetLatch that takes null

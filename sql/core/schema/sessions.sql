@@ -53,7 +53,8 @@ CREATE VIEW _pulse.session_states AS
                 ELSE (SELECT CASE WHEN heard.at < clock_timestamp() - interval '15 seconds' THEN heard.at END
                       FROM (SELECT greatest(b.seen_at, (SELECT e.opened_at FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1)) AS at
                             FROM _pulse.bridges b WHERE b.id = s.bridge) heard)
-           END AS ended
+           END AS ended,
+           s.ended_at
     FROM _pulse.sessions s;
 
 CREATE TABLE _pulse.revocations (
