@@ -13,7 +13,9 @@ export function checkSession(run, index, session, report) {
 }
 
 class Walk {
-  rooms = new Map()        // room → {state: 'in' | 'maybe', since}
+  // room → {state: 'in' | 'maybe', since: what must come begins there, from: what may come does, fresh: it was out before this join,
+  // seen: the last position when the join was answered, behind: up to where its events of before that have come}
+  rooms = new Map()
   intervals = []           // {room, since, until}: every event in it must have come
   got = new Map()          // n → position
   evictedFrom = new Set()  // rooms that an eviction took it out of
@@ -42,6 +44,7 @@ class Walk {
     if (recovered) {
       this.counts.recoveries += 1
       this.recoveries.push({ after: this.last, at })
+      for (const membership of this.rooms.values()) membership.fresh = false   // what was not answered may have happened all the same
       return
     }
     if (this.seenBefore) {
@@ -64,12 +67,14 @@ class Walk {
     if (room === this.session.forbidden) this.report('leak', `it was let into ${room}`)
     this.joinedOnce = true
     this.evictedFrom.delete(room)
-    this.rooms.set(room, { state: 'in', since: position(since), seen: this.last, behind: this.rooms.get(room)?.behind ?? 0 })
+    const { fresh = true, behind = 0 } = this.rooms.get(room) ?? {}
+    // It may have been in before, from an earlier position: then that one goes on.
+    this.rooms.set(room, { state: 'in', since: position(since), from: fresh ? position(since) : 0, seen: this.last, behind })
   }
 
   leave({ room }) {
     this.close(room, this.last)
-    this.rooms.set(room, { state: 'maybe' })
+    this.rooms.set(room, { state: 'maybe', fresh: false })
   }
 
   left({ room }) { this.rooms.delete(room) }
@@ -77,7 +82,8 @@ class Walk {
   evicted({ room }) {
     this.counts.evictions += 1
     const membership = this.rooms.get(room)
-    const eviction = this.evictions.find(one => one.room === room && one.position > (membership?.since ?? this.last))
+    const after = position => this.evictions.find(one => one.room === room && one.position > position)
+    const eviction = after(membership?.since ?? this.last) ?? after(membership?.from ?? this.last)
     if (eviction === undefined) this.report('eviction', `it was told of an eviction from ${room} that nobody made`)
     else this.close(room, eviction.position)
     this.rooms.delete(room)
@@ -93,7 +99,7 @@ class Walk {
     if (at === undefined) return this.report('hole', `event ${n} came and has no position`)
     this.got.set(n, at)
     if (n === this.run.fence) this.fenced = true
-    const through = event.rooms.filter(room => this.rooms.has(room) && !(at <= this.rooms.get(room).since))
+    const through = event.rooms.filter(room => this.rooms.has(room) && !(at <= this.rooms.get(room).from))
     this.checkRight(event, at, through, named)
     this.checkOrder(event, at, through, cursor)
     this.last = Math.max(this.last, at)
@@ -112,12 +118,13 @@ class Walk {
   // other rooms before: in order by itself, and never with a cursor that would bring those again.
   checkOrder(event, at, through, cursor) {
     const joined = through.map(room => this.rooms.get(room)).find(({ seen, behind }) => at <= seen && at > behind)
+    const early = joined !== undefined && cursor !== undefined && position(cursor) > at   // the session has seen that position already
+    if (joined !== undefined && (early || at <= this.last)) joined.behind = at
     if (at <= this.last && joined !== undefined) {
-      joined.behind = at
       if (cursor !== undefined && position(cursor) < this.last) this.report('hole', `event ${event.n} came as ${cursor}, behind position ${this.last}`)
       return
     }
-    if (cursor !== undefined && position(cursor) !== at) this.report('hole', `event ${event.n} came as ${cursor}, and its position is ${at}`)
+    if (cursor !== undefined && position(cursor) !== at && !early) this.report('hole', `event ${event.n} came as ${cursor}, and its position is ${at}`)
     if (at <= this.last) this.report('order', `position ${at} (event ${event.n}) came after position ${this.last}`)
     for (const wrong of this.order.next(event, this.index.entryAt.get(at).version)) this.report('order', `position ${at}: ${wrong}`)
   }

@@ -80,6 +80,14 @@ fine('what came between a decision and its answer, behind later events of anothe
   log.splice(at(log, 0), 1)
   log.splice(at(log, 3) + 1, 0, { what: 'joined', room: 'a', since: 'e:100' }, { ...came(0, 101), cursor: 'e:104' })
 })
+fine('what a joined room had published, with the cursor that the session has reached', ({ log }) => {
+  const [answer] = log.splice(2, 1)
+  log[at(log, 0)].cursor = 'e:102'
+  log.splice(at(log, 0) + 1, 0, answer)
+})
+fine('an event of before a second join of a room whose leaving was never answered', ({ log }) => {
+  log.splice(at(log, 0), 0, { what: 'leave', room: 'a' }, { what: 'cut' }, { what: 'connected', at: 100_500, recovered: true }, { what: 'join', room: 'a' }, { what: 'joined', room: 'a', since: 'e:102' })
+})
 
 spoiled('lost', 'a committed event without a position', ({ run, entries, log }) => { entries.splice(0, 1); run.log.start = 101; run.log.ticks[0].first = 102; log.splice(at(log, 0), 1) })
 spoiled('lost', 'an event that a session in its room did not get', ({ log }) => { log.splice(at(log, 3), 1) })
