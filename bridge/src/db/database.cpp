@@ -29,6 +29,7 @@ QueryPool::Options question_pool(const Database::Options &options) {
     pool.conninfo = options.conninfo;
     pool.size = 2;
     pool.depth = 16;
+    pool.patience_up = std::chrono::seconds(30);  // ten thousand who come back at once wait rather than try again
     pool.prepare = {&kConnect, &kDecide, &kStatus, &kSessions, &kRevocations};
     return pool;
 }

@@ -89,6 +89,7 @@ private:
         std::uint32_t serial;
         ClaimsPtr claims;
         int tries;
+        std::int64_t arrived_at;             // ms since 1970: of several that want one session, the last to come has it
         PublicId key{}, socket_id{}, pid{};  // for a new session; made for each question
         std::optional<PublicId> recover{};   // the pid to go on with
         std::optional<Cursor> seen{};        // the last event that the client has
@@ -113,7 +114,7 @@ private:
     void continue_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer);
     void recovery_ended(Attempt attempt, const hub::HistoryOutcome &outcome);
     static void abandon(Services &services, const Attempt &attempt, const db::ConnectAnswer &answer);
-    static void take_over(Services &services, const db::StoredSession &session);
+    static bool take_over(Services &services, const db::StoredSession &session);  // false: a newer connection has it
     std::string connected_frame(const Namespace &nsp, const Attempt &attempt, const db::StoredSession &session, const Cursor &position,
                                 bool recovered) const;
     std::string offset(const Namespace *nsp) const;  // for an event to it that is not the log's; empty: none is wanted

@@ -36,7 +36,8 @@ void Client::connect(Inbound packet) {
     auto claims = authenticate(std::move(auth->token));
     if (!claims) return refuse_connect(packet.nsp, claims.error());
     nsp->state = State::connecting;
-    Attempt attempt{nsp->serial, std::move(*claims), kTries};
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.wall().time_since_epoch());
+    Attempt attempt{nsp->serial, std::move(*claims), kTries, now.count()};
     want_recovery(attempt, *auth);
     if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
     const std::uint64_t change = services_.bookkeeper.last_but_ends();

@@ -28,7 +28,8 @@ void Client::want_recovery(Attempt &attempt, const Auth &auth) const {
 
 // What the question for a CONNECT has beside the context of every other.
 std::string Client::recovery_context(const Attempt &attempt) const {
-    std::string out = R"(,"bridge":")" + std::string(services_.bookkeeper.bridge().view()) + '"';
+    std::string out =
+        R"(,"bridge":")" + std::string(services_.bookkeeper.bridge().view()) + R"(","arrivedAt":)" + std::to_string(attempt.arrived_at);
     if (attempt.pid) out += R"(,"pid":")" + std::string(attempt.pid.view()) + '"';
     if (!attempt.recover) return out;
     out += R"(,"recover":{"pid":")" + std::string(attempt.recover->view()) + R"(","cursor":)";
@@ -45,11 +46,12 @@ void Client::abandon(Services &services, const Attempt &attempt, const db::Conne
 }
 
 // The connection that the session had on this bridge ends now, also when it is only thought to be alive.
-void Client::take_over(Services &services, const db::StoredSession &session) {
+bool Client::take_over(Services &services, const db::StoredSession &session) {
     const SessionId old = services.hub.find_key(session.key);
     const hub::Session *found = services.hub.find(old);
-    if (found == nullptr) return;
+    if (found == nullptr) return true;
     if (Client *client = services.clients.find(found->connection)) client->taken_over(old, session.generation);
+    return services.hub.find(old) == nullptr;
 }
 
 void Client::taken_over(SessionId session, std::uint64_t generation) {
@@ -73,7 +75,10 @@ std::string Client::connected_frame(const Namespace &nsp, const Attempt &attempt
 
 void Client::continue_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer) {
     const db::StoredSession &session = *answer.recovered;
-    take_over(services_, session);
+    if (!take_over(services_, session)) {  // answers come in another order than they were given
+        forget_session(nsp, info(Errc::taken_over).reason, Row::lost);
+        return end_connection(Errc::taken_over);
+    }
     const Position seen = attempt.seen ? attempt.seen->position : session.position;
     nsp.generation = session.generation;
     nsp.session = services_.hub.add_session(id_, {.protocol = protocol_,

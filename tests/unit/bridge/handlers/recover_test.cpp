@@ -195,6 +195,26 @@ TEST_F(Recovering, QuickerThanTheServerNoticed) {
     EXPECT_EQ(world.hub.sessions(), 1U);
 }
 
+TEST_F(Recovering, OfTwoThatComeAtOnceTheNewerOneHasItWhateverTheOrderOfTheAnswers) {
+    Caller first(world), second(world);
+    come_back(first);
+    world.advance(5);
+    come_back(second);
+    const auto arrived = [&](std::size_t n) { return (*json::parse(world.queries.connects[n].context))["arrivedAt"].get<std::int64_t>(); };
+    EXPECT_EQ(arrived(1), arrived(0) + 5);
+    auto then = std::move(world.queries.connects[1].then);
+    world.queries.connects.pop_back();
+    then(found({"room"}, 0, 0, 3));
+    answer(found({"room"}, 0, 0, 2));
+    EXPECT_THAT(first.take(), IsEmpty());
+    EXPECT_EQ(first.sink.closes, std::vector{Errc::taken_over});
+    EXPECT_THAT(second.one(), HasSubstr(kSid));
+    EXPECT_TRUE(second.sink.closes.empty());
+    first.hang_up();
+    EXPECT_EQ(world.store(), "");
+    EXPECT_EQ(world.hub.sessions(), 1U);
+}
+
 TEST_F(Recovering, AnotherBridgeTookItOver) {
     Caller peer(world);
     come_back(peer);
