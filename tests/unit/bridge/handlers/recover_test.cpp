@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fakes.hpp"
+#include "recovering.hpp"
 
 namespace bridge::handlers::test {
 namespace {
@@ -13,38 +13,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 using Kind = codec::Inbound::Kind;
-
-constexpr std::string_view kKey = "kkkkkkkkkkkkkkkkkkkk", kSid = "ssssssssssssssssssss", kPid = "pppppppppppppppppppp";
-
-struct Recovering : ::testing::Test {
-    World world{HandlerOptions{}};
-
-    static std::string at(std::uint64_t position) { return std::string(kEpoch) + ":" + std::to_string(position); }
-
-    // The session that is asked for was found, with these rooms, since this position.
-    static db::ConnectAnswer found(const std::vector<std::string> &rooms, std::uint64_t since, std::uint64_t now,
-                                   std::uint64_t generation = 2) {
-        db::ConnectAnswer answer = World::allowed(rooms, now);
-        for (auto &room : answer.rooms) room.since = Position{since};
-        answer.recovered = db::StoredSession{*PublicId::parse(kKey), *PublicId::parse(kSid), generation, Position{since}};
-        return answer;
-    }
-    void come_back(Caller &peer, std::string_view more = "", std::string_view pid = kPid) {
-        peer.say(Kind::connect, "/",
-                 R"({"token":")" + world.token("u1") + R"(","pid":")" + std::string(pid) + '"' + std::string(more) + "}");
-    }
-    void answer(Result<db::ConnectAnswer> with) {
-        ASSERT_FALSE(world.queries.connects.empty());
-        auto then = std::move(world.queries.connects.front().then);
-        world.queries.connects.pop_front();
-        then(std::move(with));
-    }
-    std::string asked() { return world.queries.connects.empty() ? "(nothing)" : world.queries.connects.front().context; }
-    std::string recover_asked() {
-        const auto tree = json::parse(asked());
-        return tree && tree->contains("recover") ? (*tree)["recover"].dump() : "none";
-    }
-};
 
 TEST_F(Recovering, ANewSessionGetsASecretAndEveryEventSaysWhereItIs) {
     Caller peer(world);
@@ -316,95 +284,6 @@ TEST_F(Recovering, AnAnswerThatFindsNobodyLeavesNoRowBehind) {
     answer(found({}, 0, 0, 8));
     EXPECT_THAT(world.store(), HasSubstr(R"("generation":8,"ended":true})"));
     EXPECT_EQ(world.hub.sessions(), 0U);
-}
-
-TEST_F(Recovering, WhatIsNoLongerInTheRingIsReadAndUntilThenPacketsWait) {
-    world.hub.advance(Position{100});
-    world.hub.start_anew();
-    Caller peer(world);
-    come_back(peer, R"(,"offset":")" + at(50) + '"');
-    peer.emit("early");
-    answer(found({"room"}, 50, 100));
-    EXPECT_THAT(peer.take(), IsEmpty());
-    world.history.turn();
-    ASSERT_EQ(world.log.asked.size(), 1U);
-    EXPECT_EQ(world.log.asked[0].after, Position{50});
-    EXPECT_TRUE(world.queries.handles.empty());
-    world.history.row({Position{60}, 60, R"(["room"])", R"("e")", "{}", "60", {}});
-    world.history.page_done(false);
-    EXPECT_EQ(peer.take(), (std::vector<std::string>{R"(40{"sid":"ssssssssssssssssssss","pid":"pppppppppppppppppppp"})",
-                                                     R"(42["e",60,")" + at(60) + R"("])"}));
-    EXPECT_EQ(world.queries.handles.size(), 1U) << "what it sent meanwhile";
-}
-
-TEST_F(Recovering, AHistoryThatIsGoneBeforeAnythingWasSentIsAnOrdinaryNewSession) {
-    world.hub.advance(Position{100});
-    world.hub.start_anew();
-    Caller peer(world, Protocol::native);
-    peer.say(Kind::connect, "/",
-             R"({"token":")" + world.token("u1") + R"(","recovery":"pppppppppppppppppppp","since":")" + at(50) + R"("})");
-    answer(found({"room"}, 50, 100, 5));
-    world.history.turn();
-    world.history.failed(hub::History::Failure::expired);
-    EXPECT_EQ(recover_asked(), "none") << "asked anew, for another session";
-    EXPECT_THAT(world.store(), HasSubstr(R"("key":"kkkkkkkkkkkkkkkkkkkk","generation":5,"ended":true,"forget":true)"));
-    answer(World::allowed({"room"}, 100));
-    EXPECT_THAT(peer.one(), ::testing::AllOf(HasSubstr(R"("recovered":false,"mustRefetch":"expired")"), Not(HasSubstr(kPid))));
-}
-
-TEST_F(Recovering, AHistoryThatBreaksOffEndsTheConnectionAndTheClientComesBackWithWhatItHas) {
-    world.hub.advance(Position{100});
-    world.hub.start_anew();
-    Caller peer(world);
-    come_back(peer, R"(,"offset":")" + at(50) + '"');
-    answer(found({"room"}, 50, 100));
-    world.history.turn();
-    world.history.row({Position{60}, 60, R"(["room"])", R"("e")", "{}", "60", {}});
-    world.history.failed(hub::History::Failure::expired);
-    EXPECT_EQ(peer.take().size(), 2U);
-    EXPECT_EQ(peer.sink.closes, std::vector{Errc::must_refetch});
-    EXPECT_THAT(world.store(), HasSubstr(R"("generation":2,"ended":true})"));
-    EXPECT_TRUE(world.queries.connects.empty());
-}
-
-TEST_F(Recovering, WhileTheDatabaseIsAwayTheClientIsToldToTryAgain) {
-    world.hub.advance(Position{100});
-    world.hub.start_anew();
-    Caller peer(world);
-    come_back(peer, R"(,"offset":")" + at(50) + '"');
-    answer(found({"room"}, 50, 100));
-    world.history.turn();
-    world.history.failed(hub::History::Failure::unavailable);
-    EXPECT_THAT(peer.take(), IsEmpty());
-    EXPECT_EQ(peer.sink.closes, std::vector{Errc::unavailable});
-    EXPECT_THAT(world.store(), HasSubstr(R"("generation":2,"ended":true})"));
-}
-
-TEST_F(Recovering, ASocketThatClosesWhileItCatchesUpMayTryAgain) {
-    world.hub.advance(Position{100});
-    world.hub.start_anew();
-    Caller peer(world);
-    come_back(peer, R"(,"offset":")" + at(50) + '"');
-    answer(found({"room"}, 50, 100));
-    world.history.turn();
-    peer.hang_up();
-    EXPECT_THAT(world.store(), HasSubstr(R"("generation":2,"ended":true})"));
-    world.history.page_done(false);
-    EXPECT_EQ(world.hub.sessions(), 0U);
-}
-
-TEST_F(Recovering, AheadOfThisBridgeItWaitsAndItsPlaceNeverGoesBack) {
-    world.hub.advance(Position{10});
-    Caller peer(world);
-    come_back(peer, R"(,"offset":")" + at(20) + '"');
-    answer(found({"room"}, 20, 25));
-    EXPECT_EQ(peer.take().size(), 1U);
-    peer.emit("ping");
-    EXPECT_THAT(peer.one(), HasSubstr(R"("},")" + at(20) + R"("])"));
-    world.event(15, "room", "15");
-    EXPECT_THAT(peer.take(), IsEmpty()) << "it has that";
-    world.event(21, "room", "21");
-    EXPECT_EQ(peer.one(), R"(42["e",21,")" + at(21) + R"("])");
 }
 
 TEST_F(Recovering, ARoomThatWasTakenAwayIsToldAndBooked) {
