@@ -18,7 +18,7 @@ const faults = {
   repeat: { where: 'bridge', kind: 'duplicate' },
   leak: { where: 'bridge', kind: 'leak' },
   evict: { where: 'bridge', kind: 'eviction' },
-  partial: { where: 'bridge', kind: 'recovery', kills: ['cut', 'cut'] },
+  partial: { where: 'bridge', kind: 'recovery', kills: ['cut', 'cut', 'cut', 'cut'] },
   abort: { where: 'dispatcher', kind: 'aborted' },
   reorder: { where: 'dispatcher', kind: 'order' },
   skip: { where: 'dispatcher', kind: 'hole' }
