@@ -19,7 +19,7 @@ before(async () => {
 })
 after(() => pulse?.stop())
 
-const publish = (room, number) => pulse.sql(`SELECT pulse.publish($1, 'n', to_json($2::int))`, [room, number])
+const publish = (room, number) => dispatched(`SELECT pulse.publish($1, 'n', to_json($2::int))`, [room, number])
 // Returns when the event that this statement publishes has its position.
 async function dispatched(statement, parameters) {
   const id = await pulse.value(statement, parameters)
