@@ -16,7 +16,8 @@ const queries = Object.fromEntries([...readFileSync(join(root, 'bridge/src/db/qu
   .map(([, name, literals]) => [name, [...literals.matchAll(/"([^"]*)"/g)].map(([, text]) => text).join('')]))
 
 test('types that a handler made in pg_temp are not those of the bridge\'s statements', async () => {
-  assert.deepEqual(Object.keys(queries).sort(), ['bridge_hello', 'bridge_history', 'bridge_read', 'decide', 'handle', 'handle_connect', 'status'])
+  assert.deepEqual(Object.keys(queries).sort(), ['bridge_hello', 'bridge_history', 'bridge_read', 'bridge_revocations', 'bridge_sessions', 'decide',
+    'handle', 'handle_connect', 'status'])
   await cluster.sql(`
     CREATE TABLE caught (by_role text);
     GRANT INSERT ON caught TO PUBLIC;
@@ -42,6 +43,9 @@ test('types that a handler made in pg_temp are not those of the bridge\'s statem
     await bridge.query(queries.handle_connect, ['/', '{}'])
     await bridge.query(queries.decide, ['[]'])
     await bridge.query(queries.bridge_read, [0, 10, 10])
+    await bridge.query(queries.bridge_history, [['room'], 0, 10, 10])
+    await bridge.query(queries.bridge_sessions, ['bridge', '[]'])
+    await bridge.query(queries.bridge_revocations)
     assert.deepEqual(await cluster.sql('SELECT DISTINCT by_role FROM caught'), [])
   } finally {
     await bridge.end()

@@ -139,18 +139,21 @@ test('a taken port is named with the setting that changes it, and PULSE_HOME has
 
 // The default 54320 is among the ports that Linux gives to outgoing connections.
 test('a port that an outgoing connection has is named as such, and by whom', async () => {
-  const server = createServer().listen(0, '127.0.0.1')
+  const server = createServer().listen(0, '127.0.0.1').unref()
   await once(server, 'listening')
+  const port = await freePort()   // one that nobody was connected to a moment ago
   // Not by Node, which sets SO_REUSEADDR: such a port can be listened on beside the connection.
   const client = spawn('python3', ['-c', `import socket, sys
-one = socket.create_connection(('127.0.0.1', ${server.address().port}), source_address=('127.0.0.1', ${settings.PULSE_PG_PORT}))
+one = socket.create_connection(('127.0.0.1', ${server.address().port}), source_address=('127.0.0.1', ${port}))
 print('connected', flush=True)
 sys.stdin.read()`], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [[peer]] = await Promise.all([once(server, 'connection'), once(client.stdout, 'data')])
+  const failed = once(client, 'exit').then(() => assert.fail('the outgoing connection was not made'))
+  const [[peer]] = await Promise.race([Promise.all([once(server, 'connection'), once(client.stdout, 'data')]), failed])
+  failed.catch(() => {})
   try {
-    const refused = launch()
+    const refused = launch({ PULSE_PG_PORT: String(port) })
     assert.equal((await refused.exited)[0], 1, refused.text)
-    assert.match(refused.text, new RegExp(`port ${settings.PULSE_PG_PORT} \\(PostgreSQL\\) is the own end of a connection to somewhere else of \\S+ \\(pid ${client.pid}\\).*PULSE_PG_PORT=`))
+    assert.match(refused.text, new RegExp(`port ${port} \\(PostgreSQL\\) is the own end of a connection to somewhere else of \\S+ \\(pid ${client.pid}\\).*PULSE_PG_PORT=`))
   } finally {
     peer.resetAndDestroy()   // else the port would be kept for a minute
     client.kill()
