@@ -44,24 +44,26 @@ std::vector<int64> int8_array(Datum array) {
     return result;
 }
 
+// An array of a type that is eight bytes by value.
+static Datum array_datum(std::vector<Datum> &elements, Oid type) {
+    return call([&] {
+        return PointerGetDatum(
+            construct_array(elements.data(), static_cast<int>(elements.size()), type, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+    });
+}
+
 Datum int8_array_datum(const std::vector<int64> &elements) {
     std::vector<Datum> datums;
     datums.reserve(elements.size());
     for (auto element : elements) datums.push_back(Int64GetDatum(element));
-    return call([&] {
-        return PointerGetDatum(
-            construct_array(datums.data(), static_cast<int>(datums.size()), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-    });
+    return array_datum(datums, INT8OID);
 }
 
 Datum xid8_array_datum(const std::vector<uint64> &elements) {
     std::vector<Datum> datums;
     datums.reserve(elements.size());
     for (auto element : elements) datums.push_back(UInt64GetDatum(element));
-    return call([&] {
-        return PointerGetDatum(
-            construct_array(datums.data(), static_cast<int>(datums.size()), XID8OID, sizeof(uint64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-    });
+    return array_datum(datums, XID8OID);
 }
 
 }  // namespace pulse::pg
