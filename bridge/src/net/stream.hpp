@@ -1,0 +1,69 @@
+// One accepted connection, plain or TLS: bytes in pushed to whoever uses it now, bytes out taken whole or not at all. It knows no HTTP
+// and no WebSocket; what a connection is, is said by its User, and changes when a request becomes something else.
+// All on the loop's thread. A Stream never calls its User inside a call of that User; the User may destroy the Stream at any time, also
+// inside a call that it gets.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "loop/loop.hpp"
+
+namespace bridge::net {
+
+class TlsSession;
+
+class Stream {
+public:
+    class User {
+    public:
+        virtual ~User() = default;
+        virtual void received(std::string_view bytes) = 0;  // valid during the call; the User keeps what it has no use for yet
+        virtual void writable() = 0;                        // once for each request_writable(), when the Stream holds nothing back
+        virtual void ended() = 0;                           // the peer closed its side or is gone: nothing comes any more. The last call.
+    };
+    enum class Write {
+        taken,   // all of it: with the kernel, or its rest kept here
+        choked,  // nothing: the rest of an earlier one is still here; request_writable()
+        failed,  // the connection is dead: ended() follows
+    };
+
+    // Owns the descriptor, which is non-blocking. `tls` null: plain.
+    Stream(loop::Loop &loop, int fd, std::string ip, bool internal, std::unique_ptr<TlsSession> tls);
+    ~Stream();  // closes at once; what it holds back is lost. See close_after_writing().
+    Stream(const Stream &) = delete;
+    Stream &operator=(const Stream &) = delete;
+
+    void use(User &user);  // from now on
+
+    Write write(std::string_view bytes);
+    bool holds_back() const { return !rest_.empty(); }
+    void request_writable();
+
+    // While paused no received() comes, but ended() still does when the peer is gone for good.
+    void pause();
+    void resume();
+
+    const std::string &ip() const { return ip_; }
+    bool internal() const { return internal_; }  // came in by the internal listener
+    bool encrypted() const { return tls_ != nullptr; }
+    void prefetch() const;  // a write() follows very soon
+
+private:
+    loop::Loop &loop_;
+    int fd_;
+    bool internal_;
+    User *user_ = nullptr;
+    std::string rest_;
+    std::string ip_;
+    std::unique_ptr<TlsSession> tls_;
+    std::unique_ptr<loop::Watch> watch_;
+};
+using StreamPtr = std::unique_ptr<Stream>;
+
+// Gives the peer what is still held back and a moment to read it (an answer followed by a reset is lost), then closes. Bounded in time.
+void close_after_writing(StreamPtr stream);
+
+}  // namespace bridge::net
