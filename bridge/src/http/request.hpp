@@ -19,9 +19,9 @@ struct Request {
     std::string body;                                          // once complete
     std::string ip;
     bool http11 = true;
-    bool keep_alive = true;   // what version and Connection header say together
-    bool has_body = false;    // one was announced
-    bool upgrade = false;     // Upgrade: websocket
+    bool keep_alive = true;  // what version and Connection header say together
+    bool has_body = false;   // one was announced
+    bool upgrade = false;    // Upgrade: websocket
 
     std::string_view header(std::string_view lower_case_name) const;  // empty when there is none; the first of several
     std::optional<std::string_view> param(std::string_view name) const;
