@@ -22,6 +22,7 @@ before(async () => {
     CREATE TABLE app.orders (id int, status text); SELECT pulse.watch('app.orders', 'order', ARRAY['open:orders'], 'insert, update', payload => '{"order": "{id}"}');
     INSERT INTO app.orders VALUES (1, 'new');
     CREATE TABLE app.ran (n int); CREATE FUNCTION app.job(args json) RETURNS json LANGUAGE sql AS $$ INSERT INTO app.ran VALUES ((args->>'n')::int) RETURNING '{}'::json $$;
+    SELECT pulse.stream('/api/jobs/{id}', 'app.job', 'none');
     SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":7}}', run_at => now() + interval '1 hour');
     INSERT INTO donors.donors (user_id, blood_group, country_code) VALUES ('d1', 'O-', 'IN');
     SELECT pulse.publish('open:r', 'e', '0'::json, idempotency_key => 'k')`)
@@ -44,7 +45,7 @@ const dump = (name, format) => program('pg_dump', [format, '-f', join(dumps, nam
 const config = cluster => cluster.sql(`
   SELECT 'policy' AS what, to_jsonb(t) AS row FROM _pulse.policies t UNION ALL SELECT 'handler', to_jsonb(t) FROM _pulse.handlers t
   UNION ALL SELECT 'namespace', to_jsonb(t) FROM _pulse.namespaces t UNION ALL SELECT 'definition', to_jsonb(t) FROM _pulse.setting_definitions t
-  UNION ALL SELECT 'setting', to_jsonb(t) FROM _pulse.settings t UNION ALL SELECT 'job', to_jsonb(t) FROM _pulse.jobs t
+  UNION ALL SELECT 'stream', to_jsonb(t) FROM _pulse.streams t UNION ALL SELECT 'setting', to_jsonb(t) FROM _pulse.settings t UNION ALL SELECT 'job', to_jsonb(t) FROM _pulse.jobs t
   UNION ALL SELECT 'donor', to_jsonb(t) FROM donors.donors t UNION ALL SELECT 'order', to_jsonb(t) FROM app.orders t
   UNION ALL SELECT 'trigger', to_jsonb(pg_get_triggerdef(t.oid)) FROM pg_trigger t WHERE NOT tgisinternal
   UNION ALL SELECT 'sequences', jsonb_build_array((SELECT last_value FROM _pulse.job_id_seq), (SELECT last_value FROM _pulse.event_id))

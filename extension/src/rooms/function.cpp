@@ -6,6 +6,7 @@ namespace pulse::rooms {
 const Shape kPolicyShape{"pulse.policy", "f(claims json, room text, params json) returns boolean", 3, {JSONOID, TEXTOID, JSONOID}, BOOLOID};
 const Shape kHandlerShape{"pulse.on", "f(args json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 const Shape kConnectShape{"pulse.namespace", "f(claims json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
+const Shape kStreamShape{"pulse.stream", "f(request json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 
 Oid client_role() {
     return pg::call([] { return get_role_oid("pulse_client", false); });

@@ -14,7 +14,7 @@ struct Shape {
     Oid arguments[3];
     Oid result;
 };
-extern const Shape kPolicyShape, kHandlerShape, kConnectShape;
+extern const Shape kPolicyShape, kHandlerShape, kConnectShape, kStreamShape;
 
 Oid client_role();  // pulse_client
 

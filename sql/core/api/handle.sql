@@ -1,4 +1,4 @@
--- The one door for clients: the bridge calls these three; handlers answer by the ones below. docs/reference/bridge.md.
+-- The one door for clients: the bridge calls the first ones; handlers answer by the others. docs/reference/bridge.md.
 
 -- pulse.handle_connect(namespace text, context json) returns json
 CREATE OR REPLACE FUNCTION pulse.handle_connect(namespace text, context json) RETURNS json
@@ -24,6 +24,14 @@ CREATE OR REPLACE FUNCTION pulse.decide(requests json, OUT n integer, OUT allowe
 COMMENT ON FUNCTION pulse.decide(json) IS 'bridge: asks the policies about many operations at once';
 REVOKE ALL ON FUNCTION pulse.decide(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.decide(json) TO pulse_bridge;
+
+-- pulse.handle_request(method text, path text, request json, context json) returns json
+-- An HTTP request that the bridge does not answer itself; path is percent-decoded.
+CREATE OR REPLACE FUNCTION pulse.handle_request(method text, path text, request json, context json) RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle_request';
+COMMENT ON FUNCTION pulse.handle_request(text, text, json, json) IS 'bridge: runs the function registered for the path of an HTTP request';
+REVOKE ALL ON FUNCTION pulse.handle_request(text, text, json, json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.handle_request(text, text, json, json) TO pulse_bridge;
 
 -- pulse.join(room text)
 -- Lets this session join a room when the policy allows it; raises forbidden when not.

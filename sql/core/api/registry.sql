@@ -52,6 +52,23 @@ COMMENT ON FUNCTION pulse.drop_namespace(text, text) IS 'takes connect functions
 REVOKE ALL ON FUNCTION pulse.drop_namespace(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.drop_namespace(text, text) TO pulse_admin;
 
+-- pulse.stream(path text, function text, auth text default 'jwt')
+-- Lets function(request json) returns json open an event stream for GET requests to path, like /api/orders/{id}/stream: it gives
+-- {"rooms":[…],"events":["…"]?,"first":[{"event":"…","data":…}]?}, or null for not found. auth: jwt (a token is needed), none, or
+-- internal (only with the internal token, on the internal listener).
+CREATE OR REPLACE FUNCTION pulse.stream(path text, function text, auth text DEFAULT 'jwt') RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_stream';
+COMMENT ON FUNCTION pulse.stream(text, text, text) IS 'lets a function open an event stream for HTTP requests to a path';
+REVOKE ALL ON FUNCTION pulse.stream(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.stream(text, text, text) TO pulse_admin;
+
+-- pulse.unstream(path text) returns boolean
+CREATE OR REPLACE FUNCTION pulse.unstream(path text) RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_unstream';
+COMMENT ON FUNCTION pulse.unstream(text) IS 'takes a stream away; whether there was one';
+REVOKE ALL ON FUNCTION pulse.unstream(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.unstream(text) TO pulse_admin;
+
 -- _pulse.running_extension() returns text
 -- The extension whose script is running, else null.
 CREATE OR REPLACE FUNCTION _pulse.running_extension() RETURNS text
@@ -69,6 +86,7 @@ BEGIN
     DELETE FROM _pulse.policies p WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = p.extension) AND p.extension IS NOT NULL;
     DELETE FROM _pulse.handlers h WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = h.extension) AND h.extension IS NOT NULL;
     DELETE FROM _pulse.namespaces n WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = n.extension) AND n.extension IS NOT NULL;
+    DELETE FROM _pulse.streams s WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = s.extension) AND s.extension IS NOT NULL;
     DELETE FROM _pulse.setting_definitions d WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = d.extension) AND d.extension IS NOT NULL;
 END
 $$;

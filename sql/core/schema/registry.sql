@@ -1,4 +1,4 @@
--- What is registered by SQL: policies, handlers, connect functions, settings. Functions are stored as text
+-- What is registered by SQL: policies, handlers, connect functions, streams, settings. Functions are stored as text
 -- (pg_upgrade refuses regproc). extension: the pack that registered it inside CREATE EXTENSION; null for the application's own.
 -- The application's row stands beside a pack's and wins; dropping it brings the pack's back.
 CREATE TABLE _pulse.policies (
@@ -28,6 +28,16 @@ CREATE TABLE _pulse.namespaces (
     CONSTRAINT namespaces_key UNIQUE NULLS NOT DISTINCT (name, connect, extension)
 );
 COMMENT ON TABLE _pulse.namespaces IS 'connect functions, any number a namespace';
+
+CREATE TABLE _pulse.streams (
+    path      text COLLATE "C" NOT NULL,
+    function  text NOT NULL,
+    auth      text NOT NULL,
+    extension text,
+    CONSTRAINT streams_key UNIQUE NULLS NOT DISTINCT (path, extension),
+    CONSTRAINT streams_auth_check CHECK (auth IN ('jwt', 'internal', 'none'))
+);
+COMMENT ON TABLE _pulse.streams IS 'which function opens an event stream for an HTTP request';
 
 -- Answers of idempotent handlers; the key is filled in from the call.
 CREATE TABLE _pulse.answers (

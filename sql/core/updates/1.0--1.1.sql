@@ -107,3 +107,14 @@ DROP FUNCTION _pulse.problems(json, bigint, double precision);
 
 -- So that an event's id, which applications may keep, never comes again where a dump is restored.
 SELECT pg_catalog.pg_extension_config_dump('_pulse.event_id', '');
+
+CREATE TABLE _pulse.streams (
+    path      text COLLATE "C" NOT NULL,
+    function  text NOT NULL,
+    auth      text NOT NULL,
+    extension text,
+    CONSTRAINT streams_key UNIQUE NULLS NOT DISTINCT (path, extension),
+    CONSTRAINT streams_auth_check CHECK (auth IN ('jwt', 'internal', 'none'))
+);
+COMMENT ON TABLE _pulse.streams IS 'which function opens an event stream for an HTTP request';
+SELECT pg_catalog.pg_extension_config_dump('_pulse.streams', 'WHERE extension IS NULL');

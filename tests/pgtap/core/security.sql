@@ -1,6 +1,6 @@
 -- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
 BEGIN;
-SELECT plan(45);
+SELECT plan(47);
 
 CREATE VIEW pg_temp.functions AS
     SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
@@ -32,11 +32,11 @@ SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.ac
     ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.job_id', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
           'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
-    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
+    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room'], 'pulse_client executes the engine''s policy and evicts');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
-    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
+    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
     'nobody else executes those of the bridge');
 
 -- schemas and tables
@@ -60,6 +60,7 @@ CREATE FUNCTION trap.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS $
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop, trap TO pulse_client;
 CREATE FUNCTION shop.answer(args json) RETURNS json LANGUAGE sql RETURN '1'::json;
+CREATE FUNCTION shop.stream(request json) RETURNS json LANGUAGE sql RETURN '{"rooms":["shop:1"]}'::json;
 CREATE FUNCTION shop.yes(claims json, room text, params json) RETURNS boolean LANGUAGE sql RETURN true;
 CREATE FUNCTION shop.trapped(statement text) RETURNS text LANGUAGE plpgsql SET search_path = trap, pg_catalog, public AS $$
 BEGIN
@@ -70,9 +71,10 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 SELECT is(shop.trapped($$SELECT 'a'::text = 'b'::text$$), 'trapped', 'the trap works');
-SELECT is(shop.trapped($$SELECT pulse.on('answer', 'shop.answer', key => '{id}'), pulse.policy('shop:{id}', 'join', 'shop.yes')$$), NULL, 'registering steps into no trap');
+SELECT is(shop.trapped($$SELECT pulse.on('answer', 'shop.answer', key => '{id}'), pulse.policy('shop:{id}', 'join', 'shop.yes'), pulse.stream('/shop', 'shop.stream', 'none')$$), NULL, 'registering steps into no trap');
 SELECT is(shop.trapped($$SELECT pulse.handle('/', 'answer', '[{"id":1}]', '{"userId":"ann"}')$$), NULL, 'handling neither');
 SELECT is(shop.trapped($$SELECT pulse.decide('[{"operation":"join","room":"shop:1","context":{}}]'), pulse.handle_connect('/', '{}'), pulse.bridge_hello('b')$$), NULL, 'deciding neither');
+SELECT is(shop.trapped($$SELECT pulse.handle_request('GET', '/shop', '{}', '{"cursor":"x:1"}')$$), NULL, 'opening a stream neither');
 SELECT is(shop.trapped($$SELECT pulse.setting('pulse', 'idempotency_keep'), pulse.configure('pulse', 'idempotency_keep', '1 h')$$), NULL, 'settings neither');
 SELECT is(shop.trapped($$SELECT pulse.bridge_read(0, 1)$$), NULL, 'reading neither');
 SELECT is(shop.trapped($$SELECT pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1'), pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1')$$), NULL, 'publishing neither');
@@ -102,7 +104,8 @@ SELECT pulse.on('who', 'shop.who', key => '{id}'), pulse.on('calls_handle', 'sho
 SELECT is(shop.as_role('pulse_bridge', statement), NULL, 'pulse_bridge can: ' || statement)
     FROM unnest(ARRAY[$$SELECT pulse.bridge_hello('b')$$, $$SELECT * FROM pulse.bridge_read(0, 10)$$, $$SELECT pulse.handle_connect('/', '{"userId":"ann"}')$$,
         $$SELECT * FROM pulse.handle('/', 'who', '[{"id":7}]', '{"userId":"ann"}')$$, $$SELECT * FROM pulse.decide('[{"operation":"join","room":"shop:1","context":{}}]')$$,
-        $$SELECT pulse.bridge_sessions('b', '[]')$$, $$SELECT pulse.bridge_revocations()$$]) statement;
+        $$SELECT pulse.bridge_sessions('b', '[]')$$, $$SELECT pulse.bridge_revocations()$$,
+        $$SELECT pulse.handle_request('GET', '/shop', '{}', '{}')$$]) statement;
 SELECT matches(shop.as_role('pulse_bridge', statement), '^42501 permission denied', 'pulse_bridge cannot: ' || statement)
     FROM unnest(ARRAY['SELECT FROM pulse.events', 'SELECT FROM pulse.ticks', 'SELECT FROM _pulse.epochs', $$SELECT pulse.publish('a', 'b', '1'::json)$$, $$SELECT pulse.on('x', 'shop.who')$$,
         $$SELECT pulse.configure('pulse', 'idempotency_keep', '1 s')$$, $$SELECT pulse.evict('a')$$, $$SELECT pulse.revoke('ann')$$]) statement;
