@@ -7,7 +7,7 @@ import WebSocket from 'ws'
 import { Bridge } from './bridge.mjs'
 import { Cluster } from './cluster.mjs'
 import { token } from './token.mjs'
-import { gather, next } from './wait.mjs'
+import { connecting, gather } from './wait.mjs'
 
 export async function startPulse({ bridges = 1, extensions = ['pulse'], settings = {}, environment = {}, cluster } = {}) {
   const pulse = new Pulse()
@@ -48,12 +48,7 @@ class Pulse {
   // A connected socket.io-client; rejects with connect_error's Error.
   async io(who, options) {
     const socket = this.socket(who, options)
-    const failed = next(socket, 'connect_error').then(([error]) => { throw error })
-    failed.catch(() => {})
-    const connected = next(socket, 'connect')
-    connected.catch(() => {})
-    socket.connect()
-    await Promise.race([connected, failed])
+    await connecting(socket)
     return socket
   }
 

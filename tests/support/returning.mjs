@@ -1,6 +1,6 @@
 // Clients that come back, one class a protocol with one face, so that each test of recovery runs over both. A client gathers the events
 // named `n`: .numbers (their payloads, in order) and .cursors. What it needs to come back is in .ticket.
-import { next, until } from './wait.mjs'
+import { connecting, next, until } from './wait.mjs'
 import { token } from './token.mjs'
 
 const text = who => typeof who === 'string' ? who : token(who)
@@ -43,12 +43,7 @@ export class SocketIoClient extends Returning {
     client.ended.catch(() => {})
     if (ticket.pid !== undefined) socket._pid = ticket.pid
     if (ticket.offset !== undefined) socket._lastOffset = ticket.offset
-    const refused = next(socket, 'connect_error').then(([error]) => { throw error })
-    refused.catch(() => {})
-    const connected = next(socket, 'connect')
-    connected.catch(() => {})
-    socket.connect()
-    await Promise.race([connected, refused])
+    await connecting(socket)
     client.id = socket.id
     return client
   }

@@ -21,21 +21,27 @@ export async function until(check, { what = 'the condition', timeout = deadline,
   }
 }
 
-// The arguments of the next `event` of an emitter (socket, process, pg client) for which matches(...args) holds.
+// The arguments of the next `event` of an emitter (socket, process, pg client) for which matches(...args) holds. Its deadline keeps the
+// process alive: cancel() what is not waited for any more; it then stays pending.
 export function next(emitter, event, { matches = () => true, timeout = deadline } = {}) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+  let cancel
+  const promise = new Promise((resolve, reject) => {
+    cancel = () => {
+      clearTimeout(timer)
       emitter.off(event, listener)
+    }
+    const timer = setTimeout(() => {
+      cancel()
       reject(new Error(`no ${event} within ${timeout} ms`))
     }, timeout)
     function listener(...args) {
       if (!matches(...args)) return
-      clearTimeout(timer)
-      emitter.off(event, listener)
+      cancel()
       resolve(args)
     }
     emitter.on(event, listener)
   })
+  return Object.assign(promise, { cancel })
 }
 
 // Gathers every `event` of an emitter from now on: .items (arrays of arguments), .atLeast(n).
@@ -43,4 +49,17 @@ export function gather(emitter, event) {
   const items = []
   emitter.on(event, (...args) => items.push(args))
   return { items, atLeast: (n, options) => until(() => items.length >= n && items, { what: `${n} × ${event} (${items.length} so far)`, ...options }) }
+}
+
+// Connects a socket.io-client's socket; rejects with connect_error's Error.
+export async function connecting(socket) {
+  const connected = next(socket, 'connect'), refused = next(socket, 'connect_error')
+  for (const one of [connected, refused]) one.catch(() => {})
+  socket.connect()
+  try {
+    await Promise.race([connected, refused.then(([error]) => { throw error })])
+  } finally {
+    connected.cancel()
+    refused.cancel()
+  }
 }

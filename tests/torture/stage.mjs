@@ -4,7 +4,7 @@ import { Bridge } from '../support/bridge.mjs'
 import { Cluster } from '../support/cluster.mjs'
 import { until } from '../support/wait.mjs'
 import { Oracle } from './oracle.mjs'
-import { Proxy } from './proxy.mjs'
+import { Proxy } from '../support/proxy.mjs'
 import { Random } from './random.mjs'
 
 const schema = readFileSync(new URL('schema.sql', import.meta.url), 'utf8')

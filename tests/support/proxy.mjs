@@ -1,4 +1,4 @@
-// A TCP proxy between the clients and all bridges: every new connection goes to one of the bridges, at random. It can cut connections,
+// A TCP proxy between the clients and bridges: every new connection goes to one of its targets, at random. It can cut connections,
 // and it can stall them: then no byte and no end of the connection passes in either direction, as when a cable is pulled. A stalled
 // connection whose client has meanwhile given up stays open on the bridge's side until it is resumed.
 import { once } from 'node:events'
@@ -10,7 +10,8 @@ export class Proxy {
   #random
 
   // targets(): the ports to choose from, asked for every connection.
-  static async start(targets, random) {
+  // random: who chooses (tests/torture/random.mjs); may be left out where there is one target and nothing is done in part.
+  static async start(targets, random = { pick: ([first]) => first }) {
     const proxy = new Proxy()
     proxy.#random = random
     proxy.#server = createServer({ allowHalfOpen: false }, client => proxy.#accept(client, targets()))
@@ -20,6 +21,7 @@ export class Proxy {
     return proxy
   }
 
+  get url() { return `http://127.0.0.1:${this.port}` }
   get connections() { return this.#pairs.size }
 
   #accept(client, ports) {
