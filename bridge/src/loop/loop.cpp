@@ -143,6 +143,7 @@ struct Loop::Own {
     uv_async_t async{};
     uv_prepare_t prepare{};
     std::unique_ptr<Resolver> resolver;
+    std::unique_ptr<Poller> poller;
 };
 
 void Loop::Closer::operator()(uv_loop_s *loop) const {
@@ -173,6 +174,7 @@ Loop::Loop() : loop_(new uv_loop_s), own_(new Own) {
 }
 
 Loop::~Loop() {
+    own_->poller.reset();
     own_->resolver.reset();
     uv_prepare_stop(&own_->prepare);
     uv_close(reinterpret_cast<uv_handle_t *>(&own_->prepare), nullptr);
@@ -188,6 +190,11 @@ std::unique_ptr<Watch> Loop::watch(int fd, Watch::Callback callback) {
 std::unique_ptr<Timer> Loop::timer() { return std::make_unique<Timer>(loop_.get()); }
 std::unique_ptr<Signal> Loop::signal(int number, std::function<void(int)> callback) {
     return std::make_unique<Signal>(loop_.get(), number, std::move(callback));
+}
+
+Poller &Loop::poller() {
+    if (own_->poller == nullptr) own_->poller = std::make_unique<Poller>(*this);
+    return *own_->poller;
 }
 
 std::unique_ptr<Resolve> Loop::resolve(const std::string &host, Resolve::Callback callback) {

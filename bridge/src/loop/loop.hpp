@@ -1,6 +1,7 @@
-// The event loop: one uv_loop_t that everything in the process shares, libwebsockets and libpq included.
+// The event loop: one uv_loop_t that everything in the process shares, libpq included.
 // A thin, typed face on libuv: watch a descriptor, run something later, post from another thread, catch a
 // signal, and the hook at the end of each turn where outboxes are flushed. It knows no sockets and no protocol.
+// The many descriptors of connections are the Poller's.
 // Everything here belongs to the loop's thread; post() is the only call allowed from another one.
 // Handles are RAII: destroying a Watch or Timer stops it at once, libuv's own memory is freed a turn later.
 #pragma once
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "loop/poller.hpp"
 #include "loop/resolver.hpp"
 
 struct uv_loop_s;
@@ -84,6 +86,8 @@ public:
     std::unique_ptr<Watch> watch(int fd, Watch::Callback callback);
     std::unique_ptr<Timer> timer();
     std::unique_ptr<Signal> signal(int number, std::function<void(int)> callback);
+
+    Poller &poller();  // made when it is first asked for
 
     // The addresses of a host name, see resolver.hpp.
     std::unique_ptr<Resolve> resolve(const std::string &host, Resolve::Callback callback);

@@ -15,7 +15,7 @@ namespace bridge::net {
 
 class TlsSession;
 
-class Stream {
+class Stream final : private loop::Poller::Entry {
 public:
     class User {
     public:
@@ -23,6 +23,12 @@ public:
         virtual void received(std::string_view bytes) = 0;  // valid during the call; the User keeps what it has no use for yet
         virtual void writable() = 0;                        // once for each request_writable(), when the Stream holds nothing back
         virtual void ended() = 0;                           // the peer closed its side or is gone: nothing comes any more. The last call.
+    };
+    // Counts those that are open.
+    class Counter {
+    public:
+        virtual ~Counter() = default;
+        virtual void closed(const Stream &stream) = 0;  // its descriptor is closed; called by its destructor
     };
     enum class Write {
         taken,   // all of it: with the kernel, or its rest kept here
@@ -32,34 +38,61 @@ public:
 
     // Owns the descriptor, which is non-blocking. `tls` null: plain.
     Stream(loop::Loop &loop, int fd, std::string ip, bool internal, std::unique_ptr<TlsSession> tls);
-    ~Stream();  // closes at once; what it holds back is lost. See close_after_writing().
+    ~Stream() override;  // closes at once; what it holds back is lost. See close_after_writing().
     Stream(const Stream &) = delete;
     Stream &operator=(const Stream &) = delete;
 
     void use(User &user);  // from now on
 
     Write write(std::string_view bytes);
-    bool holds_back() const { return !rest_.empty(); }
+    bool holds_back() const { return rest_ != nullptr; }
     void request_writable();
 
     // While paused no received() comes, but ended() still does when the peer is gone for good.
-    void pause();
+    void pause() { paused_ = true; }
     void resume();
+
+    void count_by(Counter &counter) { counter_ = &counter; }
 
     const std::string &ip() const { return ip_; }
     bool internal() const { return internal_; }  // came in by the internal listener
     bool encrypted() const { return tls_ != nullptr; }
-    void prefetch() const;  // a write() follows very soon
+    void prefetch() const { __builtin_prefetch(this); }  // a write() follows very soon
 
 private:
-    loop::Loop &loop_;
+    friend void close_after_writing(std::unique_ptr<Stream> stream);
+    struct Rest {
+        std::string bytes;
+        std::size_t sent = 0;
+    };
+    struct Moved {  // by one system call
+        enum { some, none, over, failed } what;
+        std::size_t bytes = 0;
+    };
+
+    void ready(unsigned what) override;
+    bool read_some();  // false: the stream is gone
+    Moved receive(char *into, std::size_t size);
+    Moved send(std::string_view bytes);
+    bool flush();  // of rest_; false: it failed
+    void fail();
+    bool end();
+    void shut_down();
+
+    loop::Poller &poller_;
+    User *user_ = nullptr;
+    Counter *counter_ = nullptr;
+    std::unique_ptr<Rest> rest_;
+    std::unique_ptr<TlsSession> tls_;
+    std::string ip_;
     int fd_;
     bool internal_;
-    User *user_ = nullptr;
-    std::string rest_;
-    std::string ip_;
-    std::unique_ptr<TlsSession> tls_;
-    std::unique_ptr<loop::Watch> watch_;
+    bool paused_ = false;
+    bool readable_ = false;  // there was more when it was paused, or when it had its share
+    bool over_ = false;      // the peer closed its side: what is left is to be read up to its end
+    bool wants_writable_ = false;
+    bool failed_ = false;
+    bool ended_ = false;  // the User knows
 };
 using StreamPtr = std::unique_ptr<Stream>;
 
