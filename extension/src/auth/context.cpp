@@ -41,6 +41,7 @@ std::optional<Context> parse_context(std::string_view text, std::string *problem
             return std::nullopt;
         }
     }
+    if (const auto said = json::find(*members, "auth"); said && json::kind(*said) != json::Kind::kNull) context.auth = *said;
     if (context.user_id && context.user_id->empty()) {
         *problem = "context.userId is empty";
         return std::nullopt;
@@ -93,6 +94,8 @@ PULSE_FN(pulse_claim) {
 PULSE_FN(pulse_user_id) { return pulse::auth::text_or_null(fcinfo, &Context::user_id); }
 PULSE_FN(pulse_session_id) { return pulse::auth::text_or_null(fcinfo, &Context::session_id); }
 PULSE_FN(pulse_socket_id) { return pulse::auth::text_or_null(fcinfo, &Context::socket_id); }
+
+PULSE_FN(pulse_auth) { return pulse::auth::text_or_null(fcinfo, &Context::auth); }
 
 PULSE_FN(pulse_attachments) {
     if (pulse::auth::current_attachments == 0) return pg::null_result(fcinfo);

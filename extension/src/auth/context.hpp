@@ -10,6 +10,7 @@ namespace pulse::auth {
 struct Context {
     std::string claims = "{}";  // a JSON object, as it was signed
     std::optional<std::string> user_id, session_id, socket_id, namespace_name, ip, correlation_id;
+    std::optional<std::string> auth;  // raw JSON: what a CONNECT said
 };
 
 // Of the JSON text of a context. On malformed text: nullopt and *problem says why.

@@ -78,7 +78,9 @@ void Answer::rejoin(Oid owner, Effects &effects) const {
     for (const std::string_view effect : json::elements(effects_).value_or(std::vector<std::string_view>{})) {
         const auto members = json::members(effect);
         if (!members || members->size() != 1) continue;
-        if (members->front().key == "leave") {
+        if (members->front().key == "attach") {
+            effects.add(std::string(effect));
+        } else if (members->front().key == "leave") {
             effects.leave(json::unescape(members->front().value).value_or(""));
         } else if (members->front().key == "join") {
             std::vector<Request> requests(1);

@@ -1,5 +1,5 @@
-// pulse.bridge_sessions: a bridge reports what became of its sessions, and by that it is alive. On the way some sessions that
-// nobody can continue any more are deleted.
+// pulse.bridge_sessions: a bridge reports what became of its sessions, and by that it is alive. On the way, every 10 seconds, some
+// sessions that nobody can continue any more are deleted.
 #include "handle/sessions.hpp"
 #include "json/slice.hpp"
 #include "pg/shmem.hpp"
@@ -38,7 +38,9 @@ PULSE_FN(pulse_bridge_sessions) {
     static pg::Plan seen(
         "INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, COALESCE(NULLIF(pg_catalog.current_setting('application_name'), ''), $1)) "
         "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name");
-    static pg::Plan due("SELECT WHERE NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = $1 "
+    static pg::Plan due("SELECT COALESCE((SELECT pg_catalog.date_bin(interval '10 seconds', b.seen_at, timestamptz 'epoch') "
+                        "<> pg_catalog.date_bin(interval '10 seconds', pg_catalog.clock_timestamp(), timestamptz 'epoch') "
+                        "FROM _pulse.bridges b WHERE b.id = $1), true) WHERE NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = $1 "
                         "AND b.seen_at > pg_catalog.clock_timestamp() - interval '2 seconds')");
     static pg::Plan forget("SELECT _pulse.forget_sessions($1)");
     const std::string bridge = handle::text_argument(fcinfo, 0, "bridge");
@@ -52,8 +54,9 @@ PULSE_FN(pulse_bridge_sessions) {
     handle::apply(changes);
     // However often a bridge reports: its row is one that everybody reads, and under a held snapshot each update of it stays.
     if (due.run({pg::param_text(bridge)}) > 0) {
+        const bool sweep = pg::result_row().boolean(1);
         seen.run({pg::param_text(bridge)});
-        if (pg::epoch_is_open()) forget.run({pg::param_int4(handle::kForgetAtOnce)});  // else who was silent need not be gone
+        if (sweep && pg::epoch_is_open()) forget.run({pg::param_int4(handle::kForgetAtOnce)});  // else who was silent need not be gone
     }
     return Datum(0);
 }

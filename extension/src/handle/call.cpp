@@ -1,4 +1,4 @@
-// Time limit, effects and arguments of a call.
+// Time limit, position and arguments of a call.
 #include "handle/call.hpp"
 
 #include "json/slice.hpp"
@@ -13,58 +13,6 @@ pg::Raised explain(const pg::Raised &error, const std::string &what, const pg::T
     return pg::make_raised(ERRCODE_QUERY_CANCELED,
                            what + " ran longer than pulse.handler_timeout (" + std::to_string(guc::handler_timeout) + " ms)", error.detail,
                            error.hint);
-}
-
-static Effects *current_effects = nullptr;
-
-static void on_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId, void *) {
-    if (event == SUBXACT_EVENT_ABORT_SUB && current_effects != nullptr)
-        pg::callback("the effects of a subtransaction rolled back", [=] { current_effects->forget_since(id); });
-}
-
-Effects::Effects() : outer_(current_effects) {
-    static bool registered = false;
-    if (!registered) {
-        pg::call([] { RegisterSubXactCallback(on_subtransaction, nullptr); });
-        registered = true;
-    }
-    current_effects = this;
-}
-
-Effects::~Effects() { current_effects = outer_; }
-
-Effects *Effects::current() { return current_effects; }
-
-NoEffects::NoEffects() : outer_(current_effects) { current_effects = nullptr; }
-NoEffects::~NoEffects() { current_effects = outer_; }
-
-void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json), std::nullopt}); }
-void Effects::join(const std::string &room) {
-    effects_.push_back({GetCurrentSubTransactionId(), "{\"join\":" + json::quoted(room) + "}", std::pair(true, room)});
-}
-void Effects::leave(const std::string &room) {
-    effects_.push_back({GetCurrentSubTransactionId(), "{\"leave\":" + json::quoted(room) + "}", std::pair(false, room)});
-}
-
-// Ids grow, and what started after `id` and is over by now was inside it.
-void Effects::forget_since(SubTransactionId id) {
-    while (!effects_.empty() && effects_.back().id >= id) effects_.pop_back();
-}
-
-std::string Effects::json() const {
-    std::string result = "[";
-    for (const Effect &effect : effects_) {
-        if (result.size() > 1) result += ',';
-        result += effect.json;
-    }
-    return result += ']';
-}
-
-std::vector<std::pair<bool, std::string>> Effects::memberships() const {
-    std::vector<std::pair<bool, std::string>> result;
-    for (const Effect &effect : effects_)
-        if (effect.membership) result.push_back(*effect.membership);
-    return result;
 }
 
 std::optional<Cursor> cursor() {

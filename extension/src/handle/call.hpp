@@ -1,9 +1,10 @@
-// What the functions of this folder share: one running call of the bridge. Time limit, effects, position, refusals.
+// What the functions of this folder share: one running call of the bridge. Time limit, position, refusals.
 // User code runs as pulse_client inside run_as_client(); everything else here runs as the extension's owner.
 #pragma once
 
 #include "auth/context.hpp"
 #include "guc.hpp"
+#include "handle/effects.hpp"
 #include "pg/leftovers.hpp"
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
@@ -17,44 +18,6 @@ constexpr int kUnauthenticated = MAKE_SQLSTATE('P', 'L', '4', '0', '1');
 constexpr int kForbidden = MAKE_SQLSTATE('P', 'L', '4', '0', '3');
 constexpr int kNotFound = MAKE_SQLSTATE('P', 'L', '4', '0', '4');
 inline bool is_client_error(int sqlstate) { return (sqlstate & 0xFFF) == (kBadRequest & 0xFFF); }
-
-// What a handler asked the bridge to do, in order. What a rolled-back savepoint asked is forgotten.
-class Effects {
-public:
-    Effects();
-    ~Effects();
-    Effects(const Effects &) = delete;
-    Effects &operator=(const Effects &) = delete;
-    static Effects *current();  // null outside a handler
-    void add(std::string json);
-    void join(const std::string &room);
-    void leave(const std::string &room);
-    void forget_since(SubTransactionId id);
-    std::string json() const;
-    // The rooms joined (true) and left, in order.
-    std::vector<std::pair<bool, std::string>> memberships() const;
-
-private:
-    struct Effect {
-        SubTransactionId id;
-        std::string json;
-        std::optional<std::pair<bool, std::string>> membership;
-    };
-    std::vector<Effect> effects_;
-    Effects *outer_;
-};
-
-// While policies and connect functions run: they may not ask for effects.
-class NoEffects {
-public:
-    NoEffects();
-    ~NoEffects();
-    NoEffects(const NoEffects &) = delete;
-    NoEffects &operator=(const NoEffects &) = delete;
-
-private:
-    Effects *outer_;
-};
 
 struct Cursor {
     std::string epoch;

@@ -1,6 +1,6 @@
 // pulse.handle_connect: may a client connect to a namespace, and which rooms does it get at once. All connect functions
 // of the namespace are asked; their rooms are united; one that raises refuses. The session is stored for its return, and a
-// client that returns goes on with the stored one or begins a new one.
+// client that returns goes on with the stored one or begins a new one. What connect functions send goes to new sessions only.
 #include "handle/recovery.hpp"
 #include "json/slice.hpp"
 #include "names/room_value.hpp"
@@ -16,6 +16,7 @@ namespace {
 struct Welcome {
     std::vector<std::string> rooms;
     std::vector<std::pair<std::string, std::string>> data;  // key, raw JSON; a later function's key wins
+    std::string effects;                                    // a JSON array; empty: none
 
     void join(std::string room) {
         if (std::find(rooms.begin(), rooms.end(), room) == rooms.end()) rooms.push_back(std::move(room));
@@ -28,6 +29,15 @@ struct Welcome {
             }
         data.emplace_back(key, json::compact(value));
     }
+    std::string data_json() const {
+        std::string text = "{";
+        for (const auto &[key, value] : data) {
+            if (text.size() > 1) text += ',';
+            text += json::quoted(key) + ":" + value;
+        }
+        return text += '}';
+    }
+    std::optional<std::string> stored_data() const { return data.empty() ? std::nullopt : std::optional(data_json()); }
 };
 
 [[noreturn]] void bad_result(const std::string &function, const std::string &why) {
@@ -127,13 +137,14 @@ Welcome Door::greet(const auth::Context &context) {
         if (names::check_room(room)) pg::fail(kBadRequest, "the user id is too long");
         welcome.join(std::move(room));
     }
-    const NoEffects no_effects;
+    const Effects effects(Effects::Of::kConnect);
     const auth::Scope scope(context);
     for (std::size_t n = 0; n < names_.size(); ++n) {
         const auto result = run_as_client(rooms::client_role(), "connect function " + names_[n],
                                           [&] { return (*callables_[n])({pg::text_datum(context.claims)}); });
         if (result) unite(welcome, names_[n], pg::view(*result));
     }
+    if (!effects.empty()) welcome.effects = effects.json();
     return welcome;
 }
 
@@ -150,12 +161,10 @@ std::string answer(const Welcome &welcome, const std::optional<Cursor> &position
             add("{\"room\":" + json::quoted(member.room) + ",\"since\":" + std::to_string(member.joined_at) + "}");
     else
         for (const std::string &room : welcome.rooms) add(json::quoted(room));
-    text += "],\"data\":{";
-    separator = "";
-    for (const auto &[key, value] : welcome.data) add(json::quoted(key) + ":" + value);
-    text += "},\"position\":" + (position ? json::quoted(position->text()) : "null");
+    text += "],\"data\":" + welcome.data_json() + ",\"position\":" + (position ? json::quoted(position->text()) : "null");
     text += recovered ? ",\"recovered\":true,\"session\":" + recovery->session_json() : ",\"recovered\":false";
     if (recovery != nullptr && recovery->refused()) text += ",\"mustRefetch\":" + json::quoted(*recovery->refused());
+    if (!recovered && !welcome.effects.empty()) text += ",\"effects\":" + welcome.effects;
     return text + "}";
 }
 
@@ -168,7 +177,14 @@ std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arr
     Welcome welcome;
     const auto error = pg::subtransaction([&] {
         welcome = door.greet(context);
-        if (!recovery.take_over(owner, context, *arrival.bridge, welcome.rooms, door.position()))
+        // As with rooms: what it had stays, and what is given anew counts.
+        Welcome kept;
+        const std::string stored = recovery.data().value_or("{}");
+        for (const json::Member &entry : json::members(stored).value_or(std::vector<json::Member>{}))
+            kept.set(entry.key, entry.value);
+        for (const auto &[key, value] : welcome.data) kept.set(key, value);
+        welcome.data = std::move(kept.data);
+        if (!recovery.take_over(owner, context, *arrival.bridge, welcome.rooms, door.position(), welcome.stored_data()))
             pg::fail(ERRCODE_TRIGGERED_ACTION_EXCEPTION, "not recovered");
     });
     if (!error) return welcome;
@@ -210,7 +226,8 @@ PULSE_FN(pulse_handle_connect) {
                            .jti = handle::text_claim(arrival.context, "jti"),
                            .rooms = welcome.rooms,
                            .cursor = door.position(),
-                           .arrived_at = arrival.arrived_at}
+                           .arrived_at = arrival.arrived_at,
+                           .data = welcome.stored_data()}
             .store();
     }
     return pg::text_datum(handle::answer(welcome, door.position(), recovery ? &*recovery : nullptr));

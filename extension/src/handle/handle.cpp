@@ -45,21 +45,6 @@ static Datum row_of(FunctionCallInfo fcinfo, const std::string &ack, const std::
     });
 }
 
-// What the handler joined and left becomes the session's with the handler's transaction.
-static void store_memberships(FunctionCallInfo fcinfo, Oid owner, const auth::Context &context, const Effects &effects,
-                              const std::optional<Cursor> &position) {
-    const auto memberships = effects.memberships();
-    if (memberships.empty() || !context.session_id) return;
-    const auto members = json::members(pg::view(pg::arg(fcinfo, 3)));
-    const auto generation = integer(json::find(*members, "generation"));
-    std::map<std::string, std::vector<Change>> changes;
-    for (const auto &[joined, room] : memberships)
-        changes[*context.session_id].push_back(
-            {joined ? Change::Kind::kJoin : Change::Kind::kLeave, room, position ? position->position : 0, generation});
-    const LogScope scope(owner);
-    apply(changes);
-}
-
 }  // namespace pulse::handle
 
 using namespace pulse;
@@ -95,13 +80,16 @@ PULSE_FN(pulse_handle) {
     auth::Scope scope(context, attachments);
     if (answer && answer->stored()) {
         handle::within_deadline("joining again", [&] { answer->rejoin(owner, effects); });
-        handle::store_memberships(fcinfo, owner, context, effects, position);
+        handle::store_memberships(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
         return handle::row_of(fcinfo, answer->ack(), effects.json(), position);
     }
-    const std::string ack =
+    std::string ack =
         handle::run_as_client(rooms::client_role(), "handler " + handler.function, [&] { return handle::ack_of((*function)({args})); });
+    handle::Effects::Message message = effects.message(ack);
+    ack = std::move(message.json);
+    if (!message.attachments.empty()) effects.add("{\"attach\":" + message.attachments + "}");
     const std::string asked = effects.json();
     if (answer) answer->store(owner, ack, asked);
-    handle::store_memberships(fcinfo, owner, context, effects, position);
+    handle::store_memberships(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
     return handle::row_of(fcinfo, ack, asked, position);
 }

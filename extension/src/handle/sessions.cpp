@@ -1,6 +1,7 @@
 // Reading and writing the rows of sessions.
 #include "handle/sessions.hpp"
 
+#include "json/slice.hpp"
 #include "pg/shmem.hpp"
 
 #include <algorithm>
@@ -10,9 +11,9 @@ namespace pulse::handle {
 std::optional<Session> Session::find(std::string_view pid) {
     static pg::Plan plan("SELECT s.key, s.socket_id, s.bridge, s.namespace, s.user_id, s.jti, s.generation, s.rooms, s.joined_at, s.epoch "
                          "|| ':' || s.position::text, "
-                         "s.decided_position, s.evicted_position, s.arrived_at, s.ended IS NULL, "
+                         "s.decided_position, s.evicted_position, s.arrived_at, s.ended_at IS NULL, "
                          "CASE WHEN s.ended IS NULL OR (s.ended_at IS NULL AND NOT $2) THEN false "
-                         "ELSE s.ended < pg_catalog.clock_timestamp() - _pulse.recovery_window() END "
+                         "ELSE s.ended < pg_catalog.clock_timestamp() - _pulse.recovery_window() END, s.data "
                          "FROM _pulse.session_states s WHERE s.pid_hash = pg_catalog.sha256(pg_catalog.convert_to($1, 'UTF8'))");
     const bool began = pg::epoch_is_open();  // else nobody could report to this server yet: who was silent need not be gone
     if (plan.run({pg::param_text(pid), {BOOLOID, BoolGetDatum(began)}}) == 0) return std::nullopt;
@@ -39,21 +40,23 @@ std::optional<Session> Session::find(std::string_view pid) {
     session.arrived_at = row.int8(13);
     session.connected = row.boolean(14);
     session.expired = row.boolean(15);
+    session.data = optional(16);
     return session;
 }
 
 void NewSession::store() const {
     static pg::Plan plan(
         "INSERT INTO _pulse.sessions AS s (key, pid_hash, user_id, jti, namespace, socket_id, bridge, rooms, joined_at, epoch, "
-        "position, decided_position, arrived_at) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, $7, "
-        "$8, $9, $10, $11, $11, $12) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
-        "epoch = excluded.epoch, position = excluded.position, decided_position = excluded.decided_position "
+        "position, decided_position, arrived_at, data) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, $7, "
+        "$8, $9, $10, $11, $11, $12, $13) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
+        "epoch = excluded.epoch, position = excluded.position, decided_position = excluded.decided_position, data = excluded.data "
         "WHERE s.bridge = excluded.bridge AND s.generation = 1 AND s.user_id IS NOT DISTINCT FROM excluded.user_id");
     const int64 position = cursor ? cursor->position : 0;
     plan.run({pg::param_text(key), pg::param_text(pid), pg::param_text(user_id), pg::param_text(jti), pg::param_text(name),
               pg::param_text(socket_id), pg::param_text(bridge), pg::param_texts({rooms.begin(), rooms.end()}),
               pg::param_int8s(std::vector<int64>(rooms.size(), position)),
-              pg::param_text(cursor ? std::optional(cursor->epoch) : std::nullopt), pg::param_int8(position), pg::param_int8(arrived_at)});
+              pg::param_text(cursor ? std::optional(cursor->epoch) : std::nullopt), pg::param_int8(position), pg::param_int8(arrived_at),
+              pg::param_json(data)});
 }
 
 namespace {
@@ -163,6 +166,20 @@ std::map<std::string, int64> apply(const std::map<std::string, std::vector<Chang
     return generations;
 }
 
+void store_memberships(Oid owner, std::string_view json, const auth::Context &context, const Effects &effects,
+                       const std::optional<Cursor> &position) {
+    const auto memberships = effects.memberships();
+    if (memberships.empty() || !context.session_id) return;
+    const auto members = json::members(json);
+    const auto generation = integer(json::find(*members, "generation"));
+    std::map<std::string, std::vector<Change>> changes;
+    for (const auto &[joined, room] : memberships)
+        changes[*context.session_id].push_back(
+            {joined ? Change::Kind::kJoin : Change::Kind::kLeave, room, position ? position->position : 0, generation});
+    const LogScope scope(owner);
+    apply(changes);
+}
+
 void commit_without_waiting() {
     pg::call([] {
         if (TransactionIdIsValid(GetTopTransactionIdIfAny())) return;
@@ -172,3 +189,18 @@ void commit_without_waiting() {
 }
 
 }  // namespace pulse::handle
+
+using namespace pulse;
+
+PULSE_FN(pulse_session_data) {
+    static pg::Plan plan("SELECT s.data FROM _pulse.sessions s WHERE s.key = $1");
+    const auth::Context *context = auth::current();
+    if (context == nullptr || !context->session_id) return pg::null_result(fcinfo);
+    std::optional<std::string> data;
+    {
+        const handle::LogScope scope(pg::function_owner(fcinfo));
+        if (plan.run({pg::param_text(*context->session_id)}, true) > 0)
+            if (const auto text = pg::result_row().optional_text(1)) data = std::string(*text);
+    }
+    return data ? pg::text_datum(*data) : pg::null_result(fcinfo);
+}

@@ -23,6 +23,7 @@ struct Session {
     int64 evicted_position = 0;         // of the last eviction that a bridge carried out
     int64 arrived_at = 0;               // when its client stood at the bridge, in ms; 0: nobody says
     bool connected = false, expired = false;
+    std::optional<std::string> data;  // raw JSON object: what connect functions gave
 
     static std::optional<Session> find(std::string_view pid);
 };
@@ -34,6 +35,7 @@ struct NewSession {
     std::vector<std::string> rooms;
     std::optional<Cursor> cursor;
     int64 arrived_at = 0;
+    std::optional<std::string> data;
     void store() const;
 };
 
@@ -49,6 +51,10 @@ struct Change {
 // Applies changes by key; rows are locked in that order, which keeps two batches from waiting for each other. Returns the generations
 // of the sessions that are stored.
 std::map<std::string, int64> apply(const std::map<std::string, std::vector<Change>> &changes);
+
+// What a handler or an answer joined and left becomes its session's with its transaction. `json`: the context as it came.
+void store_memberships(Oid owner, std::string_view json, const auth::Context &context, const Effects &effects,
+                       const std::optional<Cursor> &position);
 
 // For a transaction that only begins a session: a crash may lose the row as a whole, and then its client fetches anew. What
 // changes a row waits for the disk: a join that was lost would be a room that is missing from a recovery, and nobody would know.

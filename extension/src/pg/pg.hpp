@@ -52,6 +52,7 @@ extern "C" {
 #include <commands/prepare.h>
 #include <commands/sequence.h>
 #include <commands/trigger.h>
+#include <common/base64.h>
 #include <common/hashfn.h>
 #include <common/jsonapi.h>
 #include <common/shortest_dec.h>

@@ -110,6 +110,10 @@ inline Plan::Param param_text(const std::optional<std::string> &value) {
     return value ? Plan::Param{TEXTOID, text_datum(*value)} : Plan::Param{TEXTOID, Datum(0), true};
 }
 inline Plan::Param param_json(std::string_view value) { return {JSONOID, text_datum(value)}; }
+inline Plan::Param param_json(const std::string &value) { return {JSONOID, text_datum(value)}; }
+inline Plan::Param param_json(const std::optional<std::string> &value) {
+    return value ? param_json(std::string_view(*value)) : Plan::Param{JSONOID, Datum(0), true};
+}
 inline Plan::Param param_int8(int64 value) { return {INT8OID, Int64GetDatum(value)}; }
 inline Plan::Param param_texts(const std::vector<std::string_view> &values) { return {TEXTARRAYOID, text_array_datum(values)}; }
 inline Plan::Param param_int8s(const std::vector<int64> &values) { return {INT8ARRAYOID, int8_array_datum(values)}; }

@@ -2,6 +2,7 @@
 // are read differently. Validates, compacts, stores; knows nothing of tables or triggers.
 #include "guc.hpp"
 #include "json/check.hpp"
+#include "json/placeholders.hpp"
 #include "json/slice.hpp"
 #include "names/rules.hpp"
 #include "pg/text.hpp"
@@ -44,7 +45,7 @@ std::vector<std::string_view> rooms_of(FunctionCallInfo fcinfo) {
     return rooms;
 }
 
-Datum checked_attachments(Datum attachments) {
+Datum checked_attachments(Datum attachments, std::string_view payload) {
     struct Found {
         int dimensions, count;
         bool nulls;
@@ -62,6 +63,10 @@ Datum checked_attachments(Datum attachments) {
     if (found.bytes > static_cast<size_t>(guc::max_payload))
         pg::fail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "attachments have " + std::to_string(found.bytes) + " bytes, more than pulse.max_payload",
                  "pulse.max_payload is " + std::to_string(guc::max_payload) + " bytes.", "Publish a link, or raise pulse.max_payload.");
+    for (const json::Placeholder &placeholder : json::placeholders(payload))
+        if (!placeholder.num || *placeholder.num >= static_cast<size_t>(found.count))
+            pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "the payload has a placeholder without its attachment", {},
+                     "{\"_placeholder\":true,\"num\":0} stands for the first of " + std::to_string(found.count) + ".");
     return attachments;
 }
 
@@ -109,7 +114,7 @@ Datum publish(FunctionCallInfo fcinfo, bool many_rooms, bool jsonb) {
     std::string payload;
     compact("payload", jsonb ? jsonb_text(fcinfo) : required(fcinfo, kPayload, "payload"), payload);
     event.payload = payload;
-    if (!pg::arg_is_null(fcinfo, kAttachments)) event.attachments = checked_attachments(pg::arg(fcinfo, kAttachments));
+    if (!pg::arg_is_null(fcinfo, kAttachments)) event.attachments = checked_attachments(pg::arg(fcinfo, kAttachments), event.payload);
     event.partition_key = optional(fcinfo, kPartitionKey);
     event.idempotency_key = optional(fcinfo, kIdempotencyKey);
     const auto except_session = optional(fcinfo, kExceptSession);

@@ -1,12 +1,15 @@
 // Resolving, checking and calling registered functions.
 #include "rooms/function.hpp"
 
+#include <algorithm>
+
 namespace pulse::rooms {
 
 const Shape kPolicyShape{"pulse.policy", "f(claims json, room text, params json) returns boolean", 3, {JSONOID, TEXTOID, JSONOID}, BOOLOID};
 const Shape kHandlerShape{"pulse.on", "f(args json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 const Shape kConnectShape{"pulse.namespace", "f(claims json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 const Shape kStreamShape{"pulse.stream", "f(request json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
+const Shape kAnswerShape{"pulse.ask", "f(args json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 
 Oid client_role() {
     return pg::call([] { return get_role_oid("pulse_client", false); });
@@ -164,13 +167,14 @@ void Callable::renew() {
     pg::call([&] { fmgr_info_cxt(info_.fn_oid, &info_, context_); });
 }
 
-std::optional<Datum> Callable::operator()(std::initializer_list<Datum> arguments) {
+std::optional<Datum> Callable::operator()(std::initializer_list<std::optional<Datum>> arguments) {
+    if (strict() && std::any_of(arguments.begin(), arguments.end(), [](const auto &argument) { return !argument; })) return std::nullopt;
     Datum result = 0;
     const bool null = pg::call([&] {
         LOCAL_FCINFO(fcinfo, 3);
         InitFunctionCallInfoData(*fcinfo, &info_, static_cast<short>(arguments.size()), DEFAULT_COLLATION_OID, nullptr, nullptr);
         int n = 0;
-        for (const Datum argument : arguments) fcinfo->args[n++] = {argument, false};
+        for (const auto &argument : arguments) fcinfo->args[n++] = {argument.value_or(0), !argument};
         PgStat_FunctionCallUsage usage;
         pgstat_init_function_usage(fcinfo, &usage);
         result = FunctionCallInvoke(fcinfo);

@@ -14,7 +14,7 @@ struct Shape {
     Oid arguments[3];
     Oid result;
 };
-extern const Shape kPolicyShape, kHandlerShape, kConnectShape, kStreamShape;
+extern const Shape kPolicyShape, kHandlerShape, kConnectShape, kStreamShape, kAnswerShape;
 
 Oid client_role();  // pulse_client
 
@@ -31,7 +31,8 @@ public:
     // Raises undefined_function or insufficient_privilege with a hint.
     Callable(const std::string &name, const Shape &shape, MemoryContext context);
     // nullopt: NULL. The result lives in the caller's memory context.
-    std::optional<Datum> operator()(std::initializer_list<Datum> arguments);
+    std::optional<Datum> operator()(std::initializer_list<std::optional<Datum>> arguments);  // nullopt: NULL
+    bool strict() const { return info_.fn_strict; }  // not called when an argument is NULL
     void renew();  // after an error: forgets what the function had prepared
 
 private:

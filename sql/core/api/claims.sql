@@ -41,6 +41,21 @@ CREATE OR REPLACE FUNCTION pulse.attachments() RETURNS bytea[]
 COMMENT ON FUNCTION pulse.attachments() IS 'the binary arguments of the event being handled';
 GRANT EXECUTE ON FUNCTION pulse.attachments() TO PUBLIC;
 
+-- pulse.auth() returns json
+-- What the client said when it connected, as it was sent, with the token: of Socket.IO the auth object, of the native protocol the
+-- connect message. In connect functions; null elsewhere, and when it said nothing.
+CREATE OR REPLACE FUNCTION pulse.auth() RETURNS json
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulse_auth';
+COMMENT ON FUNCTION pulse.auth() IS 'connect functions: what the client said when it connected, as it was sent';
+GRANT EXECUTE ON FUNCTION pulse.auth() TO PUBLIC;
+
+-- pulse.session_data() returns json
+-- The data of the connect functions, united; kept with the session. Null when they gave none.
+CREATE OR REPLACE FUNCTION pulse.session_data() RETURNS json
+    LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulse_session_data';
+COMMENT ON FUNCTION pulse.session_data() IS 'the data that connect functions gave to this session';
+GRANT EXECUTE ON FUNCTION pulse.session_data() TO PUBLIC;
+
 -- pulse.is_own_user_room(claims json, room text, params json) returns boolean
 -- The engine's policy of user:{userId}.
 CREATE OR REPLACE FUNCTION pulse.is_own_user_room(claims json, room text, params json) RETURNS boolean

@@ -25,6 +25,15 @@ COMMENT ON FUNCTION pulse.decide(json) IS 'bridge: asks the policies about many 
 REVOKE ALL ON FUNCTION pulse.decide(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.decide(json) TO pulse_bridge;
 
+-- pulse.handle_answer(on_answer text, args json, context json, attachments bytea[] default null)
+-- What the client answered to pulse.ask; args null: nobody did. Runs the function as pulse_client, like a handler.
+CREATE OR REPLACE FUNCTION pulse.handle_answer(on_answer text, args json, context json, attachments bytea[] DEFAULT NULL,
+                                               OUT effects json, OUT "position" text)
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle_answer';
+COMMENT ON FUNCTION pulse.handle_answer(text, json, json, bytea[]) IS 'bridge: runs the function that waits for a client''s answer';
+REVOKE ALL ON FUNCTION pulse.handle_answer(text, json, json, bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.handle_answer(text, json, json, bytea[]) TO pulse_bridge;
+
 -- pulse.handle_request(method text, path text, request json, context json) returns json
 -- An HTTP request that the bridge does not answer itself; path is percent-decoded.
 CREATE OR REPLACE FUNCTION pulse.handle_request(method text, path text, request json, context json) RETURNS json
@@ -52,6 +61,21 @@ CREATE OR REPLACE FUNCTION pulse.reply(event text, payload json) RETURNS void
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_reply';
 COMMENT ON FUNCTION pulse.reply(text, json) IS 'handlers: sends an event to this session alone';
 GRANT EXECUTE ON FUNCTION pulse.reply(text, json) TO PUBLIC;
+
+-- pulse.ask(event text, payload json, timeout interval default '10 s', on_answer text default null)
+-- Sends an event to this session alone and asks for an ack. on_answer(args json) returns json is called with the ack's arguments, or
+-- with null when none came in time or the client left; it runs like a handler, and its result is ignored.
+CREATE OR REPLACE FUNCTION pulse.ask(event text, payload json, timeout interval DEFAULT '10 s', on_answer text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_ask';
+COMMENT ON FUNCTION pulse.ask(text, json, interval, text) IS 'handlers: sends an event to this session alone and waits for its answer';
+GRANT EXECUTE ON FUNCTION pulse.ask(text, json, interval, text) TO PUBLIC;
+
+-- pulse.attach(bytes bytea) returns json
+-- Gives the placeholder that stands for these bytes in a result, or in a payload of pulse.reply or pulse.ask.
+CREATE OR REPLACE FUNCTION pulse.attach(bytes bytea) RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_attach';
+COMMENT ON FUNCTION pulse.attach(bytea) IS 'handlers: a placeholder for bytes, to be put into an answer or a payload';
+GRANT EXECUTE ON FUNCTION pulse.attach(bytea) TO PUBLIC;
 
 -- pulse.disconnect(reason text)
 CREATE OR REPLACE FUNCTION pulse.disconnect(reason text) RETURNS void

@@ -1,6 +1,6 @@
 -- pulse.publish: what reaches the log, byte for byte, and what is refused with which words.
 BEGIN;
-SELECT plan(98);
+SELECT plan(100);
 
 -- The row of one publish.
 CREATE FUNCTION pg_temp.row_of(id bigint) RETURNS pulse.events LANGUAGE sql AS 'SELECT e FROM pulse.events e WHERE e.id = $1';
@@ -103,6 +103,8 @@ SELECT pg_temp.refused($$SELECT pulse.publish('r', 'e', to_json(repeat('x', 1048
 SELECT pg_temp.refused($$SELECT pulse.publish('r', 'e', '1', headers => '[1]')$$, '22023', 'headers are not a JSON object', 'traceparent', 'headers that are no object');
 SELECT pg_temp.refused($$SELECT pulse.publish('r', 'e', '1', headers => '{"exceptSess\u0069on":"x"}')$$, '22023', 'header "exceptSession" is set by an option', 'except_session', 'a header that an option sets, however it is spelt');
 SELECT pg_temp.refused($$SELECT pulse.publish('r', 'e', '1', attachments => array_fill(''::bytea, ARRAY[11]))$$, '54000', 'event has 11 attachments', 'at most 10', 'eleven attachments');
+SELECT throws_ok(format('SELECT pulse.publish(%L, %L, %L, attachments => ARRAY[''x''::bytea])', 'r', 'e', payload), '22023', 'the payload has a placeholder without its attachment', 'a placeholder must name an attachment: ' || payload)
+    FROM unnest(ARRAY['{"_placeholder":true,"num":1}', '[{"_placeholder":true}]']) payload;
 SELECT throws_ok($$SELECT pulse.publish('r', 'e', '1', attachments => ARRAY[NULL::bytea])$$, '22004', 'an attachment is null', 'a null attachment');
 SELECT throws_ok($$SELECT pulse.publish('r', 'e', '1', attachments => ARRAY[convert_to(repeat('x', 2000000), 'UTF8')])$$, '54000', NULL, 'attachments over pulse.max_payload');
 SELECT throws_ok(format('SELECT pulse.publish(''r'', ''e'', ''1'', %I => repeat(''x'', 256))', name), '22023', NULL, name || ' of 256 bytes')

@@ -1,6 +1,6 @@
 -- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
 BEGIN;
-SELECT plan(47);
+SELECT plan(48);
 
 CREATE VIEW pg_temp.functions AS
     SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
@@ -29,14 +29,14 @@ SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON 
 
 -- functions
 SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = 0 ORDER BY 1),
-    ARRAY['pulse.attachments', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.job_id', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
-          'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
+    ARRAY['pulse.ask', 'pulse.attach', 'pulse.attachments', 'pulse.auth', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.job_id', 'pulse.join', 'pulse.leave', 'pulse.position', 'pulse.reply',
+          'pulse.session_data', 'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
-    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
+    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room'], 'pulse_client executes the engine''s policy and evicts');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
-    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_connect', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
+    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
     'nobody else executes those of the bridge');
 
 -- schemas and tables
@@ -105,7 +105,7 @@ SELECT is(shop.as_role('pulse_bridge', statement), NULL, 'pulse_bridge can: ' ||
     FROM unnest(ARRAY[$$SELECT pulse.bridge_hello('b')$$, $$SELECT * FROM pulse.bridge_read(0, 10)$$, $$SELECT pulse.handle_connect('/', '{"userId":"ann"}')$$,
         $$SELECT * FROM pulse.handle('/', 'who', '[{"id":7}]', '{"userId":"ann"}')$$, $$SELECT * FROM pulse.decide('[{"operation":"join","room":"shop:1","context":{}}]')$$,
         $$SELECT pulse.bridge_sessions('b', '[]')$$, $$SELECT pulse.bridge_revocations()$$,
-        $$SELECT pulse.handle_request('GET', '/shop', '{}', '{}')$$]) statement;
+        $$SELECT pulse.handle_request('GET', '/shop', '{}', '{}')$$, $$SELECT pulse.handle_answer('shop.answer', NULL, '{}')$$]) statement;
 SELECT matches(shop.as_role('pulse_bridge', statement), '^42501 permission denied', 'pulse_bridge cannot: ' || statement)
     FROM unnest(ARRAY['SELECT FROM pulse.events', 'SELECT FROM pulse.ticks', 'SELECT FROM _pulse.epochs', $$SELECT pulse.publish('a', 'b', '1'::json)$$, $$SELECT pulse.on('x', 'shop.who')$$,
         $$SELECT pulse.configure('pulse', 'idempotency_keep', '1 s')$$, $$SELECT pulse.evict('a')$$, $$SELECT pulse.revoke('ann')$$]) statement;

@@ -1,0 +1,66 @@
+// What a handler, an answer or a connect function asked the bridge to do, in order, and the binary values that it attached to what it
+// sends. What a rolled-back savepoint asked is forgotten. Each message carries the attachments that its own placeholders name,
+// numbered anew, so that it stands for itself.
+#pragma once
+
+#include "pg/guard.hpp"
+
+namespace pulse::handle {
+
+class Effects {
+public:
+    enum class Of { kHandler, kConnect };  // a connect function sends; what it joins is its result
+    explicit Effects(Of of = Of::kHandler);
+    ~Effects();
+    Effects(const Effects &) = delete;
+    Effects &operator=(const Effects &) = delete;
+    static Effects *current();  // null outside
+    Of of() const { return of_; }
+
+    void add(std::string json);
+    void join(const std::string &room);
+    void leave(const std::string &room);
+    std::size_t attach(std::string bytes);  // its number
+
+    // JSON to send, as it goes out, and what it carries.
+    struct Message {
+        std::string json;
+        std::string attachments;  // a JSON array of base64; empty: none
+    };
+    Message message(std::string_view json) const;  // raises for a placeholder that names nothing
+
+    void forget_since(SubTransactionId id);
+    bool empty() const { return effects_.empty(); }
+    std::string json() const;
+    // The rooms joined (true) and left, in order.
+    std::vector<std::pair<bool, std::string>> memberships() const;
+
+private:
+    struct Effect {
+        SubTransactionId id;
+        std::string json;
+        std::optional<std::pair<bool, std::string>> membership;
+    };
+    struct Attachment {
+        SubTransactionId id;
+        std::string bytes;
+    };
+    Of of_;
+    std::vector<Effect> effects_;
+    std::vector<Attachment> attachments_;
+    Effects *outer_;
+};
+
+// While policies and stream functions run: they may not ask for effects.
+class NoEffects {
+public:
+    NoEffects();
+    ~NoEffects();
+    NoEffects(const NoEffects &) = delete;
+    NoEffects &operator=(const NoEffects &) = delete;
+
+private:
+    Effects *outer_;
+};
+
+}  // namespace pulse::handle
