@@ -180,8 +180,7 @@ std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arr
         // As with rooms: what it had stays, and what is given anew counts.
         Welcome kept;
         const std::string stored = recovery.data().value_or("{}");
-        for (const json::Member &entry : json::members(stored).value_or(std::vector<json::Member>{}))
-            kept.set(entry.key, entry.value);
+        for (const json::Member &entry : json::members(stored).value_or(std::vector<json::Member>{})) kept.set(entry.key, entry.value);
         for (const auto &[key, value] : welcome.data) kept.set(key, value);
         welcome.data = std::move(kept.data);
         if (!recovery.take_over(owner, context, *arrival.bridge, welcome.rooms, door.position(), welcome.stored_data()))

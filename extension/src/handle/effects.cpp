@@ -110,9 +110,7 @@ static Effects &effects_for(const char *function) {
 }
 
 // For what is sent to the session; connect functions may do that too.
-static Effects &messages_for(const char *function) {
-    return Effects::current() != nullptr ? *Effects::current() : effects_for(function);
-}
+static Effects &messages_for(const char *function) { return Effects::current() != nullptr ? *Effects::current() : effects_for(function); }
 
 static std::string event_argument(FunctionCallInfo fcinfo) {
     if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "event is null");
@@ -181,8 +179,8 @@ PULSE_FN(pulse_reply) {
     handle::Effects &effects = handle::messages_for("pulse.reply");
     const std::string event = handle::event_argument(fcinfo);
     const auto message = handle::payload_argument(fcinfo, effects);
-    effects.add("{\"reply\":[" + json::quoted(event) + "," + message.json + (message.attachments.empty() ? "" : ",") +
-                message.attachments + "]}");
+    effects.add("{\"reply\":[" + json::quoted(event) + "," + message.json + (message.attachments.empty() ? "" : ",") + message.attachments +
+                "]}");
     return Datum(0);
 }
 

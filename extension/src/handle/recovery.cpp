@@ -111,8 +111,8 @@ bool Recovery::take_over(Oid owner, const auth::Context &context, const std::str
     const std::size_t colon = cursor_.rfind(':');
     if (plan.run({pg::param_text(session_.key), pg::param_int8(session_.generation), pg::param_texts(before), pg::param_text(bridge),
                   pg::param_text(text_claim(context, "jti")), pg::param_texts(names), pg::param_int8s(joined_at),
-                  pg::param_text(cursor_.substr(0, colon)), pg::param_int8(since_), pg::param_int8(position),
-                  pg::param_int8(arrived_at_), pg::param_json(data)}) == 0) {
+                  pg::param_text(cursor_.substr(0, colon)), pg::param_int8(since_), pg::param_int8(position), pg::param_int8(arrived_at_),
+                  pg::param_json(data)}) == 0) {
         changed_ = true;
         refused_ = "unknown";
         return false;

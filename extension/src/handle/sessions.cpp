@@ -47,7 +47,8 @@ std::optional<Session> Session::find(std::string_view pid) {
 void NewSession::store() const {
     static pg::Plan plan(
         "INSERT INTO _pulse.sessions AS s (key, pid_hash, user_id, jti, namespace, socket_id, bridge, rooms, joined_at, epoch, "
-        "position, decided_position, arrived_at, data) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, $7, "
+        "position, decided_position, arrived_at, data) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, "
+        "$7, "
         "$8, $9, $10, $11, $11, $12, $13) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
         "epoch = excluded.epoch, position = excluded.position, decided_position = excluded.decided_position, data = excluded.data "
         "WHERE s.bridge = excluded.bridge AND s.generation = 1 AND s.user_id IS NOT DISTINCT FROM excluded.user_id");

@@ -32,7 +32,7 @@ public:
     Callable(const std::string &name, const Shape &shape, MemoryContext context);
     // nullopt: NULL. The result lives in the caller's memory context.
     std::optional<Datum> operator()(std::initializer_list<std::optional<Datum>> arguments);  // nullopt: NULL
-    bool strict() const { return info_.fn_strict; }  // not called when an argument is NULL
+    bool strict() const { return info_.fn_strict; }                                          // not called when an argument is NULL
     void renew();  // after an error: forgets what the function had prepared
 
 private:
