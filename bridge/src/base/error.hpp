@@ -35,6 +35,7 @@ enum class Errc : std::uint8_t {
     shutting_down,
     too_many_connections,
     client_close,
+    not_utf8,
 };
 
 struct ErrorInfo {
@@ -46,7 +47,7 @@ struct ErrorInfo {
     bool reconnect;            // true: a client should come back by itself
 };
 
-inline constexpr std::array<ErrorInfo, 22> kErrors{{
+inline constexpr std::array<ErrorInfo, 23> kErrors{{
     {Errc::bad_request, "bad_request", "bad_request", 400, 4400, false},
     {Errc::unauthenticated, "unauthenticated", "unauthenticated", 401, 4401, false},
     {Errc::forbidden, "forbidden", "forbidden", 403, 4403, false},
@@ -69,6 +70,7 @@ inline constexpr std::array<ErrorInfo, 22> kErrors{{
     {Errc::shutting_down, "unavailable", "shutting_down", 503, 1001, true},
     {Errc::too_many_connections, "unavailable", "too_many_connections", 503, 1013, true},
     {Errc::client_close, "bad_request", "client_close", 400, 1000, false},
+    {Errc::not_utf8, "bad_request", "not_utf8", 400, 1007, true},
 }};
 
 constexpr const ErrorInfo &info(Errc errc) { return kErrors[static_cast<std::size_t>(errc)]; }

@@ -29,11 +29,13 @@ Result<Packet> decode(std::string_view message, bool is_binary) {
     }
 }
 
-std::string open_frame(const Open &open) {
-    return text_frame(
-        {"0{\"sid\":", json::quote(open.sid), ",\"upgrades\":[],\"pingInterval\":", std::to_string(open.ping_interval.count()),
-         ",\"pingTimeout\":", std::to_string(open.ping_timeout.count()), ",\"maxPayload\":", std::to_string(open.max_payload), "}"});
+std::string open_packet(const Open &open) {
+    return "0{\"sid\":" + json::quote(open.sid) + ",\"upgrades\":" + (open.upgrades ? R"(["websocket"])" : "[]") +
+           ",\"pingInterval\":" + std::to_string(open.ping_interval.count()) +
+           ",\"pingTimeout\":" + std::to_string(open.ping_timeout.count()) + ",\"maxPayload\":" + std::to_string(open.max_payload) + "}";
 }
+
+std::string open_frame(const Open &open) { return text_frame({open_packet(open)}); }
 
 std::string_view ping_frame() {
     return {"\x81\x01"
@@ -58,6 +60,41 @@ void append_attachment(std::string &out, std::string_view bytes, bool base64) {
     } else {
         append_frame(out, Opcode::binary, {bytes});
     }
+}
+
+std::string base64_frames(std::string_view frames) {
+    std::string out;
+    while (!frames.empty()) {
+        const std::string_view before = frames;
+        const Taken frame = take_frame(frames);
+        if (frame.opcode == Opcode::binary) {
+            append_attachment(out, frame.payload, true);
+        } else {
+            out.append(before.substr(0, before.size() - frames.size()));
+        }
+    }
+    return out;
+}
+
+void append_payload(std::string &body, std::size_t &packets, std::string_view &frames) {
+    while (!frames.empty() && packets < kMaxPackets) {
+        const Taken frame = take_frame(frames);
+        if (packets++ > 0) body += kSeparator;
+        if (frame.opcode == Opcode::binary) {
+            body += 'b';
+            body += base64::encode(frame.payload);
+        } else {
+            body += frame.payload;
+        }
+    }
+}
+
+Result<Packet> Payload::next() {
+    const std::size_t end = rest_.find(kSeparator);
+    more_ = end != std::string_view::npos;
+    const std::string_view packet = rest_.substr(0, end);
+    rest_.remove_prefix(more_ ? end + 1 : rest_.size());
+    return decode(packet, false);
 }
 
 }  // namespace bridge::codec::engineio

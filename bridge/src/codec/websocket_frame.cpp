@@ -37,4 +37,19 @@ std::string binary_frame(std::string_view payload) {
     return out;
 }
 
+Taken take_frame(std::string_view &frames) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(frames[at]); };
+    const auto opcode = static_cast<Opcode>(byte(0) & 0x0f);
+    std::size_t size = byte(1), header = 2;
+    if (size >= 126) {
+        const std::size_t length_bytes = size == 126 ? 2 : 8;
+        size = 0;
+        for (std::size_t i = 0; i < length_bytes; ++i) size = size << 8 | byte(2 + i);
+        header += length_bytes;
+    }
+    const std::string_view payload = frames.substr(header, size);
+    frames.remove_prefix(header + size);
+    return {opcode, payload};
+}
+
 }  // namespace bridge::codec

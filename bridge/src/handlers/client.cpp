@@ -22,8 +22,8 @@ std::size_t weight(const Inbound &packet) {
 
 Client::Alarm::Alarm(Client &client) : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.fire_deadline(); }), owner(client) {}
 
-Client::Client(Services &services, Protocol protocol, Peer peer)
-    : services_(services), protocol_(protocol), peer_(std::move(peer)), alarm_(*this) {}
+Client::Client(Services &services, Protocol protocol, Peer peer, std::string_view transport)
+    : services_(services), protocol_(protocol), transport_(transport), peer_(std::move(peer)), alarm_(*this) {}
 
 Client::~Client() { services_.clients.remove(id_); }
 
@@ -182,7 +182,7 @@ std::string Client::context(const Claims &claims, const PublicId &key, const Pub
     add("socketId", socket_id.view());
     add("namespace", nsp);
     add("ip", peer_.ip);
-    add("transport", "websocket");
+    add("transport", transport_);
     add("correlationId", correlation_id);
     add("traceparent", peer_.traceparent);
     return out + "}";

@@ -34,7 +34,8 @@ struct Peer {
 
 class Client {
 public:
-    Client(Services &services, Protocol protocol, Peer peer);
+    // `transport`: "websocket" or "polling", for handlers' context and the metrics.
+    Client(Services &services, Protocol protocol, Peer peer, std::string_view transport = "websocket");
     ~Client();
     Client(const Client &) = delete;
     Client &operator=(const Client &) = delete;
@@ -45,6 +46,7 @@ public:
     void closed(std::string_view reason);
 
     void receive(codec::Inbound packet);
+    void goes_by(std::string_view transport) { transport_ = transport; }
 
     // The server stops: nothing that arrives or waits is begun any more. Ends the connection now, or as soon as what is under way
     // (a handler, a join) has been answered.
@@ -185,6 +187,7 @@ private:
 
     Services &services_;
     Protocol protocol_;
+    std::string_view transport_;
     bool ending_ = false;
     bool draining_ = false;
     bool ever_connected_ = false;

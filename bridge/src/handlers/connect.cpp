@@ -183,7 +183,7 @@ void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAns
 void Client::accepted(Namespace &nsp, const Claims &claims) {
     nsp.state = State::connected;
     ever_connected_ = true;
-    services_.metrics.connections_opened(nsp.name, "websocket").Increment();
+    services_.metrics.connections_opened(nsp.name, transport_).Increment();
     nsp.expires_at = 0;
     if (claims.expires_at) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*claims.expires_at - services_.clock.wall());
@@ -203,7 +203,9 @@ void Client::reject(Namespace &nsp, const Error &error) {
 void Client::refuse_connect(std::string_view nsp, const Error &error) {
     log::debug("connect refused", {{"namespace", nsp}, {"code", info(error.code).code}});
     if (socketio()) {
-        services_.hub.send(id_, hub::make_frame(codec::socketio::connect_error(nsp, error.detail, codec::connect_error_data(error))));
+        const bool unknown = error.code == Errc::not_found;  // as the official server says it: without data
+        services_.hub.send(
+            id_, hub::make_frame(codec::socketio::connect_error(nsp, error.detail, unknown ? "" : codec::connect_error_data(error))));
         return;  // the connection stays: other namespaces, or another try with a better token
     }
     services_.hub.send(id_, hub::make_frame(codec::native::error(error, {})));

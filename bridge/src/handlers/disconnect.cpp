@@ -37,7 +37,7 @@ void Client::end_session(Namespace &nsp, Errc why) {
 }
 
 void Client::forget_session(Namespace &nsp, std::string_view reason, Row row) {
-    if (nsp.state == State::connected) services_.metrics.connections_closed(nsp.name, "websocket", reason).Increment();
+    if (nsp.state == State::connected) services_.metrics.connections_closed(nsp.name, transport_, reason).Increment();
     if (const hub::Session *session = services_.hub.find(nsp.session)) {
         if (row == Row::keeps && services_.options.recovery) {
             services_.bookkeeper.ended(session->key, nsp.generation);

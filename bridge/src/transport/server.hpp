@@ -11,9 +11,9 @@
 #include "handlers/services.hpp"
 #include "loop/lws_loop.hpp"
 #include "transport/acceptor.hpp"
+#include "transport/lws_socket.hpp"
 #include "transport/request.hpp"
 #include "transport/router.hpp"
-#include "transport/websocket.hpp"
 
 struct lws;
 struct lws_context;

@@ -1,85 +1,72 @@
-// One WebSocket: assembles messages, keeps the heartbeat, and is the hub's Sink. It turns bytes into codec::Inbound for its
-// handlers::Client and knows no room and no rule. Made before the 101, dies when libwebsockets says CLOSED.
-//
-//   heartbeat (Engine.IO packets, or RFC 6455 pings on the native protocol):
-//   open ──interval──▶ ping sent ──pong──▶ waiting ──interval──▶ ping sent …       ping sent ──timeout──▶ closed
+// A WebSocket over a net::Stream: the answer to the handshake, frames in, pings answered, and the way it closes. What its messages mean
+// is its User's. Frames out are made elsewhere and written whole, past it where that is possible: stream().
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/error.hpp"
-#include "codec/socketio.hpp"
-#include "handlers/client.hpp"
-#include "hub/sink.hpp"
-#include "loop/wheel.hpp"
-
-struct lws;
+#include "codec/websocket_reader.hpp"
+#include "http/reply.hpp"
+#include "http/request.hpp"
+#include "net/stream.hpp"
 
 namespace bridge::transport {
 
-struct SocketOptions {
-    std::int64_t ping_interval = 25'000;  // ms
-    std::int64_t ping_timeout = 20'000;
-    std::size_t max_payload = 1'000'000;
-};
-
-class Socket final : public hub::Sink {
+class WebSocket final : net::Stream::User {
 public:
-    Socket(handlers::Services &services, const SocketOptions &options, Protocol protocol, handlers::Peer peer);
-    ~Socket() override;
-    Socket(const Socket &) = delete;
-    Socket &operator=(const Socket &) = delete;
+    // The User may destroy the WebSocket inside any call that it gets.
+    class User {
+    public:
+        virtual void message(std::string_view payload, bool binary) = 0;
+        virtual void pong() = 0;
+        virtual void writable() = 0;                     // once after request_writable()
+        virtual void violation(std::uint16_t code) = 0;  // the peer broke the protocol; nothing more is read. Close with this code.
+        virtual void ended() = 0;                        // the peer closed it, or is gone. The last call.
 
-    // libwebsockets' callbacks, in this order. receive() and the others return what the callback returns.
-    void established(lws *wsi);
-    int receive(const char *bytes, std::size_t size);
-    void pong();
-    int writable();
-    int peer_closing();
-    void closed();
-    bool is_established() const { return wsi_ != nullptr; }
-
-    // hub::Sink
-    void write_soon() override;
-    Write write(std::string_view bytes) override;
-    void request_writable() override;
-    void close(Errc why) override;
-
-private:
-    void message(std::string_view text, bool binary);
-    void engineio(std::string_view text, bool binary);
-    void native(std::string_view text, bool binary);
-    Write broken();
-    void fail(Errc why);
-    bool too_late() const;
-    void beat();
-
-    struct Heart : loop::Wheel::Entry {
-        explicit Heart(Socket &owner);
-        Socket &owner;
+    protected:
+        ~User() = default;
     };
 
-    handlers::Services &services_;
-    const SocketOptions &options_;
-    lws *wsi_ = nullptr;
-    int fd_ = -1;  // for writing past libwebsockets; -1 when TLS is between
-    ConnectionId id_;
-    Protocol protocol_;
-    bool awaiting_pong_ = false;
-    bool deaf_ = false;     // what still comes in is dropped
-    bool closing_ = false;  // nothing goes out any more but what is waiting and then the close frame
-    bool close_sent_ = false;
-    Errc closing_with_ = Errc::shutting_down;
-    bool broken_ = false;
-    std::string_view end_reason_ = "client_close";  // metric label
-    std::int64_t deadline_ = 0;                     // of the ping to send, or of the pong to come
-    std::string partial_;
-    codec::socketio::Decoder decoder_;
-    handlers::Client client_;
-    Heart heart_;
+    WebSocket(net::StreamPtr stream, std::size_t max_message, User &user);
+    ~WebSocket() override;
+    WebSocket(const WebSocket &) = delete;
+    WebSocket &operator=(const WebSocket &) = delete;
+
+    void use(User &user) { user_ = &user; }  // from now on
+    // Bytes that came before the stream was its own.
+    void received(std::string_view bytes) override;
+
+    net::Stream &stream() { return *stream_; }  // until close() is true
+    void request_writable();
+    // Sends the close frame and lets the stream go; false: the stream still holds something back, try again in writable().
+    // Code 1005: a close frame without any.
+    bool close(std::uint16_t code, std::string_view reason);
+
+private:
+    void writable() override;
+    void ended() override;
+    bool pong(std::string_view payload);
+
+    net::StreamPtr stream_;
+    User *user_;
+    codec::WebsocketReader reader_;
+    std::unique_ptr<std::string> unanswered_;  // the payload of the last ping, while the stream is choked
+    bool *destroyed_ = nullptr;                // of the received() that runs
+    std::uint32_t max_message_;
+    bool deaf_ = false;
+    bool user_waits_ = false;
 };
+
+// RFC 6455 §4.2.1: why this is no handshake; nullopt: go on. Pure.
+std::optional<http::Reply> refuse_handshake(const http::Request &request);
+
+// The subprotocols that the client offers, in its order.
+std::vector<std::string_view> offered_subprotocols(const http::Request &request);
+
+// The 101. `subprotocol` empty: none.
+std::string handshake_answer(const http::Request &request, std::string_view subprotocol);
 
 }  // namespace bridge::transport

@@ -57,6 +57,73 @@ TEST(EngineIo, OpenHasExactlyFiveKeys) {
     EXPECT_EQ(json::parse(std::string_view(open[0]).substr(2))->size(), 5U);
 }
 
+TEST(EngineIo, E5OpenOfAPollingSessionOffersTheUpgrade) {
+    using namespace std::chrono_literals;
+    EXPECT_EQ(engineio::open_packet({"lv_VI97HAXpY6yYWAAAC", 300ms, 200ms, 1'000'000, true}),
+              R"(0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200,"maxPayload":1000000})");
+}
+
+TEST(EngineIo, E5FramesBecomeAPollingBody) {
+    const std::string frames = text_frame({"42[\"a\"]"}) + binary_frame(std::string_view("\x01\x02\x03\x04", 4)) + text_frame({"bAQI="}) +
+                               binary_frame("") + text_frame({std::string(70'000, 'x')}) + text_frame({std::string(200, 'y')});
+    std::string body;
+    std::size_t packets = 0;
+    std::string_view rest = frames;
+    engineio::append_payload(body, packets, rest);
+    EXPECT_EQ(body, "42[\"a\"]\x1e"
+                    "bAQIDBA==\x1e"
+                    "bAQI=\x1e"
+                    "b\x1e" +
+                        std::string(70'000, 'x') + "\x1e" + std::string(200, 'y'));
+    EXPECT_EQ(packets, 6U);
+    EXPECT_EQ(rest, "");
+}
+
+TEST(EngineIo, E5ABodyHoldsSixteenPacketsAndTheRestStays) {
+    std::string frames;
+    for (int n = 0; n < 20; ++n) frames += text_frame({"4", std::to_string(n)});
+    std::string body;
+    std::size_t packets = 0;
+    std::string_view rest = frames;
+    engineio::append_payload(body, packets, rest);
+    EXPECT_EQ(packets, engineio::kMaxPackets);
+    EXPECT_TRUE(body.ends_with("\x1e"
+                               "415"));
+    EXPECT_THAT(test::frames(rest), ElementsAre("t416", "t417", "t418", "t419"));
+}
+
+TEST(EngineIo, E5ABodyIsTakenApartPacketByPacket) {
+    engineio::Payload body("4a\x1e"
+                           "bAQID\x1e"
+                           "2\x1e"
+                           "9\x1e"
+                           "4b");
+    EXPECT_EQ(body.next()->payload, "a");
+    EXPECT_EQ(body.next()->bytes(), "\x01\x02\x03");
+    EXPECT_EQ(body.next()->type, Type::ping);
+    EXPECT_FALSE(body.next());
+    EXPECT_TRUE(body.more());
+    EXPECT_EQ(body.next()->payload, "b");
+    EXPECT_FALSE(body.more());
+}
+
+TEST(EngineIo, E5AnEmptyPacketIsNone) {
+    for (const char *text : {"", "\x1e",
+                             "\x1e"
+                             "4a",
+                             "4a\x1e"}) {
+        engineio::Payload body(text);
+        bool good = true;
+        while (body.more()) good = body.next().has_value() && good;
+        EXPECT_FALSE(good) << text;
+    }
+}
+
+TEST(EngineIo, E5BinaryFramesBecomeTextForAClientThatTakesNoBinary) {
+    const std::string mixed = text_frame({"451-[{\"_placeholder\":true,\"num\":0}]"}) + binary_frame(std::string_view("\x00\xff", 2));
+    EXPECT_THAT(frames(engineio::base64_frames(mixed)), ElementsAre("t451-[{\"_placeholder\":true,\"num\":0}]", "tbAP8="));
+}
+
 TEST(EngineIo, ControlPacketsAreOneCharacter) {
     EXPECT_THAT(frames(engineio::ping_frame()), ElementsAre("t2"));
     EXPECT_THAT(frames(engineio::close_frame()), ElementsAre("t1"));
