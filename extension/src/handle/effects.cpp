@@ -184,6 +184,18 @@ PULSE_FN(pulse_reply) {
     return Datum(0);
 }
 
+PULSE_FN(pulse_reply_args) {
+    handle::Effects &effects = handle::messages_for("pulse.reply_args");
+    const std::string event = handle::event_argument(fcinfo);
+    if (pg::arg_is_null(fcinfo, 1)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "args is null");
+    const auto message = handle::payload_argument(fcinfo, effects);
+    if (json::kind(message.json) != json::Kind::kArray)
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "args is no JSON array", {}, "It holds the event's arguments; pulse.reply sends one.");
+    effects.add("{\"replyArgs\":[" + json::quoted(event) + "," + message.json + (message.attachments.empty() ? "" : ",") +
+                message.attachments + "]}");
+    return Datum(0);
+}
+
 PULSE_FN(pulse_ask) {
     handle::Effects &effects = handle::messages_for("pulse.ask");
     const std::string event = handle::event_argument(fcinfo);

@@ -227,7 +227,8 @@ PULSE_FN(pulse_handle_request) {
         opened.emplace(stream.function, pg::view(*result));
     }
 
-    std::string answer = "{\"kind\":\"stream\"," + opened->json() + ",\"position\":" + (position ? json::quoted(position->text()) : "null");
+    std::string answer = "{\"kind\":\"stream\",\"path\":" + json::quoted(stream.path) + "," + opened->json() +
+                         ",\"position\":" + (position ? json::quoted(position->text()) : "null");
     if (asker.cursor) {
         const handle::LogScope scope(owner);
         const handle::CheckedCursor from = handle::resume(asker, opened->rooms(), position);

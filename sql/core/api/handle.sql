@@ -62,6 +62,13 @@ CREATE OR REPLACE FUNCTION pulse.reply(event text, payload json) RETURNS void
 COMMENT ON FUNCTION pulse.reply(text, json) IS 'handlers: sends an event to this session alone';
 GRANT EXECUTE ON FUNCTION pulse.reply(text, json) TO PUBLIC;
 
+-- pulse.reply_args(event text, args json)
+-- The same with any number of arguments, the elements of an array.
+CREATE OR REPLACE FUNCTION pulse.reply_args(event text, args json) RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_reply_args';
+COMMENT ON FUNCTION pulse.reply_args(text, json) IS 'handlers: sends an event with several arguments to this session alone';
+GRANT EXECUTE ON FUNCTION pulse.reply_args(text, json) TO PUBLIC;
+
 -- pulse.ask(event text, payload json, timeout interval default '10 s', on_answer text default null)
 -- Sends an event to this session alone and asks for an ack. on_answer(args json) returns json is called with the ack's arguments, or
 -- with null when none came in time or the client left; it runs like a handler, and its result is ignored.

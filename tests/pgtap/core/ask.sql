@@ -1,6 +1,6 @@
 -- pulse.ask and pulse.handle_answer, pulse.attach, and what connect functions know, keep and send.
 BEGIN;
-SELECT plan(64);
+SELECT plan(68);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -119,6 +119,14 @@ SELECT is(shop.call('rolled_file')::text, ROW('[{"_placeholder":true,"num":0}]':
 SELECT pulse.on('keyed', 'shop.file', key => '{id}');
 SELECT shop.call('keyed', '[{"id":1}]');
 SELECT is(shop.call('keyed', '[{"id":1}]')::text, ROW('[1,{"_placeholder":true,"num":0},"two"]'::json, '[{"attach":["AP8="]}]'::json)::text, 'a retried call gets the stored attachment');
+
+-- several arguments
+SELECT shop.handler('several', $$PERFORM pulse.attach('unused'), pulse.reply_args('back', json_build_array(1, pulse.attach('\x00ff'), 'x')), pulse.reply_args('none', '[ ]'); RETURN NULL;$$);
+SELECT is((shop.call('several')).effects::text, '[{"replyArgs":["back",[1,{"_placeholder":true,"num":0},"x"],["AP8="]]},{"replyArgs":["none",[]]}]', 'E5: a reply with several arguments, or none');
+SELECT shop.handler('bad_several', $$PERFORM pulse.reply_args('x', args -> 0); RETURN NULL;$$);
+SELECT is(shop.error_of($$SELECT shop.call('bad_several', '[{}]')$$), '22023 args is no JSON array / It holds the event''s arguments; pulse.reply sends one.', 'they are an array');
+SELECT matches(shop.error_of($$SELECT shop.call('bad_several', '[]')$$), '^22004 args is null', 'not null');
+SELECT matches(shop.error_of($$SELECT pulse.reply_args('x', '[]')$$), '^55000 pulse.reply_args works only in a handler', 'in a handler');
 
 -- connect functions
 CREATE FUNCTION shop.connect(claims json) RETURNS json LANGUAGE plpgsql AS $$

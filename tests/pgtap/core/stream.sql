@@ -94,7 +94,7 @@ SELECT is(shop.error_of($$SELECT shop.get('/api/other', '{"claims":{"iat":1},"us
 -- what it gives
 SELECT shop.stream('/full', $$BEGIN RETURN '{"rooms":["b","a","b"], "events":["order:new", "x"],"first":[{"event":"hello","data":{ "z":1,"a":[1.50, 1e3] }},{"event":"nothing"}]}'; END$$);
 SELECT is(regexp_replace(shop.get('/full'), '"position":("[^"]*"|null)', '"position":0'),
-    '{"kind":"stream","rooms":["b","a"],"events":["order:new","x"],"first":[{"event":"hello","data":{"z":1,"a":[1.50,1e3]}},{"event":"nothing","data":null}],"position":0,"since":null,"recovered":null,"mustRefetch":null}',
+    '{"kind":"stream","path":"/full","rooms":["b","a"],"events":["order:new","x"],"first":[{"event":"hello","data":{"z":1,"a":[1.50,1e3]}},{"event":"nothing","data":null}],"position":0,"since":null,"recovered":null,"mustRefetch":null}',
     'C3: rooms once, events, first ones byte for byte');
 SELECT is(shop.get('/open')::json ->> 'events', NULL, 'no events are all of them');
 SELECT shop.stream('/null', 'BEGIN RETURN NULL; END'), shop.stream('/json_null', $$BEGIN RETURN 'null'; END$$);
