@@ -132,6 +132,7 @@ std::optional<std::chrono::milliseconds> Hub::flush() {
     const Clock::Instant began = s.clock.now();
     if (began < s.may_flush_at) return std::chrono::ceil<std::chrono::milliseconds>(s.may_flush_at - began);
 
+    const bool stream = s.turn.shares_writes();
     if (!s.turn.empty()) s.write_out();
     if (!s.closing.empty()) {
         std::vector<ConnectionId> closing;
@@ -141,7 +142,8 @@ std::optional<std::chrono::milliseconds> Hub::flush() {
         }
     }
     const Clock::Instant ended = s.clock.now();
-    if (const auto took = ended - began; took >= kLongFlush) s.may_flush_at = ended + std::min<Clock::Instant::duration>(took, kMaxPause);
+    if (const auto took = ended - began; stream && took >= kLongFlush)
+        s.may_flush_at = ended + std::min<Clock::Instant::duration>(took, kMaxPause);
     if (s.turn_events > 0) {
         const double seconds = std::chrono::duration<double>(ended - s.turn_started).count();
         for (; s.turn_events > 0; --s.turn_events) s.metrics.fanout_latency().Observe(seconds);

@@ -153,9 +153,9 @@ public:
     // The loop (or a test) calls this once at the end of each turn. Inside other calls nothing is written, but for writable(), and
     // for deliver() when a turn has grown to kMaxTurn sends.
     //
-    // After a flush that took long (kLongFlush), the next one waits for at most as long and kMaxPause, so that events that come
-    // in a stream share writes: a write of sixteen frames costs the kernel little more than one of one. An event that comes after a
-    // pause anyway is never held back. Then it answers after how long it wants to be called, also when nothing else happens.
+    // After a flush that took long (kLongFlush) and in which frames shared writes, the next one waits for at most as long and kMaxPause:
+    // so events of a stream share writes (a write of sixteen frames costs the kernel little more than one of one). Events that come one
+    // by one, or after a pause, are never held back. Then it answers after how long it wants to be called, also when nothing else happens.
     std::optional<std::chrono::milliseconds> flush();
     static constexpr std::chrono::milliseconds kLongFlush{2};
     static constexpr std::chrono::milliseconds kMaxPause{10};

@@ -46,6 +46,7 @@ public:
     bool pending(Lane lane) const { return lanes_[lane].first != kEnd; }
 
     std::size_t size() const { return entries_.size(); }
+    bool shares_writes() const { return entries_.size() > dirty_.size(); }  // some lane has more than one frame
     bool empty() const { return entries_.empty(); }
 
     // f(lane, frames in order) for each lane with something to send; then everything is forgotten. f must not push.

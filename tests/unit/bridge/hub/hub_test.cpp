@@ -158,6 +158,7 @@ TEST(Flush, ALongOneIsFollowedByAPauseInWhichAStreamGathers) {
     Client c = world.client();
     c.sink->on_write = [&] { world.clock.advance(4ms); };
     world.hub.join(c.session, "a", kStart);
+    world.deliver(R"(["a"])", "zero");
     world.deliver(R"(["a"])", "one");
     EXPECT_FALSE(world.hub.flush());
     world.deliver(R"(["a"])", "two");
@@ -168,7 +169,23 @@ TEST(Flush, ALongOneIsFollowedByAPauseInWhichAStreamGathers) {
     EXPECT_EQ(world.hub.flush(), 3ms);
     world.clock.advance(2500us);
     EXPECT_FALSE(world.hub.flush());
-    EXPECT_THAT(c.sink->writes, ElementsAre("<one 1>", "<two 1><three 1><ack>"));
+    EXPECT_THAT(c.sink->writes, ElementsAre("<zero 1><one 1>", "<two 1><three 1><ack>"));
+}
+
+TEST(Flush, EventsThatComeOneByOneNeverWait) {
+    using namespace std::chrono_literals;
+    World world;
+    Client one = world.client(), two = world.client();
+    for (Client *c : {&one, &two}) {
+        c->sink->on_write = [&] { world.clock.advance(5ms); };
+        world.hub.join(c->session, "a", kStart);
+    }
+    for (const char *event : {"x", "y", "z"}) {
+        world.deliver(R"(["a"])", event);
+        EXPECT_FALSE(world.hub.flush());
+    }
+    EXPECT_THAT(one.sink->writes, ElementsAre("<x 1>", "<y 1>", "<z 1>"));
+    EXPECT_THAT(two.sink->writes, ElementsAre("<x 1>", "<y 1>", "<z 1>"));
 }
 
 TEST(Flush, ThePauseIsBoundedAndOverForWhoComesLater) {
@@ -176,20 +193,21 @@ TEST(Flush, ThePauseIsBoundedAndOverForWhoComesLater) {
     World world;
     Client c = world.client();
     c.sink->on_write = [&] { world.clock.advance(1s); };
+    world.hub.send(c.session, make_frame("0"));
     world.hub.send(c.session, make_frame("1"));
     world.hub.flush();
     world.hub.send(c.session, make_frame("2"));
     EXPECT_EQ(world.hub.flush(), Hub::kMaxPause);
     world.clock.advance(Hub::kMaxPause);
     EXPECT_FALSE(world.hub.flush());
-    EXPECT_THAT(c.sink->writes, ElementsAre("1", "2"));
+    EXPECT_THAT(c.sink->writes, ElementsAre("01", "2"));
     c.sink->on_write = [&] { world.clock.advance(1900us); };
     world.clock.advance(1s);
     for (const char *text : {"3", "4", "5"}) {  // short ones never wait
         world.hub.send(c.session, make_frame(text));
         EXPECT_FALSE(world.hub.flush());
     }
-    EXPECT_EQ(c.sink->all(), "12345");
+    EXPECT_EQ(c.sink->all(), "012345");
 }
 
 TEST(Flush, AGrownTurnDoesNotWaitForThePause) {
@@ -198,6 +216,7 @@ TEST(Flush, AGrownTurnDoesNotWaitForThePause) {
     Client c = world.client();
     world.hub.join(c.session, "a", kStart);
     c.sink->on_write = [&] { world.clock.advance(1s); };
+    world.hub.send(c.session, make_frame("1"));
     world.hub.send(c.session, make_frame("1"));
     world.hub.flush();
     const FramePtr frame = make_frame("x");
