@@ -1,7 +1,7 @@
-// floor_server: the least a server can do, as the yardstick of the fan-out measurement: one epoll loop, one ready frame a
-// message, one send() for each socket. Speaks just enough WebSocket and Socket.IO for the load client: handshake, CONNECT
-// to "/", nothing else. No rooms, no queue, no authentication: that is the point of it.
-// Started by tests/bench/run: floor_server PORT CONTROL_PORT; each line on the control connection is an event's payload.
+// floor_server: the least a server can do, as the yardstick of the fan-out measurements: one epoll loop, one ready frame a
+// message, one send() for each socket of the room. Speaks just enough for the load client: WebSocket with Socket.IO's CONNECT to "/"
+// and room:join (everybody is in the room bench), and event streams (GET /sse?room=…). No queue, no authentication: that is the point of
+// it. Started by tests/bench/run: floor_server PORT CONTROL_PORT; each line on the control connection is a room, a tab and a payload.
 #include "client/poller.hpp"
 #include "client/process.hpp"
 #include "client/wire.hpp"
@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <unordered_map>
 #include <vector>
 
 namespace bench {
@@ -31,8 +32,13 @@ struct Client : Ready {
     int fd;
     size_t slot = 0;  // in Server::clients_
     bool upgraded = false;
-    bool joined = false;
+    bool stream = false;  // of events, not a WebSocket
+    std::vector<std::string> rooms;
     std::string input;
+
+private:
+    bool begin();
+    void take(std::string_view text);
 };
 
 struct Control : Ready {
@@ -88,6 +94,7 @@ public:
     void drop(Client &client) {
         poller.remove(client.fd);
         ::close(client.fd);
+        for (const std::string &room : client.rooms) std::erase(rooms_[room], &client);
         const size_t slot = client.slot;
         gone_.push_back(std::move(clients_[slot]));
         if (slot + 1 != clients_.size()) {
@@ -97,10 +104,19 @@ public:
         clients_.pop_back();
     }
 
-    void broadcast(const std::string &payload) {
+    void join(Client &client, std::string_view room) {
+        client.rooms.emplace_back(room);
+        rooms_[client.rooms.back()].push_back(&client);
+    }
+
+    // `line`: a room, a tab, the event's payload.
+    void broadcast(std::string_view line) {
+        const auto found = rooms_.find(std::string(line.substr(0, line.find('\t'))));
+        if (found == rooms_.end()) return;
+        const std::string payload(line.substr(line.find('\t') + 1));
         const std::string frame = server_frame(Opcode::Text, "42[\"bench\"," + payload + "]");
-        for (const auto &client : clients_)
-            if (client->joined) send_all(client->fd, frame);
+        const std::string block = "id: " + std::to_string(++id_) + "\nevent: bench\ndata: " + payload + "\n\n";
+        for (const Client *client : found->second) send_all(client->fd, client->stream ? block : frame);
     }
 
     // A full socket buffer is waited for: the floor keeps no queue.
@@ -123,6 +139,8 @@ public:
 private:
     Control control_;
     std::vector<std::unique_ptr<Client>> clients_, gone_;
+    std::unordered_map<std::string, std::vector<Client *>> rooms_;
+    uint64_t id_ = 0;
     Listener public_listener_, control_listener_;
 };
 
@@ -160,28 +178,50 @@ void Client::on_ready(uint32_t) {
     const ssize_t got = ::recv(fd, bytes, sizeof bytes, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN)) return server.drop(*this);
     input.append(bytes, got > 0 ? static_cast<size_t>(got) : 0);
-    if (!upgraded) {
-        const size_t end = input.find("\r\n\r\n");
-        const size_t key = input.find("Sec-WebSocket-Key: ");
-        if (end == std::string::npos || key == std::string::npos) return;
+    if (!upgraded && !begin()) return;
+    Frame frame;
+    while (!stream && parse_client_frame(input.data(), input.size(), frame) == Parsed::Frame) {
+        if (frame.opcode == Opcode::Text) take(frame.payload);
+        input.erase(0, frame.size);
+    }
+    if (input.empty()) input.shrink_to_fit();
+}
+
+// The answer to the request, once all of it is here.
+bool Client::begin() {
+    const size_t end = input.find("\r\n\r\n");
+    if (end == std::string::npos) return false;
+    const size_t key = input.find("Sec-WebSocket-Key: ");
+    constexpr std::string_view kStream = "GET /sse?room=";
+    if (input.starts_with(kStream)) {
+        stream = true;
+        Server::send_all(fd, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+                             "retry: 3000\nid: 0\n\n");
+        server.join(*this, std::string_view(input).substr(kStream.size(), input.find(' ', kStream.size()) - kStream.size()));
+    } else if (key < end) {
         const std::string accept = accept_for(input.substr(key + 19, input.find('\r', key) - key - 19));
         Server::send_all(fd, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                              "Sec-WebSocket-Accept: " +
                                  accept + "\r\n\r\n" +
                                  server_frame(Opcode::Text, R"(0{"sid":"floor","upgrades":[],"pingInterval":300000,)"
                                                             R"("pingTimeout":20000,"maxPayload":1000000})"));
-        upgraded = true;
-        input.erase(0, end + 4);
     }
-    Frame frame;
-    while (parse_client_frame(input.data(), input.size(), frame) == Parsed::Frame) {
-        if (frame.opcode == Opcode::Text && frame.payload.starts_with("40") && !joined) {
-            joined = true;
-            Server::send_all(fd, server_frame(Opcode::Text, R"(40{"sid":"floor"})"));
-        }
-        input.erase(0, frame.size);
+    upgraded = true;
+    input.erase(0, end + 4);
+    return true;
+}
+
+void Client::take(std::string_view text) {
+    constexpr std::string_view kJoin = "[\"room:join\",{\"room\":\"";
+    if (text.starts_with("40")) {
+        server.join(*this, "bench");
+        return Server::send_all(fd, server_frame(Opcode::Text, R"(40{"sid":"floor"})"));
     }
-    if (input.empty()) input.shrink_to_fit();
+    const size_t at = text.find(kJoin);
+    if (!text.starts_with("42") || at == std::string_view::npos) return;
+    const std::string_view room = text.substr(at + kJoin.size());
+    server.join(*this, room.substr(0, room.find('"')));
+    Server::send_all(fd, server_frame(Opcode::Text, "43" + std::string(text.substr(2, at - 2)) + R"([{"ok":true}])"));
 }
 
 }  // namespace

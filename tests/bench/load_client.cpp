@@ -1,8 +1,9 @@
-// load_client: up to ten thousand Socket.IO clients in one process, driven by lines on standard input, each answered by
+// load_client: up to ten thousand clients of one protocol in one process, driven by lines on standard input, each answered by
 // one line of JSON. Never the limit: no JSON parsing, one recv a frame. The runner (tests/bench/run) and load tests start it.
 //
 //   connect N               open sockets until N exist      -> {"connected":…,"refused":…,"seconds":…,"reasons":{…}}
 //   fanout MESSAGES FLIGHT  a measured round (--publish)    -> see client/fanout.cpp
+//   rate MESSAGES_S SECONDS ROOMS   messages to room 0, 1 … in turn at this rate -> see client/pace.cpp
 //   record                  start noting arrival times      -> {}
 //   save FILE               stop, write "seq ns" lines      -> {"events":…}
 //   wait N SECONDS          until N deliveries are counted  -> counts
@@ -16,6 +17,7 @@
 //   quit
 #include "client/fanout.hpp"
 #include "client/fleet.hpp"
+#include "client/pace.hpp"
 #include "client/process.hpp"
 #include "client/storm.hpp"
 #include "client/trigger.hpp"
@@ -34,9 +36,8 @@ using nlohmann::json;
 
 class Commands : public Ready {
 public:
-    Commands(FleetOptions fleet, FanoutOptions fanout, const std::string &publish, const std::string &room)
-        : fanout_(std::move(fanout)), fleet_(poller_, fleet) {
-        if (!publish.empty()) trigger_ = make_trigger(publish, room, fleet.event, poller_);
+    Commands(FleetOptions fleet, FanoutOptions fanout, const std::string &publish) : fanout_(std::move(fanout)), fleet_(poller_, fleet) {
+        if (!publish.empty()) trigger_ = make_trigger(publish, fleet.event, poller_);
         fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
         poller_.add(0, EPOLLIN, *this);
     }
@@ -81,8 +82,16 @@ private:
                 return {{"error", "fanout needs --publish and two numbers above 0"}};
             return run_fanout(poller_, fleet_, *trigger_, fanout_, seq_);
         }
+        if (command == "rate" && trigger_) {
+            PaceOptions pace{.room = fanout_.room, .size = fanout_.size, .server = fanout_.server, .behind = fanout_.behind};
+            pace.a_second = number(words);
+            pace.seconds = number(words);
+            pace.rooms = number(words);
+            if (pace.a_second == 0 || pace.seconds == 0 || pace.rooms == 0) return {{"error", "rate needs three numbers above 0"}};
+            return run_pace(poller_, fleet_, *trigger_, pace, seq_);
+        }
         if (command == "publish" && trigger_) {
-            for (size_t left = number(words); left > 0; --left) trigger_->publish(payload_of(seq_++, fanout_.size));
+            for (size_t left = number(words); left > 0; --left) trigger_->publish(fanout_.room, payload_of(seq_++, fanout_.size));
             trigger_->flush();
             return {{"last", seq_ - 1}};
         }
@@ -133,14 +142,20 @@ private:
     }
 
     json connect_to(size_t target) {
+        fleet_.prepare(target);
+        const double own_before = cpu_seconds(getpid()), server_before = cpu_seconds(fanout_.server),
+                     behind_before = cpu_seconds(fanout_.behind);
         const long long began = now_ns();
         const long long deadline = began + 120'000'000'000;
-        fleet_.grow(target);
+        fleet_.pump();
         while (fleet_.settled() < fleet_.target() && now_ns() < deadline) {
             poller_.turn(100);
             fleet_.pump();
         }
         return {{"connected", fleet_.ready()},
+                {"clientCpu", cpu_seconds(getpid()) - own_before},
+                {"serverCpu", cpu_seconds(fanout_.server) - server_before},
+                {"behindCpu", cpu_seconds(fanout_.behind) - behind_before},
                 {"refused", fleet_.counts().refused},
                 {"seconds", static_cast<double>(now_ns() - began) / 1e9},
                 {"reasons", fleet_.counts().reasons}};
@@ -188,26 +203,30 @@ private:
 int main(int argc, char **argv) {
     bench::FleetOptions fleet;
     bench::FanoutOptions fanout;
-    std::string publish, room;
-    CLI::App app("Thousands of Socket.IO clients, driven by lines on standard input");
+    std::string publish;
+    CLI::App app("Thousands of clients, driven by lines on standard input");
     app.add_option("--host", fleet.host, "server address");
     app.add_option("--port", fleet.port, "server port")->required();
+    app.add_option("--protocol", fleet.protocol, "socketio, native, websocket, sse, poll, polling or parked");
+    app.add_option("--path", fleet.path,
+                   "what is asked for, when not the protocol's own; {i} is the socket's number, {i/10} a tenth of it");
+    app.add_option("--at-a-time", fleet.at_a_time, "handshakes under way at once");
     app.add_option("--secret", fleet.secret, "HS256 secret of the tokens; none: no token is sent");
     app.add_option("--user", fleet.user, "user id of a socket, {i} is its number");
     app.add_option("--claims", fleet.claims, "more members of the claims object, as JSON text");
-    app.add_option("--join", fleet.rooms, "rooms that each socket joins, {i} is its number");
+    app.add_option("--join", fleet.rooms, "rooms that each socket joins; {i} and {i/10} as above");
     app.add_option("--event", fleet.event, "the event that counts as a delivery");
     app.add_flag("--positions", fleet.check_positions, "check that the offset argument grows on every socket");
     app.add_flag("--recover", fleet.recover, "sockets keep pid and offset, and ask for their session when they come back");
-    app.add_option("--publish", publish, "how fanout publishes: pg:<conninfo> or tcp:<port>");
-    app.add_option("--room", room, "the room that fanout publishes to");
+    app.add_option("--publish", publish, "how messages are published: pg:<conninfo>, notify:<port>, tcp:<port> or post:<port>");
+    app.add_option("--room", fanout.room, "the room that is published to; rate puts a number behind it");
     app.add_option("--size", fanout.size, "bytes of a message's frame, about");
     app.add_option("--server-pid", fanout.server, "processes whose CPU a round counts");
     app.add_option("--behind-pid", fanout.behind, "processes whose CPU a round counts apart");
     CLI11_PARSE(app, argc, argv);
     bench::raise_file_limit();
     try {
-        bench::Commands(fleet, fanout, publish, room).serve();
+        bench::Commands(fleet, fanout, publish).serve();
     } catch (const std::exception &error) {
         std::cerr << "load_client: " << error.what() << std::endl;
         return 1;

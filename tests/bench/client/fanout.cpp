@@ -37,7 +37,7 @@ nlohmann::json run_fanout(Poller &poller, Fleet &fleet, Trigger &trigger, const 
         for (; sent < options.messages && sent - done < options.in_flight; ++sent) {
             const std::string payload = payload_of(first + static_cast<int64_t>(sent), options.size);
             sent_at[sent] = now_ns();
-            trigger.publish(payload);
+            trigger.publish(options.room, payload);
         }
         trigger.flush();
     };

@@ -6,6 +6,7 @@
 #include "client/trigger.hpp"
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace bench {
 struct FanoutOptions {
     size_t messages = 20;
     size_t in_flight = 1;
+    std::string room;           // where messages go
     size_t size = 300;          // bytes of the frame's text that stock Socket.IO sends, about
     std::vector<pid_t> server;  // whose CPU is counted
     std::vector<pid_t> behind;  // counted apart: what stands behind the server (PostgreSQL)

@@ -1,9 +1,10 @@
-// Thousands of Socket.IO clients, see fleet.hpp.
+// Thousands of clients, see fleet.hpp.
 #include "client/fleet.hpp"
 
+#include "client/protocol.hpp"
 #include "client/token.hpp"
-#include "client/wire.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
@@ -15,8 +16,6 @@
 namespace bench {
 
 namespace {
-
-constexpr size_t kHandshakesAtATime = 128;
 
 // The number after `"seq":`, or -1.
 int64_t find_seq(std::string_view text) {
@@ -42,57 +41,38 @@ int64_t find_position(std::string_view text) {
     return value;
 }
 
-// The string member `key` of a flat JSON object, or empty.
-std::string_view member(std::string_view text, std::string_view key) {
-    const size_t at = text.find(key);
-    if (at == std::string_view::npos) return {};
-    const size_t from = text.find(":\"", at);
-    if (from == std::string_view::npos) return {};
-    return text.substr(from + 2, text.find('"', from + 2) - from - 2);
-}
+std::string errno_text(const char *call) { return std::string(call) + ": " + std::strerror(errno); }
 
 }  // namespace
 
-struct Fleet::Socket : Ready {
-    Socket(Fleet &owner, uint32_t index) : fleet(owner), number(index) {}
-    ~Socket() override {
-        if (fd >= 0) ::close(fd);
-    }
-    void on_ready(uint32_t events) override { fleet.on_socket(*this, events); }
-
-    Fleet &fleet;
-    uint32_t number;
-    int fd = -1;
-    State state = State::Connecting;
-    uint16_t joined = 0;
-    int64_t last_seq = -1;
-    int64_t last_position = -1;
-    std::string rest;  // an incomplete frame
-    std::string fragments;
-    std::string pid, offset;  // of the session, when recovery is measured
-};
+void Socket::on_ready(uint32_t events) { fleet.on_socket(*this, events); }
 
 Fleet::Fleet(Poller &poller, FleetOptions options)
-    : poller_(poller), options_(std::move(options)), event_prefix_("42[\"" + options_.event + "\","), buffer_(1 << 17) {}
+    : poller_(poller), options_(std::move(options)), protocol_(make_protocol(options_.protocol, *this)), buffer_(1 << 17) {}
 
 Fleet::~Fleet() { close_all(true); }
 
-void Fleet::grow(size_t target) {
-    target_ = std::max(target_, target);
-    sockets_.reserve(target_);
-    pump();
+void Fleet::prepare(size_t target) {
+    sockets_.reserve(target);
+    while (sockets_.size() < target) {
+        Socket &socket = *sockets_.emplace_back(std::make_unique<Socket>(*this, static_cast<uint32_t>(sockets_.size())));
+        if (!options_.secret.empty())
+            socket.token =
+                sign_hs256(claims_for(expand(options_.user, socket.number), expand(options_.claims, socket.number)), options_.secret);
+    }
 }
 
 void Fleet::pump() {
-    while (sockets_.size() < target_ && opening_ < kHandshakesAtATime)
-        open(*sockets_.emplace_back(std::make_unique<Socket>(*this, static_cast<uint32_t>(sockets_.size()))));
+    while (opened_ < sockets_.size() && opening_ < options_.at_a_time) open(*sockets_[opened_++]);
 }
 
 void Fleet::open(Socket &socket) {
     ++opening_;
-    socket.state = State::Connecting;
+    socket.state = Socket::State::Connecting;
+    socket.step = 0;
+    socket.joined = 0;
     socket.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (socket.fd < 0) return fail(socket, "socket: " + std::string(std::strerror(errno)));
+    if (socket.fd < 0) return fail(socket, errno_text("socket"));
     const int one = 1;
     setsockopt(socket.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     sockaddr_in address{};
@@ -100,140 +80,56 @@ void Fleet::open(Socket &socket) {
     address.sin_port = htons(static_cast<uint16_t>(options_.port));
     inet_pton(AF_INET, options_.host.c_str(), &address.sin_addr);
     if (connect(socket.fd, reinterpret_cast<sockaddr *>(&address), sizeof address) != 0 && errno != EINPROGRESS)
-        return fail(socket, "connect: " + std::string(std::strerror(errno)));
+        return fail(socket, errno_text("connect"));
     poller_.add(socket.fd, EPOLLOUT, socket);
 }
 
+void Fleet::connected(Socket &socket) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) return fail(socket, "connect: " + std::string(std::strerror(error)));
+    socket.state = Socket::State::Opening;
+    poller_.change(socket.fd, EPOLLIN, socket);
+    const std::string hello = protocol_->hello(socket);
+    send(socket, hello);
+}
+
 void Fleet::on_socket(Socket &socket, uint32_t events) {
-    if (socket.state == State::Dead || socket.state == State::Cut) return;
-    if (socket.state == State::Connecting) {
-        int error = 0;
-        socklen_t length = sizeof error;
-        getsockopt(socket.fd, SOL_SOCKET, SO_ERROR, &error, &length);
-        if (error != 0) return fail(socket, "connect: " + std::string(std::strerror(error)));
-        const std::string request =
-            upgrade_request(options_.host + ":" + std::to_string(options_.port), options_.path, "", "AAAAAAAAAAAAAAAAAAAAAA==");
-        if (::send(socket.fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
-            return fail(socket, "send: upgrade request");
-        socket.state = State::Upgrading;
-        return poller_.change(socket.fd, EPOLLIN, socket);
-    }
+    if (socket.fd < 0) return;
+    if (socket.state == Socket::State::Connecting) return connected(socket);
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
     const ssize_t got = ::recv(socket.fd, buffer_.data(), buffer_.size(), 0);
     if (got < 0) {
-        if (errno != EAGAIN && errno != EINTR) fail(socket, "recv: " + std::string(std::strerror(errno)));
+        if (errno != EAGAIN && errno != EINTR) fail(socket, errno_text("recv"));
         return;
     }
     if (got == 0) return fail(socket, "closed by the server");
+    std::string joined;
     std::string_view bytes(buffer_.data(), static_cast<size_t>(got));
-    if (socket.rest.empty()) return on_bytes(socket, bytes);
-    std::string joined = std::move(socket.rest);
-    socket.rest.clear();
-    joined += bytes;
-    on_bytes(socket, joined);
+    if (!socket.rest.empty()) {
+        joined = std::exchange(socket.rest, {});
+        joined += bytes;
+        bytes = joined;
+    }
+    bytes.remove_prefix(protocol_->received(socket, bytes));
+    if (!bytes.empty() && socket.fd >= 0) socket.rest = bytes;
 }
 
-void Fleet::on_bytes(Socket &socket, std::string_view bytes) {
-    if (socket.state == State::Upgrading) {
-        const size_t end = bytes.find("\r\n\r\n");
-        if (end == std::string_view::npos) {
-            socket.rest = bytes;
-            return;
-        }
-        if (!bytes.starts_with("HTTP/1.1 101")) return fail(socket, "upgrade: " + std::string(bytes.substr(0, bytes.find('\r'))));
-        socket.state = State::Opening;
-        bytes.remove_prefix(end + 4);
-    }
-    while (!bytes.empty() && socket.fd >= 0) {
-        Frame frame;
-        const Parsed parsed = parse_server_frame(bytes, frame);
-        if (parsed == Parsed::Broken) return fail(socket, "malformed frame");
-        if (parsed == Parsed::NeedMore) {
-            socket.rest = bytes;
-            return;
-        }
-        bytes.remove_prefix(frame.size);
-        switch (frame.opcode) {
-            case Opcode::Text:
-            case Opcode::Continuation:
-                if (frame.final && socket.fragments.empty()) {
-                    on_text(socket, frame.payload);
-                } else {
-                    socket.fragments += frame.payload;
-                    if (frame.final) on_text(socket, std::exchange(socket.fragments, {}));
-                }
-                break;
-            case Opcode::Ping: {
-                const std::string pong = client_frame(Opcode::Pong, frame.payload, mask_ += 0x9e3779b9);
-                (void)!::send(socket.fd, pong.data(), pong.size(), MSG_NOSIGNAL);
-                break;
-            }
-            case Opcode::Close: {
-                const auto at = [&](size_t i) { return static_cast<uint8_t>(frame.payload[i]); };
-                const int code = frame.payload.size() >= 2 ? at(0) << 8 | at(1) : 1005;
-                return fail(socket, "close " + std::to_string(code));
-            }
-            default: break;  // binary attachments are not counted
-        }
-    }
+void Fleet::send(Socket &socket, std::string_view bytes) {
+    if (socket.fd < 0) return;
+    if (::send(socket.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size()))
+        fail(socket, "send: the server does not read");
 }
 
-void Fleet::on_text(Socket &socket, std::string_view text) {
-    if (text.starts_with(event_prefix_)) return on_delivery(socket, text);
-    if (text == "2") {
-        ++counts_.pings;
-        return send_text(socket, "3");
-    }
-    if (text.starts_with("0{")) {
-        return send_text(socket, connect_packet(socket));
-    }
-    if (text.starts_with("40")) return on_connected(socket, text);
-    if (text.starts_with("44")) return fail(socket, "refused: " + std::string(text.substr(2, 200)));
-    if (text.starts_with("43")) {
-        if (text.find("\"error\"") != std::string_view::npos) return fail(socket, "join refused: " + std::string(text.substr(2, 200)));
-        return advance_join(socket);
-    }
-    if (text.starts_with("41")) return fail(socket, "disconnected by the server");
-    if (text.starts_with("42")) ++counts_.other_events;
-}
-
-std::string Fleet::connect_packet(const Socket &socket) const {
-    std::string members;
-    if (!socket.pid.empty()) members = R"("pid":")" + socket.pid + R"(","offset":")" + socket.offset + "\",";
-    if (!options_.secret.empty()) {
-        const std::string claims = claims_for(expand(options_.user, socket.number), expand(options_.claims, socket.number));
-        members += R"("token":")" + sign_hs256(claims, options_.secret) + "\",";
-    }
-    if (members.empty()) return "40";
-    members.back() = '}';
-    return "40{" + members;
-}
-
-void Fleet::on_connected(Socket &socket, std::string_view text) {
-    if (socket.state != State::Opening) return;
-    if (options_.recover) {
-        const std::string_view pid = member(text, "\"pid\"");
-        if (!socket.pid.empty()) ++(pid == socket.pid ? counts_.recovered : counts_.fresh);
-        socket.pid = pid;
-    }
-    socket.state = State::Joining;
-    if (options_.rooms.empty()) return advance_join(socket);
-    send_text(socket, "420[\"room:join\",{\"room\":\"" + expand(options_.rooms[0], socket.number) + "\"}]");
-}
-
-// Called after CONNECT when no room is asked for, else once for each join's ack.
-void Fleet::advance_join(Socket &socket) {
-    if (socket.state != State::Joining) return;
-    if (!options_.rooms.empty() && ++socket.joined < options_.rooms.size()) {
-        const std::string id = std::to_string(socket.joined);
-        return send_text(socket, "42" + id + "[\"room:join\",{\"room\":\"" + expand(options_.rooms[socket.joined], socket.number) + "\"}]");
-    }
-    socket.state = State::Ready;
+void Fleet::entered(Socket &socket) {
+    if (socket.state != Socket::State::Opening) return;
+    socket.state = Socket::State::Ready;
     ++ready_;
     --opening_;
 }
 
-void Fleet::on_delivery(Socket &socket, std::string_view text) {
+void Fleet::delivered(Socket &socket, std::string_view text) {
     ++counts_.deliveries;
     counts_.bytes += text.size();
     const int64_t seq = find_seq(text);
@@ -257,18 +153,12 @@ void Fleet::on_delivery(Socket &socket, std::string_view text) {
     if (on_event) on_event(socket.number, seq, text);
 }
 
-void Fleet::emit(uint32_t socket, std::string_view packet) { send_text(*sockets_.at(socket), packet); }
-
-void Fleet::send_text(Socket &socket, std::string_view text) {
-    const std::string frame = client_frame(Opcode::Text, text, mask_ += 0x9e3779b9);
-    if (::send(socket.fd, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size()))
-        fail(socket, "send: the server does not read");
-}
+void Fleet::emit(uint32_t socket, std::string_view packet) { protocol_->send_text(*sockets_.at(socket), packet); }
 
 // The connection ends here; the Socket object stays, because the poller may hold it in this turn.
 void Fleet::fail(Socket &socket, const std::string &reason) {
-    if (socket.state == State::Dead || socket.state == State::Cut) return;
-    if (socket.state == State::Ready) {
+    if (socket.state == Socket::State::Dead || socket.state == Socket::State::Cut) return;
+    if (socket.state == Socket::State::Ready) {
         --ready_;
         ++counts_.lost;
     } else {
@@ -278,50 +168,44 @@ void Fleet::fail(Socket &socket, const std::string &reason) {
     ++counts_.reasons[reason];
     const bool again = options_.recover && !socket.pid.empty();
     if (!again) ++failed_;
-    socket.state = again ? State::Cut : State::Dead;
+    socket.state = again ? Socket::State::Cut : Socket::State::Dead;
+    hang_up(socket, false);
+}
+
+void Fleet::hang_up(Socket &socket, bool reset) {
     socket.rest.clear();
     socket.fragments.clear();
-    socket.joined = 0;
-    if (socket.fd >= 0) {
-        poller_.remove(socket.fd);
-        ::close(std::exchange(socket.fd, -1));
+    if (socket.fd < 0) return;
+    if (reset) {
+        const linger hard{1, 0};
+        setsockopt(socket.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
+    poller_.remove(socket.fd);
+    ::close(std::exchange(socket.fd, -1));
 }
 
 void Fleet::close_all(bool reset) {
     for (auto &socket : sockets_) {
         if (socket->fd < 0) continue;
-        if (reset) {
-            const linger hard{1, 0};
-            setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-        } else {
-            const std::string frame = client_frame(Opcode::Close, std::string_view("\x03\xe8", 2), mask_ += 0x9e3779b9);
-            (void)!::send(socket->fd, frame.data(), frame.size(), MSG_NOSIGNAL);
-        }
-        poller_.remove(socket->fd);
+        if (!reset) protocol_->bye(*socket);
+        hang_up(*socket, reset);
     }
     sockets_.clear();
-    target_ = ready_ = failed_ = opening_ = 0;
+    opened_ = ready_ = failed_ = opening_ = 0;
 }
 
 void Fleet::cut() {
     for (auto &socket : sockets_) {
-        if (socket->state != State::Ready) continue;
-        const linger hard{1, 0};
-        setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-        poller_.remove(socket->fd);
-        ::close(std::exchange(socket->fd, -1));
-        socket->rest.clear();
-        socket->fragments.clear();
-        socket->joined = 0;
-        socket->state = State::Cut;
+        if (socket->state != Socket::State::Ready) continue;
+        hang_up(*socket, true);
+        socket->state = Socket::State::Cut;
         --ready_;
     }
 }
 
 void Fleet::come_back(uint32_t socket, int port) {
     options_.port = port;
-    if (sockets_.at(socket)->state == State::Cut) open(*sockets_[socket]);
+    if (sockets_.at(socket)->state == Socket::State::Cut) open(*sockets_[socket]);
 }
 
 int64_t Fleet::last_seq(uint32_t socket) const { return sockets_.at(socket)->last_seq; }
@@ -335,6 +219,7 @@ void Fleet::forget_sequence() {
 std::string Fleet::expand(const std::string &text, uint32_t number) const {
     std::string out = text;
     for (size_t at; (at = out.find("{i}")) != std::string::npos;) out.replace(at, 3, std::to_string(number));
+    for (size_t at; (at = out.find("{i/10}")) != std::string::npos;) out.replace(at, 6, std::to_string(number / 10));
     return out;
 }
 

@@ -1,7 +1,9 @@
-// The two triggers, see trigger.hpp.
+// The triggers, see trigger.hpp.
 #include "client/trigger.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <cerrno>
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,8 +16,8 @@ namespace {
 
 class PgTrigger : public Trigger, public Ready {
 public:
-    PgTrigger(const std::string &conninfo, std::string room, std::string event, Poller &poller)
-        : poller_(poller), room_(std::move(room)), event_(std::move(event)), pg_(PQconnectdb(conninfo.c_str())) {
+    PgTrigger(const std::string &conninfo, std::string event, Poller &poller)
+        : poller_(poller), event_(std::move(event)), pg_(PQconnectdb(conninfo.c_str())) {
         if (PQstatus(pg_) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(pg_));
         PGresult *result = PQprepare(pg_, "publish", "SELECT pulse.publish($1::text, $2::text, $3::json)", 3, nullptr);
         const bool prepared = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -28,8 +30,8 @@ public:
         PQfinish(pg_);
     }
 
-    void publish(const std::string &payload) override {
-        const char *values[3] = {room_.c_str(), event_.c_str(), payload.c_str()};
+    void publish(const std::string &room, const std::string &payload) override {
+        const char *values[3] = {room.c_str(), event_.c_str(), payload.c_str()};
         if (PQsendQueryPrepared(pg_, "publish", 3, values, nullptr, nullptr, 0) != 1 || PQpipelineSync(pg_) != 1)
             error_ = PQerrorMessage(pg_);
     }
@@ -57,13 +59,14 @@ public:
 
 private:
     Poller &poller_;
-    std::string room_, event_, error_;
+    std::string event_, error_;
     PGconn *pg_;
 };
 
-class LineTrigger : public Trigger {
+// A connection to a port of this machine on which bytes are only written, or answers dropped.
+class SocketTrigger : public Trigger, public Ready {
 public:
-    explicit LineTrigger(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    SocketTrigger(int port, Poller &poller) : poller_(poller), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<uint16_t>(port));
@@ -72,28 +75,91 @@ public:
             throw std::runtime_error("no control connection on port " + std::to_string(port));
         const int one = 1;
         setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        poller_.add(fd_, EPOLLIN, *this);
     }
-    ~LineTrigger() override { ::close(fd_); }
+    ~SocketTrigger() override {
+        poller_.remove(fd_);
+        ::close(fd_);
+    }
 
-    void publish(const std::string &payload) override { lines_ += payload + "\n"; }
     void flush() override {
-        if (!lines_.empty() && ::send(fd_, lines_.data(), lines_.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(lines_.size()))
-            error_ = "the peer does not read its control connection";
-        lines_.clear();
+        if (!bytes_.empty() && ::send(fd_, bytes_.data(), bytes_.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes_.size()))
+            error_ = "the server does not read its control connection";
+        bytes_.clear();
     }
     std::string error() const override { return error_; }
 
+    void on_ready(uint32_t) override {
+        char answers[16'384];
+        const ssize_t got = ::recv(fd_, answers, sizeof answers, MSG_DONTWAIT);
+        if (got > 0 || (got < 0 && errno == EAGAIN)) return;
+        error_ = "the server closed its control connection";
+        poller_.remove(fd_);
+    }
+
+protected:
+    std::string bytes_, error_;
+
 private:
+    Poller &poller_;
     int fd_;
-    std::string lines_, error_;
+};
+
+class LineTrigger final : public SocketTrigger {
+public:
+    using SocketTrigger::SocketTrigger;
+    void publish(const std::string &room, const std::string &payload) override { bytes_ += room + "\t" + payload + "\n"; }
+};
+
+class PostTrigger final : public SocketTrigger {
+public:
+    using SocketTrigger::SocketTrigger;
+    void publish(const std::string &room, const std::string &payload) override {
+        bytes_ += "POST /pub?id=" + room +
+                  " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(payload.size()) +
+                  "\r\n\r\n" + payload;
+    }
+};
+
+// What a dispatcher sends: what is there at one time goes into few notifications, each under 8,000 bytes (docs/reference/notify.md).
+class NotifyTrigger final : public SocketTrigger {
+public:
+    NotifyTrigger(int port, std::string event, Poller &poller) : SocketTrigger(port, poller), event_(std::move(event)) {}
+
+    void publish(const std::string &room, const std::string &payload) override {
+        const std::string position = std::to_string(++last_);
+        std::string line = "\n" + position + "\t" + position + "\t[\"" + room + "\"]\t\"" + event_ + "\"\t{}\t" + payload;
+        if (lines_.size() + line.size() > kMostBytes) end_notification(last_ - 1);
+        lines_ += line;
+    }
+    void flush() override {
+        if (!lines_.empty()) end_notification(last_);
+        SocketTrigger::flush();
+    }
+
+private:
+    static constexpr size_t kMostBytes = 7'900;
+
+    void end_notification(uint64_t last) {
+        bytes_ +=
+            "00000000000000be " + std::to_string(first_) + " " + std::to_string(last) + " " + std::to_string(++sequence_) + lines_ + '\0';
+        lines_.clear();
+        first_ = last + 1;
+    }
+
+    std::string event_, lines_;
+    uint64_t first_ = 1, last_ = 0, sequence_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &room, const std::string &event, Poller &poller) {
-    if (where.starts_with("pg:")) return std::make_unique<PgTrigger>(where.substr(3), room, event, poller);
-    if (where.starts_with("tcp:")) return std::make_unique<LineTrigger>(std::stoi(where.substr(4)));
-    throw std::runtime_error("a trigger is pg:<conninfo> or tcp:<port>, not " + where);
+std::unique_ptr<Trigger> make_trigger(const std::string &where, const std::string &event, Poller &poller) {
+    const std::string kind = where.substr(0, where.find(':')), rest = where.substr(std::min(where.size(), kind.size() + 1));
+    if (kind == "pg") return std::make_unique<PgTrigger>(rest, event, poller);
+    if (kind == "notify") return std::make_unique<NotifyTrigger>(std::stoi(rest), event, poller);
+    if (kind == "tcp") return std::make_unique<LineTrigger>(std::stoi(rest), poller);
+    if (kind == "post") return std::make_unique<PostTrigger>(std::stoi(rest), poller);
+    throw std::runtime_error("a trigger is pg:<conninfo>, notify:<port>, tcp:<port> or post:<port>, not " + where);
 }
 
 }  // namespace bench

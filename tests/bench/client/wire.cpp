@@ -89,15 +89,6 @@ std::string server_frame(Opcode opcode, std::string_view payload) {
     return out;
 }
 
-std::string upgrade_request(const std::string &host, const std::string &path, const std::string &protocol, const std::string &key) {
-    std::string request = "GET " + path + " HTTP/1.1\r\nHost: " + host +
-                          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                          "Sec-WebSocket-Key: " +
-                          key + "\r\n";
-    if (!protocol.empty()) request += "Sec-WebSocket-Protocol: " + protocol + "\r\n";
-    return request + "\r\n";
-}
-
 std::string base64(std::string_view bytes) {
     std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
     const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char *>(out.data()), reinterpret_cast<const unsigned char *>(bytes.data()),

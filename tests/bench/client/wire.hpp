@@ -1,4 +1,4 @@
-// The bytes of WebSocket as the bench needs them: the client's upgrade request, masked client frames, and a pull parser
+// The bytes of WebSocket as the bench needs them: masked client frames, and a pull parser
 // for what a server sends. Pure: no sockets. Used by the fleet (client side) and by the floor server (server side).
 #pragma once
 
@@ -27,7 +27,6 @@ Parsed parse_client_frame(char *bytes, size_t length, Frame &frame);
 std::string client_frame(Opcode opcode, std::string_view payload, uint32_t mask);
 std::string server_frame(Opcode opcode, std::string_view payload);
 
-std::string upgrade_request(const std::string &host, const std::string &path, const std::string &protocol, const std::string &key);
 // The server's Sec-WebSocket-Accept for a client's key.
 std::string accept_for(const std::string &key);
 std::string base64(std::string_view bytes);

@@ -3,10 +3,12 @@ protocol. Nothing here outlives the run: close() is called in reverse order of s
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -14,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 BENCH = ROOT / 'tests' / 'bench'
 BUILD = Path(os.environ.get('PULSE_BENCH_BUILD', ROOT / 'build' / 'bench'))
+
+
+SECRET = 'bench-secret-of-at-least-32-bytes!'
 
 
 class BenchError(Exception):
@@ -31,9 +36,10 @@ def free_port():
 
 
 def build():
-    """Compiles the bench's own programs and installs the peer's packages; seconds when nothing changed."""
+    """Compiles the bench's own programs and the bridge alone, and installs the peers' packages; seconds when nothing changed."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    for command in (['cmake', '-S', str(BENCH), '-B', str(BUILD)], ['cmake', '--build', str(BUILD), '-j2']):
+    for command in (['cmake', '-S', str(BENCH), '-B', str(BUILD)], ['cmake', '--build', str(BUILD), '-j2'],
+                    [str(ROOT / 'tools' / 'cmake'), 'plain', 'bridge_alone']):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise BenchError(f'{" ".join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}')
@@ -130,10 +136,13 @@ class LoadClient(Program):
         return answer
 
     def connect(self, sockets):
+        return self.connect_measured(sockets)['seconds']
+
+    def connect_measured(self, sockets):
         answer = self.command(f'connect {sockets}')
         if answer['connected'] != sockets:
             raise BenchError(f'{answer["connected"]} of {sockets} sockets connected: {answer["reasons"]}')
-        return answer['seconds']
+        return answer
 
 
 class Bridge(Program):
@@ -144,7 +153,7 @@ class Bridge(Program):
         if not path.exists():
             raise BenchError(f'{path} is missing: run `make build` first')
         self.port, self.internal = free_port(), free_port()
-        self.secret = 'bench-secret-of-at-least-32-bytes!'
+        self.secret = SECRET
         env = {k: v for k, v in os.environ.items() if not k.startswith('PULSE_')}
         env |= {'PULSE_DATABASE_URL': cluster.conninfo(database, 'bench_bridge'), 'PULSE_JWT_SECRET': self.secret}
         super().__init__([str(path), 'serve', '--listen', f'127.0.0.1:{self.port}', '--internal-listen',
@@ -166,6 +175,62 @@ class Bridge(Program):
                 return answer.status == 200
         except OSError:
             return False
+
+
+class Alone(Program):
+    """The bridge's libraries without PostgreSQL (tests/bench/alone): fed with NOTIFY payloads, every join is allowed."""
+
+    def __init__(self):
+        path = ROOT / 'build' / 'plain' / 'bin' / 'bridge_alone'
+        self.port, self.control, self.secret = free_port(), free_port(), SECRET
+        super().__init__([str(path), str(self.port), str(self.control), self.secret])
+
+
+class Nchan(Program):
+    """nginx with nchan, one worker, messages in memory and no longer than they are needed, no log."""
+
+    CONF = """
+daemon off; pid {home}/pid; error_log {home}/error.log warn; user root; worker_processes 1; worker_rlimit_nofile 65536;
+load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
+events {{ worker_connections 30000; multi_accept on; use epoll; }}
+http {{
+  access_log off; tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 600s; client_header_timeout 600s;
+  client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi;
+  scgi_temp_path {home}/scgi; client_body_buffer_size 16k; nchan_shared_memory_size 256M;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location = /pub {{ nchan_publisher; nchan_channel_id $arg_id; nchan_message_buffer_length 1000; nchan_message_timeout 10s; }}
+    location = /sub {{ nchan_subscriber websocket eventsource longpoll; nchan_channel_id $arg_id; nchan_subscriber_first_message newest;
+                       nchan_subscriber_timeout 0; }}
+  }}
+}}
+"""
+
+    def __init__(self):
+        self.port, self.secret = free_port(), ''
+        self.control = self.port
+        self.home = Path(tempfile.mkdtemp(prefix='pulse-nchan-'))
+        (self.home / 'conf').write_text(self.CONF.format(home=self.home, port=self.port))
+        nginx = shutil.which('nginx') or '/usr/sbin/nginx'
+        if not Path(nginx).exists() or not Path('/usr/lib/nginx/modules/ngx_nchan_module.so').exists():
+            raise BenchError('nginx with nchan is missing: run `make setup`')
+        super().__init__([nginx, '-p', str(self.home), '-c', str(self.home / 'conf')], ready=None)
+        wait_until('nchan to listen', self._listens)
+
+    @property
+    def pid(self):
+        return children(self.process.pid)[0]                   # its only worker
+
+    def _listens(self):
+        try:
+            socket.create_connection(('127.0.0.1', self.port), 1).close()
+            return bool(children(self.process.pid))
+        except OSError:
+            return False
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.home, ignore_errors=True)
 
 
 class Peer(Program):

@@ -1,7 +1,7 @@
 """What one run stands on: the cluster with its databases, the bridge, and everything started, closed in reverse order."""
 
 from harness.cluster import Cluster
-from harness.programs import BENCH, BUILD, Bridge, LoadClient, Peer, note, wait_until
+from harness.programs import BENCH, BUILD, Alone, Bridge, LoadClient, Nchan, Peer, children, note, wait_until
 
 
 class Stage:
@@ -49,6 +49,19 @@ class Stage:
     def new_bridge(self):
         cluster = self.cluster
         return self.keep(Bridge(cluster, 'bench_pulse', BUILD / 'logs' / 'bridge.log'))
+
+    def server(self, kind):
+        """A fresh one of: pulse, alone, floor, socketio, nchan."""
+        return self.new_bridge() if kind == 'pulse' else self.keep(Alone()) if kind == 'alone' else \
+            self.keep(Nchan()) if kind == 'nchan' else self.peer(kind)
+
+    def publishing(self, kind, server):
+        """The load client's options for publishing to it, and for whose CPU counts."""
+        if kind == 'pulse':
+            how = ['pg:' + self.cluster.conninfo('bench_pulse'), '--behind-pid', *children(self.cluster.postmaster)]
+        else:
+            how = [{'alone': 'notify', 'nchan': 'post'}.get(kind, 'tcp') + f':{server.control}']
+        return ['--server-pid', server.pid, '--publish', *how]
 
     def peer(self, kind, *options):
         return self.keep(Peer(kind, *options))

@@ -1,6 +1,7 @@
 // The stock Socket.IO server as the peer of the fan-out, memory and recovery measurements, with its best settings: WebSocket only,
-// no compression, no HTTP request kept per connection, one room; connection state recovery (in memory) only where it is measured.
-// Started by tests/bench/run: node socketio_server.mjs PORT CONTROL_PORT [recovery]; each line on the control connection is an event's payload.
+// no compression, no HTTP request kept per connection; connection state recovery (in memory) only where it is measured. Everybody is in the
+// room bench, and in those that it asks for; tokens are not looked at. Started by tests/bench/run:
+// node socketio_server.mjs PORT CONTROL_PORT [recovery]; each line on the control connection is a room, a tab and a payload.
 import { createServer } from 'node:http';
 import { createServer as createControl } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -21,13 +22,17 @@ const io = new Server(http, {
 
 // Lets the request of each handshake be collected (the memory advice of Socket.IO's own documentation).
 io.engine.on('connection', (raw) => { raw.request = null; });
-io.on('connection', (socket) => { if (!socket.recovered) socket.join('bench'); });
+io.on('connection', (socket) => {
+  if (!socket.recovered) socket.join('bench');
+  socket.on('room:join', ({ room }, answer) => { socket.join(room); answer({ ok: true }); });
+});
 
 createControl((connection) => {
   connection.setNoDelay(true);
   createInterface({ input: connection }).on('line', (line) => {
-    if (line === 'gc') globalThis.gc?.();
-    else io.to('bench').emit('bench', JSON.parse(line));
+    if (line === 'gc') return globalThis.gc?.();
+    const tab = line.indexOf('\t');
+    io.to(line.slice(0, tab)).emit('bench', JSON.parse(line.slice(tab + 1)));
   });
   connection.on('error', () => {});
 }).listen(controlPort, '127.0.0.1', () => {

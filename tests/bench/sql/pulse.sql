@@ -1,4 +1,5 @@
--- What the bench registers: rooms come from the token's claim `rooms`, so that a socket is where the measurement wants it.
+-- What the bench registers: rooms come from the token's claim `rooms`, so that a socket is where the measurement wants it; everybody may
+-- join the room bench and those of ten.
 CREATE EXTENSION pulse;
 GRANT pulse_bridge TO bench_bridge;
 CREATE SCHEMA IF NOT EXISTS bench;
@@ -7,3 +8,7 @@ CREATE FUNCTION bench.connect(claims json) RETURNS json LANGUAGE sql
 GRANT USAGE ON SCHEMA bench TO pulse_client;
 GRANT EXECUTE ON FUNCTION bench.connect TO pulse_client;
 SELECT pulse.namespace('/', 'bench.connect');
+CREATE FUNCTION bench.may_join(claims json, room text, params json) RETURNS boolean LANGUAGE sql
+    RETURN true;
+GRANT EXECUTE ON FUNCTION bench.may_join TO pulse_client;
+SELECT pulse.policy(pattern, 'join', 'bench.may_join') FROM unnest(ARRAY['bench', 'r:{n}']) AS pattern;
