@@ -48,6 +48,7 @@ void raise_descriptor_limit(std::size_t connections) {
 hub::HubOptions hub_options(const config::Config &config) {
     hub::HubOptions options;
     options.max_queue_bytes = config.max_queue_bytes;
+    options.max_rooms_per_session = config.max_rooms;
     options.replay_buffer_bytes = config.replay_buffer_bytes;
     return options;
 }
@@ -59,6 +60,7 @@ handlers::HandlerOptions handler_options(const config::Config &config) {
     options.connect_timeout = config.connect_timeout;
     options.max_waiting = config.handler_queue;
     options.max_waiting_bytes = 2 * config.max_payload;
+    options.event_rate = config.event_rate;
     return options;
 }
 

@@ -99,6 +99,9 @@ struct Metrics::State {
     Counter &slow = counter("pulse_bridge_slow_consumers_total", "Clients disconnected because their queue was full.");
     Counter &refusals =
         counter("pulse_bridge_handler_queue_refusals_total", "Inbound events refused because the session's queue was full.");
+    Labelled<Counter> rate_limited{counters("realtime_rate_limited_total", "What clients did too often, refused."), {"class"}};
+    Labelled<Counter> refused{counters("pulse_bridge_connections_refused_total", "Connections closed before anything was read."),
+                              {"reason"}};
     Counter &streams_lost = counter("pulse_bridge_streams_lost_total", "Times that the stream could not be continued.");
     Counter &evictions = counter("pulse_evictions_total", "Evictions and revocations handled.");
     Counter &history_queries = counter("pulse_history_queries_total", "Pages of missed events read from the log, each for many sessions.");
@@ -176,6 +179,8 @@ Counter &Metrics::malformed_notifications() { return state_->malformed; }
 Counter &Metrics::duplicate_notifications() { return state_->duplicates; }
 Counter &Metrics::slow_consumers() { return state_->slow; }
 Counter &Metrics::queue_refusals() { return state_->refusals; }
+Counter &Metrics::rate_limited(std::string_view limit_class) { return state_->rate_limited.get({limit_class}); }
+Counter &Metrics::connections_refused(std::string_view reason) { return state_->refused.get({reason}); }
 Counter &Metrics::streams_lost() { return state_->streams_lost; }
 Counter &Metrics::evictions() { return state_->evictions; }
 Counter &Metrics::history_queries() { return state_->history_queries; }

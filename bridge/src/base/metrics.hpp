@@ -52,6 +52,8 @@ public:
     prometheus::Counter &duplicate_notifications();
     prometheus::Counter &slow_consumers();  // disconnected because their queue was full
     prometheus::Counter &queue_refusals();  // inbound events refused because the session's handler queue was full
+    prometheus::Counter &rate_limited(std::string_view limit_class);
+    prometheus::Counter &connections_refused(std::string_view reason);  // before anything was read
 
     prometheus::Counter &streams_lost();     // the stream could not be continued: everybody was told to come back
     prometheus::Counter &evictions();        // evictions and revocations that this bridge handled

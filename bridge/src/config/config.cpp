@@ -108,6 +108,13 @@ Result<void> check(const Config &config, Command command) {
     if (config.listen.port != 0 && config.listen.text() == config.internal_listen.text()) {
         return Error{Errc::invalid, "--internal-listen: the same address as --listen", {}};
     }
+    if (config.tls_cert_file.empty() != config.tls_key_file.empty()) {
+        const std::string missing = config.tls_cert_file.empty() ? "--tls-cert-file" : "--tls-key-file";
+        return Error{Errc::invalid, missing + ": missing", "TLS needs a certificate and its key"};
+    }
+    if (config.internal_tls && config.tls_cert_file.empty()) {
+        return Error{Errc::invalid, "--internal-tls: without a certificate", "set --tls-cert-file and --tls-key-file"};
+    }
     return {};
 }
 

@@ -38,19 +38,35 @@ struct Config {
     std::string internal_token;  // empty: /internal/* refuses everybody
     std::string internal_token_file;
     bool allow_anonymous = false;
-    std::vector<std::string> cors_origins;  // empty: same origin only; "*": any
+    std::vector<std::string> cors_origins;     // empty: same origin only; "*": any
+    std::vector<std::string> trusted_proxies;  // networks whose X-Forwarded-For is believed
+
+    std::string tls_cert_file, tls_key_file;  // empty: plain
+    std::string tls_min = "1.3";              // or "1.2"
+    bool internal_tls = false;                // the internal listener too
 
     milliseconds ping_interval{25'000};
     milliseconds ping_timeout{20'000};
     milliseconds connect_timeout{45'000};
+    milliseconds header_timeout{10'000};  // a request's head, from the connection's begin or its first byte
+    milliseconds body_timeout{15'000};
+    milliseconds keep_alive_timeout{75'000};  // an idle HTTP connection between requests
     milliseconds drain_timeout{10'000};
+    std::uint32_t drain_rate = 2000;      // connections told to leave, a second
     std::size_t max_payload = 1'000'000;  // bytes of one message
+    std::size_t max_header_bytes = 16'384;
     std::size_t max_connections = 100'000;
+    std::size_t max_connections_per_ip = 0;   // 0: no limit
+    std::uint32_t connect_rate = 0;           // new connections a second; 0: no limit
+    std::uint32_t event_rate = 0;             // events of one session a second; 0: no limit
+    std::size_t max_rooms = 10'000;           // of one session
     std::size_t max_queue_bytes = 1'048'576;  // waiting for one slow socket
     std::size_t replay_buffer_bytes = 16'777'216;
+    milliseconds sse_retry{3000};              // what EventSource waits before it comes back
     bool recovery = true;                      // sessions can be continued after a cut
     std::size_t recovery_max_events = 10'000;  // missed by one session; more: it must read the state anew
     std::size_t handler_queue = 100;           // inbound events waiting for one session
+    bool engineio_echo = false;                // a testing aid: /engine.io/ sends back what comes
     log::Level log_level = log::Level::info;
 };
 

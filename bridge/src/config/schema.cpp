@@ -5,6 +5,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/address.hpp"
+
 namespace bridge::config {
 
 namespace {
@@ -120,6 +122,22 @@ Result<void> set_public_keys(Config &config, const Values &values) {
     return {};
 }
 
+Result<void> set_tls_min(Config &config, const Values &values) {
+    const std::string &text = values.front();
+    if (text != "1.2" && text != "1.3") return Error{Errc::invalid, "'" + text + "' is neither 1.3 nor 1.2", "older versions are not safe"};
+    config.tls_min = text;
+    return {};
+}
+
+Result<void> set_proxies(Config &config, const Values &values) {
+    for (const std::string &text : values) {
+        if (Network::parse(text)) continue;
+        return Error{Errc::invalid, "'" + text + "' is not an address or a network", "write 10.0.0.7, 10.0.0.0/8 or fd00::/8"};
+    }
+    config.trusted_proxies = values;
+    return {};
+}
+
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
 
 Result<void> set_level(Config &config, const Values &values) {
@@ -163,17 +181,42 @@ const Setting kSettings[] = {
      get_flag<&C::allow_anonymous>},
     {"cors-origin", F::list, false, "ORIGIN", "browsers' origins let in, * for any; repeatable", set_list<&C::cors_origins>,
      get_list<&C::cors_origins>},
+    {"trust-proxy", F::list, false, "NETWORK", "addresses of proxies whose X-Forwarded-For is believed; repeatable", set_proxies,
+     get_list<&C::trusted_proxies>},
+    {"tls-cert-file", F::value, false, "PATH", "PEM certificate chain; with it the public listener speaks TLS, SIGHUP reads it again",
+     set_text<&C::tls_cert_file>, get_text<&C::tls_cert_file>},
+    {"tls-key-file", F::value, false, "PATH", "PEM private key of it", set_text<&C::tls_key_file>, get_text<&C::tls_key_file>},
+    {"tls-min", F::value, false, "VERSION", "oldest TLS version: 1.3 or 1.2", set_tls_min, get_text<&C::tls_min>},
+    {"internal-tls", F::flag, false, "", "the internal listener speaks TLS too", set_flag<&C::internal_tls>, get_flag<&C::internal_tls>},
     {"ping-interval", F::value, false, "TIME", "time between heartbeats", set_duration<&C::ping_interval, 10>,
      get_duration<&C::ping_interval>},
     {"ping-timeout", F::value, false, "TIME", "time to answer one", set_duration<&C::ping_timeout, 10>, get_duration<&C::ping_timeout>},
     {"connect-timeout", F::value, false, "TIME", "time until a socket has joined a namespace", set_duration<&C::connect_timeout, 10>,
      get_duration<&C::connect_timeout>},
-    {"drain-timeout", F::value, false, "TIME", "time for handlers under way after SIGTERM", set_duration<&C::drain_timeout, 0>,
+    {"header-timeout", F::value, false, "TIME", "time for the head of a request", set_duration<&C::header_timeout, 10>,
+     get_duration<&C::header_timeout>},
+    {"body-timeout", F::value, false, "TIME", "time for its body", set_duration<&C::body_timeout, 10>, get_duration<&C::body_timeout>},
+    {"keep-alive-timeout", F::value, false, "TIME", "time until the next request on an idle connection",
+     set_duration<&C::keep_alive_timeout, 10>, get_duration<&C::keep_alive_timeout>},
+    {"sse-retry", F::value, false, "TIME", "what an EventSource is told to wait before it comes back", set_duration<&C::sse_retry, 0>,
+     get_duration<&C::sse_retry>},
+    {"drain-timeout", F::value, false, "TIME", "time until the last client has left after SIGTERM", set_duration<&C::drain_timeout, 0>,
      get_duration<&C::drain_timeout>},
+    {"drain-rate", F::value, false, "N", "clients told to leave a second after SIGTERM", set_number<&C::drain_rate, 1, 1'000'000>,
+     get_number<&C::drain_rate>},
     {"max-payload", F::value, false, "BYTES", "largest message of a client", set_number<&C::max_payload, 1000, kGiB>,
      get_number<&C::max_payload>},
     {"max-connections", F::value, false, "N", "open sockets", set_number<&C::max_connections, 1, 10'000'000>,
      get_number<&C::max_connections>},
+    {"max-connections-per-ip", F::value, false, "N", "open sockets of one address, or of one /64 of IPv6; 0: no limit",
+     set_number<&C::max_connections_per_ip, 0, 10'000'000>, get_number<&C::max_connections_per_ip>},
+    {"connect-rate", F::value, false, "N", "new connections a second; 0: no limit", set_number<&C::connect_rate, 0, 1'000'000>,
+     get_number<&C::connect_rate>},
+    {"max-header-bytes", F::value, false, "BYTES", "largest head of a request", set_number<&C::max_header_bytes, 1000, 1 << 20>,
+     get_number<&C::max_header_bytes>},
+    {"event-rate", F::value, false, "N", "events of one session a second, twice as many at once; 0: no limit",
+     set_number<&C::event_rate, 0, 1'000'000>, get_number<&C::event_rate>},
+    {"max-rooms", F::value, false, "N", "rooms of one session", set_number<&C::max_rooms, 1, 1'000'000>, get_number<&C::max_rooms>},
     {"max-queue-bytes", F::value, false, "BYTES", "waiting for one slow socket before it is disconnected",
      set_number<&C::max_queue_bytes, 1000, kGiB>, get_number<&C::max_queue_bytes>},
     {"replay-buffer-bytes", F::value, false, "BYTES", "recent events kept for joins", set_number<&C::replay_buffer_bytes, 0, 64 * kGiB>,
@@ -184,6 +227,8 @@ const Setting kSettings[] = {
      set_number<&C::recovery_max_events, 1, 10'000'000>, get_number<&C::recovery_max_events>},
     {"handler-queue", F::value, false, "N", "inbound events waiting for one session", set_number<&C::handler_queue, 1, 100'000>,
      get_number<&C::handler_queue>},
+    {"engineio-echo", F::flag, false, "", "a testing aid: /engine.io/ sends back what comes", set_flag<&C::engineio_echo>,
+     get_flag<&C::engineio_echo>},
     {"log-level", F::value, false, "LEVEL", "debug, info, warn or error", set_level, get_level},
 };
 

@@ -50,7 +50,7 @@ void Client::closed(std::string_view reason) {
 }
 
 void Client::receive(Inbound packet) {
-    if (ending_ || (draining_ && packet.kind != Inbound::Kind::disconnect)) return;
+    if (ending_ || (draining_ && packet.kind == Inbound::Kind::connect)) return;
     if (packet.kind == Inbound::Kind::connect) return connect(std::move(packet));
     Namespace *nsp = find(packet.nsp);
     if (nsp == nullptr && socketio()) return end_connection(Errc::protocol_error);  // anything before CONNECT
@@ -61,8 +61,19 @@ void Client::receive(Inbound packet) {
     if (nsp->state == State::ended) return;  // it crossed our own DISCONNECT or refusal on the wire
     if (packet.kind == Inbound::Kind::disconnect) return disconnect(packet);
     if (packet.kind == Inbound::Kind::ack) return;  // the bridge asks nothing, so no id can be pending
+    if (draining_) return refuse(packet, Error{Errc::unavailable, "the server is shutting down", "", 1});
+    if (too_fast(*nsp, packet)) return;
     if (nsp->state == State::connected && answer_at_once(*nsp, packet)) return;
     dispatch(*nsp, std::move(packet));
+}
+
+bool Client::too_fast(Namespace &nsp, const Inbound &packet) {
+    const std::uint32_t rate = services_.options.event_rate;
+    const std::int64_t wait = nsp.rate.take(services_.deadlines.now(), rate, 2 * rate);
+    if (wait == 0) return false;
+    services_.metrics.rate_limited("events").Increment();
+    refuse(packet, Error{Errc::rate_limited, "too many events", "", (wait + 999) / 1000});
+    return true;
 }
 
 void Client::dispatch(Namespace &nsp, Inbound packet) {
@@ -102,7 +113,7 @@ void Client::done(std::uint32_t serial) {
     Namespace *nsp = find(serial);
     if (nsp == nullptr || nsp->state != State::connected || !nsp->waiting) return;
     nsp->waiting->busy = false;
-    if (draining_ || nsp->waiting->packets.empty()) {
+    if (nsp->waiting->packets.empty()) {
         nsp->waiting.reset();
         return end_if_drained();
     }
@@ -119,7 +130,8 @@ void Client::drain() {
 }
 
 bool Client::at_work() const {
-    return std::any_of(namespaces_.begin(), namespaces_.end(), [](const auto &nsp) { return nsp->waiting && nsp->waiting->busy; });
+    return std::any_of(namespaces_.begin(), namespaces_.end(),
+                       [](const auto &nsp) { return nsp->state == State::connecting || nsp->waiting; });
 }
 
 void Client::end_if_drained() {

@@ -19,6 +19,7 @@
 #include "base/claims.hpp"
 #include "base/error.hpp"
 #include "base/protocol.hpp"
+#include "base/token_bucket.hpp"
 #include "codec/packet.hpp"
 #include "handlers/services.hpp"
 
@@ -48,8 +49,8 @@ public:
     void receive(codec::Inbound packet);
     void goes_by(std::string_view transport) { transport_ = transport; }
 
-    // The server stops: nothing that arrives or waits is begun any more. Ends the connection now, or as soon as what is under way
-    // (a handler, a join) has been answered.
+    // The server stops: what arrives from now on is refused as unavailable. Ends the connection now, or as soon as what came before (a
+    // connect, events and joins, waiting ones too) has been answered.
     void drain();
 
     // Ends every session (41 each on Socket.IO) and then the connection.
@@ -79,6 +80,7 @@ private:
         std::uint64_t generation = 0;  // of the session's row: this connection's
         std::uint64_t last_leave = 0;  // the bookkeeper's number of it
         std::int64_t expires_at = 0;   // monotonic ms; 0: never
+        TokenBucket rate;              // outlives the session: leaving and coming back gives no new burst
         std::unique_ptr<Waiting> waiting;
     };
     struct Auth {  // what a CONNECT says
@@ -170,7 +172,8 @@ private:
     }
     void dispatch(Namespace &nsp, codec::Inbound packet);  // now, or when the one before is done
     void run(Namespace &nsp, codec::Inbound packet);
-    void done(std::uint32_t serial);  // the packet under way is finished: run the next
+    void done(std::uint32_t serial);                              // the packet under way is finished: run the next
+    bool too_fast(Namespace &nsp, const codec::Inbound &packet);  // and refused
     Namespace *find(std::string_view name);
     Namespace *find(std::uint32_t serial);
     Namespace *find(SessionId session);

@@ -198,6 +198,7 @@ void Client::reject(Namespace &nsp, const Error &error) {
     nsp.session = SessionId{};
     nsp.waiting.reset();
     refuse_connect(nsp.name, error);
+    end_if_drained();
 }
 
 void Client::refuse_connect(std::string_view nsp, const Error &error) {

@@ -53,6 +53,7 @@ struct HandlerOptions {
     std::chrono::milliseconds connect_timeout{45'000};
     std::size_t max_waiting = 100;  // inbound events of one session behind the one that runs
     std::size_t max_waiting_bytes = 2'000'000;
+    std::uint32_t event_rate = 0;     // packets of one session a second, twice as many at once; 0: no limit
     std::size_t max_namespaces = 32;  // on one connection
 };
 

@@ -105,6 +105,51 @@ TEST(Config, DemandsADatabaseAndAKey) {
     EXPECT_THAT(run({"--internal-listen", "127.0.0.1:8080"}).error().detail, HasSubstr("--internal-listen"));
 }
 
+TEST(Config, M10LimitsHaveTheContractsNamesAndAreOffWhereTheyWouldSurprise) {
+    const Config c = run({})->config;
+    EXPECT_EQ(c.max_connections, 100'000U);
+    EXPECT_EQ(c.max_connections_per_ip, 0U);
+    EXPECT_EQ(c.connect_rate, 0U);
+    EXPECT_EQ(c.event_rate, 0U);
+    EXPECT_EQ(c.tls_min, "1.3");
+    const auto loaded =
+        run({"--max-connections", "5",     "--max-connections-per-ip", "3",     "--connect-rate", "7",  "--event-rate",     "9",
+             "--max-rooms",       "11",    "--max-header-bytes",       "4000",  "--drain-rate",   "13", "--header-timeout", "200ms",
+             "--body-timeout",    "300ms", "--keep-alive-timeout",     "400ms", "--sse-retry",    "1s"});
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    const Config &given = loaded->config;
+    EXPECT_EQ(given.max_connections_per_ip, 3U);
+    EXPECT_EQ(given.connect_rate, 7U);
+    EXPECT_EQ(given.event_rate, 9U);
+    EXPECT_EQ(given.max_rooms, 11U);
+    EXPECT_EQ(given.max_header_bytes, 4000U);
+    EXPECT_EQ(given.drain_rate, 13U);
+    EXPECT_EQ(given.header_timeout, 200ms);
+    EXPECT_EQ(given.body_timeout, 300ms);
+    EXPECT_EQ(given.keep_alive_timeout, 400ms);
+    EXPECT_EQ(given.sse_retry, 1s);
+    EXPECT_FALSE(run({"--drain-rate", "0"}));
+    EXPECT_FALSE(run({"--event-rate", "-1"}));
+    EXPECT_FALSE(run({"--max-header-bytes", "10"}));
+}
+
+TEST(Config, M10TlsIsAPairAndItsVersionOneOfTwo) {
+    EXPECT_THAT(run({"--tls-cert-file", "c"}).error().detail, HasSubstr("--tls-key-file"));
+    EXPECT_THAT(run({"--tls-key-file", "k"}).error().detail, HasSubstr("--tls-cert-file"));
+    EXPECT_THAT(run({"--internal-tls"}).error().detail, HasSubstr("--internal-tls"));
+    EXPECT_THAT(run({"--tls-min", "1.1"}).error().detail, HasSubstr("--tls-min: '1.1'"));
+    const auto loaded = run({"--tls-cert-file", "c", "--tls-key-file", "k", "--tls-min", "1.2", "--internal-tls"});
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_EQ(loaded->config.tls_min, "1.2");
+    EXPECT_TRUE(loaded->config.internal_tls);
+}
+
+TEST(Config, M10TrustedProxiesAreNetworks) {
+    EXPECT_THAT(run({"--trust-proxy", "10.0.0.0/8", "--trust-proxy", "::1"})->config.trusted_proxies, ElementsAre("10.0.0.0/8", "::1"));
+    EXPECT_THAT(run({"--trust-proxy", "10.0.0.1/8"}).error().detail, HasSubstr("--trust-proxy: '10.0.0.1/8'"));
+    EXPECT_THAT(run({"--trust-proxy", "nginx"}).error().hint, HasSubstr("10.0.0.0/8"));
+}
+
 TEST(Config, SecretsAreNoFlagsAndMayComeFromFiles) {
     EXPECT_FALSE(run({"--jwt-secret", "0123456789abcdef"}));
     EXPECT_FALSE(run({"--internal-token", "x"}));

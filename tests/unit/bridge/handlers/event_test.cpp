@@ -67,6 +67,41 @@ TEST(Event, TooManyWaitingAreRefusedAndTheConnectionStays) {
     EXPECT_EQ(world.queries.handles.size(), 1U);
 }
 
+TEST(Event, M10MoreThanTheRateAreRefusedWithATimeAndTheSessionStays) {
+    HandlerOptions options = without_recovery();
+    options.event_rate = 2;
+    World world(options);
+    Caller peer(world);
+    peer.settle();
+    for (int i = 0; i < 4; ++i) peer.emit("ping", "[]");
+    EXPECT_EQ(peer.take().size(), 4U);  // a burst of twice the rate
+    peer.emit("e", "[]", "5");
+    EXPECT_THAT(peer.one(), ::testing::AllOf(HasSubstr(R"(435[{"error":{"code":"rate_limited")"), HasSubstr(R"("retryAfter":1)")));
+    peer.emit("e");
+    EXPECT_THAT(peer.one(), ::testing::AllOf(HasSubstr(R"(42["error",{"code":"rate_limited")"), HasSubstr(R"("event":"e")")));
+    EXPECT_TRUE(world.queries.handles.empty());
+    EXPECT_TRUE(peer.sink.closes.empty());
+
+    world.advance(500);
+    peer.emit("e", "[]", "6");
+    EXPECT_EQ(world.queries.handles.size(), 1U);
+    peer.emit("e", "[]", "7");
+    EXPECT_THAT(peer.one(), HasSubstr("rate_limited"));
+}
+
+TEST(Event, M10LeavingANamespaceAndComingBackGivesNoNewBurst) {
+    HandlerOptions options = without_recovery();
+    options.event_rate = 1;
+    World world(options);
+    Caller peer(world);
+    peer.settle();
+    for (int i = 0; i < 2; ++i) peer.emit("ping", "[]");
+    peer.say(Kind::disconnect);
+    peer.settle();
+    peer.emit("ping", "[]", "1");
+    EXPECT_THAT(peer.one(), HasSubstr("rate_limited"));
+}
+
 TEST(Event, ErrorsGoToTheAckOrAsAnEvent) {
     World world;
     Caller peer(world);
@@ -270,7 +305,7 @@ TEST(Drain, AnIdleClientIsToldAtOnce) {
     EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
 }
 
-TEST(Drain, AHandlerUnderWayIsAnsweredFirstAndNothingElseIsBegun) {
+TEST(Drain, M10WhatCameBeforeIsAnsweredFirstAndWhatComesAfterIsRefused) {
     World world;
     Caller peer(world);
     peer.settle();
@@ -278,14 +313,44 @@ TEST(Drain, AHandlerUnderWayIsAnsweredFirstAndNothingElseIsBegun) {
     peer.emit("waits", "[]", "2");
     peer.client.drain();
     peer.emit("late", "[]", "3");
+    EXPECT_THAT(peer.one(), ::testing::AllOf(HasSubstr(R"(433[{"error":{"code":"unavailable")"), HasSubstr(R"("retryAfter":1)")));
+    for (const char *id : {"1", "2"}) {
+        EXPECT_THAT(peer.sink.closes, IsEmpty());
+        ASSERT_EQ(world.queries.handles.size(), 1U);
+        auto then = std::move(world.queries.handles.front().second);
+        world.queries.handles.pop_front();
+        then(World::handled("[1]"));
+        EXPECT_EQ(peer.one(), std::string("43") + id + "[1]");
+    }
+    EXPECT_TRUE(world.queries.handles.empty());
+    EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
+}
+
+TEST(Drain, M10AConnectUnderWayIsAnsweredAndWhatItsClientSentTogetherWithIt) {
+    World world;
+    Caller peer(world);
+    peer.connect(world.token("u1"));
+    peer.emit("save", "[]", "1");
+    peer.client.drain();
+    peer.connect(world.token("u1"), "/late");
     EXPECT_THAT(peer.take(), IsEmpty());
     EXPECT_THAT(peer.sink.closes, IsEmpty());
+    ASSERT_EQ(world.queries.connects.size(), 1U);
+    world.queries.connects.front().then(World::allowed({}));
+    EXPECT_THAT(peer.one(), HasSubstr(R"(40{"sid":")"));
     ASSERT_EQ(world.queries.handles.size(), 1U);
-    auto then = std::move(world.queries.handles.front().second);
-    world.queries.handles.pop_front();
-    then(World::handled("[1]"));
-    EXPECT_TRUE(world.queries.handles.empty());
+    world.queries.handles.front().second(World::handled("[1]"));
     EXPECT_EQ(peer.one(), "431[1]");
+    EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
+}
+
+TEST(Drain, M10AConnectThatIsRefusedEndsTheWait) {
+    World world;
+    Caller peer(world);
+    peer.connect(world.token("u1"));
+    peer.client.drain();
+    world.queries.connects.front().then(Error{Errc::forbidden, "not you"});
+    EXPECT_THAT(peer.one(), HasSubstr("44"));
     EXPECT_THAT(peer.sink.closes, ElementsAre(Errc::shutting_down));
 }
 

@@ -1,0 +1,105 @@
+#include "net/admission.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bridge::net {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TEST(Admission, M10LetsInSoManyInAll) {
+    Admission door({.max_connections = 2});
+    EXPECT_FALSE(door.enter("192.0.2.1", 0));
+    EXPECT_FALSE(door.enter("192.0.2.2", 0));
+    EXPECT_EQ(door.enter("192.0.2.3", 0), Refusal::full);
+    EXPECT_EQ(door.open(), 2u);
+    door.leave("192.0.2.1");
+    EXPECT_FALSE(door.enter("192.0.2.3", 0));
+}
+
+TEST(Admission, M10LetsInSoManyOfOneAddress) {
+    Admission door({.max_per_ip = 2});
+    EXPECT_FALSE(door.enter("192.0.2.1", 0));
+    EXPECT_FALSE(door.enter("::ffff:192.0.2.1", 0));
+    EXPECT_EQ(door.enter("192.0.2.1", 0), Refusal::too_many_of_ip);
+    EXPECT_FALSE(door.enter("192.0.2.2", 0));
+    door.leave("192.0.2.1");
+    EXPECT_FALSE(door.enter("192.0.2.1", 0));
+    EXPECT_EQ(door.enter("192.0.2.1", 0), Refusal::too_many_of_ip);
+    EXPECT_EQ(door.open(), 3u);
+}
+
+TEST(Admission, M10AnIpv6ClientIsItsNetwork) {
+    Admission door({.max_per_ip = 1});
+    EXPECT_FALSE(door.enter("2001:db8::1", 0));
+    EXPECT_EQ(door.enter("2001:db8::2", 0), Refusal::too_many_of_ip);
+    EXPECT_FALSE(door.enter("2001:db8:0:1::1", 0));
+}
+
+TEST(Admission, M10AProxyIsManyClients) {
+    Admission door({.max_per_ip = 1, .trusted_proxies = {*Network::parse("10.0.0.0/8")}});
+    EXPECT_FALSE(door.enter("10.0.0.1", 0));
+    EXPECT_FALSE(door.enter("10.0.0.1", 0));
+    door.leave("10.0.0.1");
+    EXPECT_FALSE(door.enter("192.0.2.1", 0));
+    EXPECT_EQ(door.enter("192.0.2.1", 0), Refusal::too_many_of_ip);
+}
+
+TEST(Admission, M10LetsInSoManyASecond) {
+    Admission door({.rate = 3});
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(door.enter("192.0.2.1", 10'000));
+    EXPECT_EQ(door.enter("192.0.2.1", 10'000), Refusal::too_fast);
+    EXPECT_EQ(door.enter("192.0.2.1", 10'300), Refusal::too_fast);
+    EXPECT_FALSE(door.enter("192.0.2.1", 10'400));
+    EXPECT_EQ(door.open(), 4u);
+}
+
+TEST(Admission, M10WhoIsRefusedForHisAddressTakesNothingOfTheRate) {
+    Admission door({.max_per_ip = 1, .rate = 2});
+    EXPECT_FALSE(door.enter("192.0.2.1", 0));
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(door.enter("192.0.2.1", 0), Refusal::too_many_of_ip);
+    EXPECT_FALSE(door.enter("192.0.2.2", 0));
+}
+
+TEST(Admission, M10ARefusalIsAWholeAnswer) {
+    for (const Refusal refusal : {Refusal::full, Refusal::too_many_of_ip, Refusal::too_fast}) {
+        const std::string text(answer(refusal));
+        EXPECT_THAT(text, StartsWith(refusal == Refusal::full ? "HTTP/1.1 503 " : "HTTP/1.1 429 "));
+        EXPECT_THAT(text, HasSubstr("\r\nRetry-After: "));
+        EXPECT_THAT(text, HasSubstr("\r\nConnection: close\r\n"));
+        const std::size_t head = text.find("\r\n\r\n") + 4;
+        EXPECT_THAT(text, HasSubstr("\r\nContent-Length: " + std::to_string(text.size() - head) + "\r\n"));
+        EXPECT_THAT(text.substr(head), StartsWith(R"({"error":{"code":")"));
+        EXPECT_FALSE(reason(refusal).empty());
+    }
+}
+
+TEST(ClientAddress, M10IsThePeersUnlessAProxySaysOtherwise) {
+    const std::vector<Network> proxies{*Network::parse("10.0.0.0/8"), *Network::parse("fd00::/8")};
+    const struct {
+        const char *peer, *header, *is;
+    } cases[] = {
+        {"192.0.2.1", "", "192.0.2.1"},
+        {"192.0.2.1", "203.0.113.9", "192.0.2.1"},  // anybody can write a header
+        {"10.0.0.1", "", "10.0.0.1"},
+        {"10.0.0.1", "203.0.113.9", "203.0.113.9"},
+        {"10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9"},            // the client wrote the first one itself
+        {"10.0.0.1", "1.1.1.1, 203.0.113.9 ,10.2.3.4", "203.0.113.9"},  // two proxies
+        {"fd00::1", "2001:db8::5", "2001:db8::5"},
+        {"10.0.0.1", "203.0.113.9:4711", "203.0.113.9"},
+        {"10.0.0.1", "[2001:db8::5]:4711", "2001:db8::5"},
+        {"10.0.0.1", "10.0.0.2, 10.0.0.3", "10.0.0.2"},
+        {"10.0.0.1", "unknown", "10.0.0.1"},
+        {"10.0.0.1", "203.0.113.9, unknown, 10.0.0.2", "10.0.0.2"},
+        {"10.0.0.1", ",,,", "10.0.0.1"},
+        {"10.0.0.1", "[2001:db8::5", "10.0.0.1"},
+        {"::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"},
+    };
+    for (const auto &one : cases) EXPECT_EQ(client_address(one.peer, one.header, proxies), one.is) << one.peer << " " << one.header;
+    EXPECT_EQ(client_address("10.0.0.1", "203.0.113.9", {}), "10.0.0.1");
+}
+
+}  // namespace
+}  // namespace bridge::net
