@@ -2,6 +2,7 @@
 #include "base/rng.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <exception>
 
@@ -20,7 +21,9 @@ PublicId Rng::id() {
     return id;
 }
 
-void SystemRng::fill(std::span<std::byte> out) {
+namespace {
+
+void ask_kernel(std::span<std::byte> out) {
     while (!out.empty()) {
         const ssize_t got = getrandom(out.data(), out.size(), 0);
         if (got < 0) {
@@ -29,6 +32,27 @@ void SystemRng::fill(std::span<std::byte> out) {
         }
         out = out.subspan(static_cast<std::size_t>(got));
     }
+}
+
+struct Pool {
+    std::array<std::byte, 1024> bytes{};
+    std::size_t left = 0;  // of bytes, at its end, not given yet
+};
+
+}  // namespace
+
+// A client that connects takes several ids, and the kernel's price is by call. What is given is wiped here.
+void SystemRng::fill(std::span<std::byte> out) {
+    thread_local Pool pool;
+    if (out.size() > pool.bytes.size()) return ask_kernel(out);
+    if (pool.left < out.size()) {
+        ask_kernel(pool.bytes);
+        pool.left = pool.bytes.size();
+    }
+    const auto from = std::span(pool.bytes).last(pool.left).first(out.size());
+    std::copy(from.begin(), from.end(), out.begin());
+    std::fill(from.begin(), from.end(), std::byte{0});
+    pool.left -= out.size();
 }
 
 void FakeRng::fill(std::span<std::byte> out) {  // splitmix64: every seed gives other ids, the same each run

@@ -54,6 +54,16 @@ TEST(Rng, GivesDifferentUrlSafeIds) {
     EXPECT_EQ(seen.size(), 1000U);
 }
 
+TEST(Rng, GivesAnyNumberOfBytesAndNoneTwice) {
+    SystemRng rng;
+    std::set<std::string> seen;
+    for (const std::size_t size : {8U, 1000U, 1016U, 1024U, 1025U, 5000U, 16U}) {
+        std::vector<std::byte> bytes(size);
+        rng.fill(bytes);
+        for (std::size_t at = 0; at + 8 <= size; at += 8) EXPECT_TRUE(seen.emplace(reinterpret_cast<const char *>(&bytes[at]), 8).second);
+    }
+}
+
 TEST(Rng, FakeIsTheSameEachRunAndOtherForEachSeed) {
     FakeRng one(1), again(1), two(2);
     const PublicId first = one.id();
