@@ -52,7 +52,7 @@ torture-faults: faulty node ## whether torture finds the faults that are planted
 	@exec tools/test torture-faults
 e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2e/x.test.mjs, BRIDGE=build/asan/bin/pulse-bridge)
 	@exec tools/test e2e $(FILES)
-fuzz: packages ## fuzz each parser for FUZZ_SECONDS (30) seconds
+fuzz: packages ## fuzz each parser for FUZZ_SECONDS (60) seconds
 	@exec tools/fuzz
 lint: packages ## dependency rules, formats, domain words, settings
 	@exec tools/test lint
