@@ -86,10 +86,13 @@ transport::ServerOptions server_options(const config::Config &config) {
     options.internal_host = config.internal_listen.host;
     options.internal_port = config.internal_listen.port;
     options.max_connections = config.max_connections;
-    options.max_body = config.max_payload;
+    options.http.max_body = config.max_payload;
     options.internal_token = config.internal_token;
     options.cors.origins = config.cors_origins;
-    options.socket = {config.ping_interval.count(), config.ping_timeout.count(), config.max_payload};
+    options.session = {.ping_interval = config.ping_interval.count(),
+                       .ping_timeout = config.ping_timeout.count(),
+                       .max_payload = config.max_payload,
+                       .max_sessions = config.max_connections};
     return options;
 }
 
@@ -114,13 +117,15 @@ struct App::Parts {
         facts.listener = listener.health();
         facts.pools_up = database.up();
         facts.waiting_statements = database.waiting();
-        facts.websockets = hub.connections();
+        const transport::Server::Counts counts = server.counts();
+        facts.websockets = counts.websocket;
+        facts.polling = counts.polling;
         facts.draining = draining;
         facts.status = status;
         return facts;
     }
-    transport::Reply metrics_page() {
-        transport::Reply reply;
+    http::Reply metrics_page() {
+        http::Reply reply;
         reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
         reply.body = metrics.render();
         return reply;

@@ -9,7 +9,7 @@ namespace bridge::app {
 
 class App {
 public:
-    // Throws one sentence when something needed at start is missing: a key, an address, libwebsockets' plug-in.
+    // Throws one sentence when something needed at start is missing: a key, an address.
     App(const config::Config &config, const char *version, const char *commit);
     ~App();
     App(const App &) = delete;

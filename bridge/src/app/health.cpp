@@ -30,7 +30,7 @@ json::Value status_of(const Facts &facts) {
 
 }  // namespace
 
-transport::Reply health(const Facts &facts) {
+http::Reply health(const Facts &facts) {
     const json::Value status = status_of(facts);
     const bool down = !facts.listener.connected || !facts.pools_up;
     const bool degraded = down || !facts.listener.reason.empty() || facts.draining;
@@ -45,25 +45,25 @@ transport::Reply health(const Facts &facts) {
     checks["dispatcher"] = std::move(dispatcher);
     checks["presence"] = numbers(status, "presence", {"count"});
     checks["queue"] = numbers(status, "queue", {"available", "executing", "retryable", "dead"});
-    checks["connections"] = {{"websocket", facts.websockets}, {"polling", 0}, {"sse", 0}, {"poll", 0}};
+    checks["connections"] = {{"websocket", facts.websockets}, {"polling", facts.polling}, {"sse", 0}, {"poll", 0}};
 
     json::Value body = json::Value::object();
     body["status"] = down ? "down" : degraded ? "degraded" : "ok";
     body["checks"] = std::move(checks);
-    transport::Reply reply;
+    http::Reply reply;
     reply.status = down ? 503 : 200;
     reply.body = body.dump();
     return reply;
 }
 
-transport::Reply ready(const Facts &facts, bool for_operators) {
+http::Reply ready(const Facts &facts, bool for_operators) {
     std::string reason = facts.listener.reason;
     if (facts.draining) {
         reason = "shutting down";
     } else if (reason.empty() && !facts.pools_up) {
         reason = "no connection to PostgreSQL for statements";
     }
-    transport::Reply reply;
+    http::Reply reply;
     json::Value body = json::Value::object();
     body["ready"] = reason.empty();
     if (!reason.empty()) {

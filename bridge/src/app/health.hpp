@@ -6,7 +6,7 @@
 #include <string>
 
 #include "db/listener.hpp"
-#include "transport/router.hpp"
+#include "http/reply.hpp"
 
 namespace bridge::app {
 
@@ -14,14 +14,14 @@ struct Facts {
     db::Listener::Health listener;
     bool pools_up = false;
     std::size_t waiting_statements = 0;
-    std::size_t websockets = 0;
+    std::size_t websockets = 0, polling = 0;
     bool draining = false;
     std::optional<std::string> status;  // pulse.status(), when it answered lately
 };
 
-transport::Reply health(const Facts &facts);
+http::Reply health(const Facts &facts);
 // for_operators: also what PostgreSQL said last, and the problems of pulse.status() with their hints. Not for the public: they name
 // databases and settings.
-transport::Reply ready(const Facts &facts, bool for_operators = false);
+http::Reply ready(const Facts &facts, bool for_operators = false);
 
 }  // namespace bridge::app

@@ -30,7 +30,10 @@ std::string wrapped_error_json(const Error &error, const ErrorDetails &details) 
 
 std::string connect_error_data(const Error &error) {
     const ErrorInfo &row = info(error.code);
-    return "{\"code\":" + json::quote(row.code) + ",\"retryable\":" + (row.reconnect ? "true" : "false") + "}";
+    std::string out = "{\"code\":";
+    json::append_quoted(out, row.code);
+    out += row.reconnect ? ",\"retryable\":true}" : ",\"retryable\":false}";
+    return out;
 }
 
 }  // namespace bridge::codec

@@ -76,7 +76,7 @@ bool read_target(std::string_view target, Request &request) {
     target = target.substr(0, target.find('#'));
     const std::size_t mark = target.find('?');
     request.path = decode(target.substr(0, mark), false);
-    if (request.path.empty()) request.path = "/";
+    if (request.path.empty()) request.path.assign(1, '/');
     if (!is_text(request.path)) return false;
     if (request.path.front() != '/' && !(request.path == "*" && request.method == Method::options)) return false;
     if (mark == std::string_view::npos) return true;

@@ -60,6 +60,7 @@ public:
 
     void adopt(std::unique_ptr<Orphan> orphan);
     void end(Orphan &orphan);  // destroys it
+    void end_orphans() { orphans_.clear(); }
     std::size_t orphans() const { return orphans_.size(); }
 
 private:

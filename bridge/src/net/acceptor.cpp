@@ -1,5 +1,5 @@
 // Plain BSD sockets; see acceptor.hpp.
-#include "transport/acceptor.hpp"
+#include "net/acceptor.hpp"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -15,11 +16,11 @@
 
 #include "base/log.hpp"
 
-namespace bridge::transport {
+namespace bridge::net {
 
 namespace {
 
-constexpr int kAcceptsPerTurn = 64;
+constexpr int kAcceptsPerTurn = 256;
 constexpr int kBacklog = 4096;
 
 void set(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
@@ -30,6 +31,21 @@ std::uint16_t port_of(int fd) {
     if (getsockname(fd, reinterpret_cast<sockaddr *>(&address), &size) != 0) return 0;
     return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6 *>(&address)->sin6_port
                                                : reinterpret_cast<sockaddr_in *>(&address)->sin_port);
+}
+
+std::string ip_of(const sockaddr_storage &address) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (address.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in &>(address).sin_addr, text.data(), text.size());
+    } else if (address.ss_family == AF_INET6) {
+        const in6_addr &six = reinterpret_cast<const sockaddr_in6 &>(address).sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(&six)) {
+            inet_ntop(AF_INET, &six.s6_addr[12], text.data(), text.size());
+        } else {
+            inet_ntop(AF_INET6, &six, text.data(), text.size());
+        }
+    }
+    return text.data();
 }
 
 }  // namespace
@@ -70,7 +86,7 @@ Acceptor::Acceptor(loop::Loop &loop, const std::string &host, std::uint16_t port
 
 Acceptor::~Acceptor() {
     watch_.reset();
-    ::close(fd_);
+    if (fd_ >= 0) ::close(fd_);
 }
 
 void Acceptor::start() {
@@ -78,21 +94,32 @@ void Acceptor::start() {
     watch_->want(loop::kReadable);
 }
 
-void Acceptor::accept_some() {
-    for (int n = 0; n < kAcceptsPerTurn; ++n) {
-        const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            on_accept_(fd);
-            continue;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-        if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
-        // Out of descriptors or memory: the backlog waits, or the loop would spin on a listener that stays readable.
-        log::warn("accept failed, pausing", {{"reason", std::strerror(errno)}});
-        watch_->want(loop::kNone);
-        pause_->once(std::chrono::milliseconds(100), [this] { watch_->want(loop::kReadable); });
-        return;
-    }
+void Acceptor::finish() {
+    while (accept_one()) {}
+    pause_->stop();
+    watch_.reset();
+    ::close(std::exchange(fd_, -1));
 }
 
-}  // namespace bridge::transport
+void Acceptor::accept_some() {
+    for (int n = 0; n < kAcceptsPerTurn && accept_one(); ++n) {}
+}
+
+bool Acceptor::accept_one() {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    const int fd = accept4(fd_, reinterpret_cast<sockaddr *>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        on_accept_(fd, ip_of(address));
+        return true;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) return true;
+    // Out of descriptors or memory: the backlog waits, or the loop would spin on a listener that stays readable.
+    log::warn("accept failed, pausing", {{"reason", std::strerror(errno)}});
+    watch_->want(loop::kNone);
+    pause_->once(std::chrono::milliseconds(100), [this] { watch_->want(loop::kReadable); });
+    return false;
+}
+
+}  // namespace bridge::net

@@ -9,12 +9,12 @@
 
 #include "loop/loop.hpp"
 
-namespace bridge::transport {
+namespace bridge::net {
 
 class Acceptor {
 public:
-    // Owns the descriptor that it is given.
-    using OnAccept = std::function<void(int fd)>;
+    // Owns the descriptor that it is given. The address is the peer's, IPv4 as such.
+    using OnAccept = std::function<void(int fd, std::string ip)>;
 
     // Throws, naming the address, when it cannot bind.
     Acceptor(loop::Loop &loop, const std::string &host, std::uint16_t port, int send_buffer, OnAccept on_accept);
@@ -23,9 +23,11 @@ public:
     Acceptor &operator=(const Acceptor &) = delete;
 
     void start();
+    void finish();                                // those that wait are taken, then nobody can connect any more
     std::uint16_t port() const { return port_; }  // what the kernel chose for port 0
 
 private:
+    bool accept_one();  // false: nobody waits, or not now
     void accept_some();
 
     loop::Loop &loop_;
@@ -36,4 +38,4 @@ private:
     std::unique_ptr<loop::Timer> pause_;
 };
 
-}  // namespace bridge::transport
+}  // namespace bridge::net
