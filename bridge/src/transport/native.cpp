@@ -13,11 +13,15 @@ public:
     Socket(Native &native, handlers::Peer peer)
         : Session(native.services_, native.options_, Protocol::native, std::move(peer), "websocket"), native_(native) {}
 
-    void open(std::list<Socket>::iterator place, net::StreamPtr stream, const std::string &answer, std::string_view received) {
+    void open(std::list<Socket>::iterator place, net::StreamPtr stream, std::string answer, std::string_view received) {
         place_ = place;
         take(std::move(stream));
-        stream_->write(answer);
         id_ = services_.hub.open(*this);
+        if (received.empty()) {
+            services_.hub.send(id_, hub::make_frame(std::move(answer)));  // in one write with what else is said in this turn
+        } else {
+            stream_->write(answer);  // what came already may be answered past the hub
+        }
         begin_heartbeat();
         client_.opened(id_);
         if (!received.empty()) socket_->received(received);
@@ -61,12 +65,12 @@ void Native::request(http::Exchange &exchange) {
         return exchange.respond(http::error_reply(400, "bad_request", "the subprotocol pulse.v1.json is required"));
     }
 
-    const std::string answer = handshake_answer(request, offered.empty() ? std::string_view{} : codec::native::kSubprotocol);
+    std::string answer = handshake_answer(request, offered.empty() ? std::string_view{} : codec::native::kSubprotocol);
     handlers::Peer peer = peer_of(request);
     std::string received;
     net::StreamPtr stream = exchange.detach(received);
     const auto place = sessions_.emplace(sessions_.end(), *this, std::move(peer));
-    place->open(place, std::move(stream), answer, received);
+    place->open(place, std::move(stream), std::move(answer), received);
 }
 
 }  // namespace bridge::transport
