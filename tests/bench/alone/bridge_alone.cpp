@@ -105,7 +105,7 @@ transport::ServerOptions server_options(std::uint16_t port) {
     transport::ServerOptions options;
     options.port = port;
     options.internal_port = 0;
-    options.socket.ping_interval = 300'000;
+    options.session.ping_interval = 300'000;
     return options;
 }
 
@@ -116,9 +116,8 @@ struct Parts {
           hub({}, encoder, clock, metrics), feed(hub, log_, metrics), history(hub, log_, metrics), yes([this] { return feed.cursor(); }),
           bookkeeper(yes, deadlines, rng.id()),
           revocations(clock), services{hub, history, yes, bookkeeper, revocations, verifier, deadlines, clock, rng, metrics, {}, {}},
-          system_events(services),
-          server(loop, services, server_options(port),
-                 {[] { return transport::Reply(); }, [](bool) { return transport::Reply(); }, [] { return transport::Reply(); }}),
+          system_events(services), server(loop, services, server_options(port),
+                                          {[] { return http::Reply(); }, [](bool) { return http::Reply(); }, [] { return http::Reply(); }}),
           flush_timer(loop.timer()), control(loop, control_port, [this](std::string_view payload) { feed.notification(payload); }) {}
 
     SystemClock clock;

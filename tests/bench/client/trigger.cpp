@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <cerrno>
+#include <functional>
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,9 +16,9 @@ namespace bench {
 
 namespace {
 
-class PgTrigger : public Trigger, public Ready {
+class PgConnection : public Ready {
 public:
-    PgTrigger(const std::string &conninfo, std::string event, Poller &poller)
+    PgConnection(const std::string &conninfo, std::string event, Poller &poller)
         : poller_(poller), event_(std::move(event)), pg_(PQconnectdb(conninfo.c_str())) {
         if (PQstatus(pg_) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(pg_));
         PGresult *result = PQprepare(pg_, "publish", "SELECT pulse.publish($1::text, $2::text, $3::json)", 3, nullptr);
@@ -25,20 +27,20 @@ public:
         if (!prepared || PQsetnonblocking(pg_, 1) != 0 || PQenterPipelineMode(pg_) != 1) throw std::runtime_error(PQerrorMessage(pg_));
         poller_.add(PQsocket(pg_), EPOLLIN, *this);
     }
-    ~PgTrigger() override {
+    ~PgConnection() override {
         poller_.remove(PQsocket(pg_));
         PQfinish(pg_);
     }
 
-    void publish(const std::string &room, const std::string &payload) override {
+    void publish(const std::string &room, const std::string &payload) {
         const char *values[3] = {room.c_str(), event_.c_str(), payload.c_str()};
         if (PQsendQueryPrepared(pg_, "publish", 3, values, nullptr, nullptr, 0) != 1 || PQpipelineSync(pg_) != 1)
             error_ = PQerrorMessage(pg_);
     }
-    void flush() override {
+    void flush() {
         if (PQflush(pg_) < 0) error_ = PQerrorMessage(pg_);
     }
-    std::string error() const override { return error_; }
+    const std::string &error() const { return error_; }
 
     void on_ready(uint32_t) override {
         if (PQconsumeInput(pg_) != 1) {
@@ -61,6 +63,28 @@ private:
     Poller &poller_;
     std::string event_, error_;
     PGconn *pg_;
+};
+
+// Several connections, as an application has them: what goes to one room goes by one connection, so it stays in order.
+class PgTrigger final : public Trigger {
+public:
+    PgTrigger(const std::string &conninfo, const std::string &event, Poller &poller) {
+        for (auto &connection : connections_) connection = std::make_unique<PgConnection>(conninfo, event, poller);
+    }
+    void publish(const std::string &room, const std::string &payload) override {
+        connections_[std::hash<std::string>()(room) % connections_.size()]->publish(room, payload);
+    }
+    void flush() override {
+        for (auto &connection : connections_) connection->flush();
+    }
+    std::string error() const override {
+        for (const auto &connection : connections_)
+            if (!connection->error().empty()) return connection->error();
+        return {};
+    }
+
+private:
+    std::array<std::unique_ptr<PgConnection>, 8> connections_;
 };
 
 // A connection to a port of this machine on which bytes are only written, or answers dropped.

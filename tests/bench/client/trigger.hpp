@@ -1,6 +1,6 @@
 // How the load client makes a server send a message to a room: by pulse.publish over libpq (each call its own transaction,
-// pipelined), by ready NOTIFY payloads for the bridge alone, by a line on a control connection for the peers, or by a POST for nchan.
-// Never waits for an answer.
+// pipelined on eight connections), by ready NOTIFY payloads for the bridge alone, by a line on a control connection for the peers, or by a
+// POST for nchan. Never waits for an answer.
 #pragma once
 
 #include "client/poller.hpp"
