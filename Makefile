@@ -6,7 +6,7 @@ JOBS      ?= $(shell nproc)
 export PG_CONFIG PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture torture-faults e2e asan fuzz fmt fmt-check lint bench hooks clean \
+.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture torture-faults soak e2e asan fuzz fmt fmt-check lint bench hooks clean \
         packages node build-locked install-locked sanitized-locked faulty-locked
 
 # Two makes in one checkout take turns.
@@ -50,6 +50,8 @@ torture: install node ## writers, sessions and kills for SECONDS (60), and wheth
 	@exec tools/test torture
 torture-faults: faulty node ## whether torture finds the faults that are planted for it
 	@exec tools/test torture-faults
+soak: install sanitized node ## clients that break every rule of every protocol, for SECONDS (20), against the sanitizer bridge
+	@exec tools/test soak
 e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2e/x.test.mjs, BRIDGE=build/asan/bin/pulse-bridge)
 	@exec tools/test e2e $(FILES)
 fuzz: packages ## fuzz each parser for FUZZ_SECONDS (60) seconds

@@ -22,7 +22,7 @@ const md5 = bytes => createHash('md5').update(bytes).digest('hex')
 const comesBack = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100, timeout: 3000 }
 let users = 0
 
-const ways = { 'WebSocket only': ['websocket'] }
+const ways = { 'WebSocket only': ['websocket'], 'polling only': ['polling'], upgrade: ['polling', 'websocket'] }
 
 for (const [way, transports] of Object.entries(ways)) {
   const settled = socket => until(() => socket.io.engine?.transport.name === transports.at(-1), { what: 'the last transport' })

@@ -1,7 +1,7 @@
 // Two bridges behind nginx with the configuration of docs/how-to/nginx.conf: every protocol, stickiness where it is needed, and a bridge that dies (E5, M10).
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { after, before, test } from 'node:test'
+import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { Nginx } from '../support/nginx.mjs'
 import { startPulse } from '../support/pulse.mjs'
 import { connecting, gather, until } from '../support/wait.mjs'
@@ -10,19 +10,18 @@ let pulse, nginx
 before(async () => {
   pulse = await startPulse({ bridges: 2, environment: { PULSE_SSE_RETRY: '100ms' } })
   for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
-  nginx = await Nginx.start(pulse.bridges)
 })
-after(async () => {
-  await pulse?.stop()
-  await nginx?.stop()
-})
+after(() => pulse?.stop())
+// One for each test: it remembers for a while which bridge did not answer.
+beforeEach(async () => { nginx = await Nginx.start(pulse.bridges) })
+afterEach(() => nginx?.stop())
 
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => from + n)
 const publish = async (from, to) => { for (const number of range(from, to)) await pulse.sql(`SELECT pulse.publish('open:nginx', 'n', to_json($1::int))`, [number]) }
 const sockets = () => Promise.all(pulse.bridges.map(bridge => bridge.metric('pulse_bridge_sockets')))
 const comesBack = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100, timeout: 5000 }
 
-const ways = { 'WebSocket only': ['websocket'] }
+const ways = { 'WebSocket only': ['websocket'], 'polling only': ['polling'], upgrade: ['polling', 'websocket'] }
 
 // Connected through nginx, in the room; client: what it calls itself.
 async function socketio(name, transports, client) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Cluster } from '../support/cluster.mjs'
-import { Random } from '../torture/random.mjs'
+import { Random } from '../support/random.mjs'
 
 const users = ['ann', 'bob', 'cat'], rooms = ['order:1', 'order:2', 'order:3', 'order:4']
 const steps = Number(process.env.STEPS ?? 1500)

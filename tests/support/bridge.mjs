@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { root } from './cluster.mjs'
 import { secret } from './token.mjs'
-import { until } from './wait.mjs'
+import { deadline, until } from './wait.mjs'
 
 const program = join(root, process.env.BRIDGE ?? 'build/plain/bin/pulse-bridge')
 
@@ -92,7 +92,7 @@ export class Bridge {
 
   // The value of a metric, or undefined: metric('pulse_bridge_connections', {protocol: 'native'}).
   async metric(name, labels = {}) {
-    const text = await (await fetch(`${this.internalUrl}/metrics`)).text()
+    const text = await (await fetch(`${this.internalUrl}/metrics`, { signal: AbortSignal.timeout(deadline) })).text()
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
     for (const line of text.split('\n')) {
       const [, found, inBraces = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line) ?? []

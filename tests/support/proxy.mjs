@@ -10,7 +10,7 @@ export class Proxy {
   #random
 
   // targets(): the ports to choose from, asked for every connection.
-  // random: who chooses (tests/torture/random.mjs); may be left out where there is one target and nothing is done in part.
+  // random: who chooses (random.mjs); may be left out where there is one target and nothing is done in part.
   static async start(targets, random = { pick: ([first]) => first }) {
     const proxy = new Proxy()
     proxy.#random = random

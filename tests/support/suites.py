@@ -202,6 +202,12 @@ def torture(runner: Runner, files: list[str]):
     return output + report, passed + int(code == 0), failed + int(code != 0), skipped
 
 
+def soak(runner: Runner, files: list[str]):
+    """One run of SECONDS against the sanitizer bridge is one test."""
+    report, code = runner.call(["node", "tests/soak/main.mjs"], env={"BRIDGE": "build/asan/bin/pulse-bridge", **os.environ})
+    return report, int(code == 0), int(code != 0), 0
+
+
 SUITES = {
     "lint": lint,
     "unit": ctest("plain"),
@@ -212,6 +218,7 @@ SUITES = {
     "operate": node("operate", "plain", 2),
     "torture": torture,
     "torture-faults": lambda runner, files: node("torture", "plain", 1)(runner, ["tests/torture/faults.test.mjs"]),
+    "soak": soak,
     "e2e": node("e2e", "plain", 2),
     "e2e-asan": node("e2e", "asan", 2),
 }

@@ -5,7 +5,7 @@ import { Cluster } from '../support/cluster.mjs'
 import { until } from '../support/wait.mjs'
 import { Oracle } from './oracle.mjs'
 import { Proxy } from '../support/proxy.mjs'
-import { Random } from './random.mjs'
+import { Random } from '../support/random.mjs'
 
 const schema = readFileSync(new URL('schema.sql', import.meta.url), 'utf8')
 
