@@ -6,7 +6,8 @@ JOBS      ?= $(shell nproc)
 export PG_CONFIG PREFIX DESTDIR
 
 .DEFAULT_GOAL := build
-.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture torture-faults soak e2e asan fuzz fmt fmt-check lint bench hooks clean \
+.PHONY: help setup build install run demo test unit pgtap isolation fault operate torture torture-faults soak e2e conformance asan fuzz fmt fmt-check lint bench \
+        hooks clean \
         packages node build-locked install-locked sanitized-locked faulty-locked
 
 # Two makes in one checkout take turns.
@@ -54,6 +55,8 @@ soak: install sanitized node ## clients that break every rule of every protocol,
 	@exec tools/test soak
 e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2e/x.test.mjs, BRIDGE=build/asan/bin/pulse-bridge)
 	@exec tools/test e2e $(FILES)
+conformance: install node ## serve the endpoint that the published Engine.IO and Socket.IO suites test, until Ctrl-C (PORT=3000)
+	@PORT=$(PORT) exec node tests/conformance/serve.mjs
 fuzz: packages ## fuzz each parser for FUZZ_SECONDS (60) seconds
 	@exec tools/fuzz
 lint: packages ## dependency rules, formats, domain words, settings
