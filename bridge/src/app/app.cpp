@@ -92,7 +92,8 @@ transport::ServerOptions server_options(const config::Config &config) {
     options.session = {.ping_interval = config.ping_interval.count(),
                        .ping_timeout = config.ping_timeout.count(),
                        .max_payload = config.max_payload,
-                       .max_sessions = config.max_connections};
+                       .max_sessions = config.max_connections,
+                       .engineio_echo = config.engineio_echo};
     return options;
 }
 

@@ -60,7 +60,7 @@ void Engineio::request(http::Exchange &exchange, bool echo) {
     const http::Request &request = exchange.request();
     const auto given = request.param("sid");
     EngineioSession *session = given ? find(*given) : nullptr;
-    if (session != nullptr && session->expire()) session = nullptr;
+    if (session != nullptr && session->expire(request)) session = nullptr;
     if (session != nullptr && session->echoes() != echo) session = nullptr;
     const Sid sid = !given ? Sid::none : session == nullptr ? Sid::unknown : session->polls() ? Sid::polling : Sid::websocket;
     const bool full = draining_ || sessions_.size() >= options_.max_sessions;

@@ -128,8 +128,11 @@ void EngineioSession::echo(const engineio::Packet &packet) {
 
 // ---- polling
 
-bool EngineioSession::expire() {
-    if (dying_ || closing_ || !too_late()) return false;
+// Clocks round: who asks within the wheel's resolution of the deadline is told what the timer is about to find. A POST may still bring
+// the pong.
+bool EngineioSession::expire(const http::Request &request) {
+    const std::int64_t rounding = request.method == http::Method::get ? loop::Wheel::kResolution : 0;
+    if (dying_ || closing_ || !too_late(rounding)) return false;
     end_reason_ = info(Errc::ping_timeout).reason;
     end();
     return true;

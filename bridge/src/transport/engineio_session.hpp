@@ -31,7 +31,7 @@ public:
 
     bool polls() const { return polling_ != nullptr; }
     bool echoes() const { return echo_; }
-    bool expire();  // ends it when its heartbeat has failed: then true, and it is gone
+    bool expire(const http::Request &request);  // ends it when its heartbeat has failed: then true, and it is gone
     void polled(http::Exchange &exchange);
 
     bool may_upgrade() const { return polling_ && !probe_ && !dying_ && !closing_; }

@@ -56,7 +56,7 @@ protected:
     void take(std::unique_ptr<WebSocket> socket);  // from now on it goes by this
     void take(net::StreamPtr stream);
     void begin_heartbeat();
-    bool too_late() const;     // the heartbeat has failed, whether or not the timer has seen it
+    bool too_late(std::int64_t rounding = 0) const;  // the heartbeat has failed, whether or not the timer has seen it
     void fail(Errc why);       // no more is taken from the client; the hub ends it
     void end();                // now: leave_hub() and over()
     virtual void leave_hub();  // tells the client and the hub
