@@ -132,7 +132,8 @@ void EngineioSession::echo(const engineio::Packet &packet) {
 // the pong.
 bool EngineioSession::expire(const http::Request &request) {
     const std::int64_t rounding = request.method == http::Method::get ? loop::Wheel::kResolution : 0;
-    if (dying_ || closing_ || !too_late(rounding)) return false;
+    if (!polling_ || dying_) return false;
+    if (closing_ ? closing_with_ != Errc::ping_timeout : !too_late(rounding)) return false;
     end_reason_ = info(Errc::ping_timeout).reason;
     end();
     return true;

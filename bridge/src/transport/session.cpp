@@ -37,9 +37,7 @@ void Session::pong() {
     begin_heartbeat();
 }
 
-bool Session::too_late(std::int64_t rounding) const {
-    return now() + rounding >= deadline_ + (awaiting_pong_ ? 0 : options_.ping_timeout);
-}
+bool Session::too_late(std::int64_t rounding) const { return now() + rounding >= deadline_ + (awaiting_pong_ ? 0 : options_.ping_timeout); }
 
 void Session::beat() {
     if (over_) return end();

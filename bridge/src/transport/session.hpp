@@ -57,10 +57,10 @@ protected:
     void take(net::StreamPtr stream);
     void begin_heartbeat();
     bool too_late(std::int64_t rounding = 0) const;  // the heartbeat has failed, whether or not the timer has seen it
-    void fail(Errc why);       // no more is taken from the client; the hub ends it
-    void end();                // now: leave_hub() and over()
-    virtual void leave_hub();  // tells the client and the hub
-    virtual void beat();       // the heart's alarm
+    void fail(Errc why);                             // no more is taken from the client; the hub ends it
+    void end();                                      // now: leave_hub() and over()
+    virtual void leave_hub();                        // tells the client and the hub
+    virtual void beat();                             // the heart's alarm
     void alarm(std::int64_t due) { services_.deadlines.arm(heart_, due); }
     std::int64_t now() const { return services_.deadlines.now(); }
 

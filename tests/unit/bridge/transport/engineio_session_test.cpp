@@ -125,14 +125,18 @@ TEST_F(EngineioSessionTest, E5TheHeartbeatIsTestedAlsoWhenARequestComes) {
 
 TEST_F(EngineioSessionTest, E5WhatADyingSessionWasSentIsKeptForThirtySeconds) {
     const std::string fetched = open(), forgotten = open();
-    for (const std::string &sid : {fetched, forgotten}) post(sid, "4a\x1e" "4b");
+    for (const std::string &sid : {fetched, forgotten})
+        post(sid, "4a\x1e"
+                  "4b");
     world.hub.each_connection([&](ConnectionId id) { world.hub.close(id, Errc::shutting_down); });
     step(8);
     EXPECT_EQ(world.hub.connections(), 0U) << "the hub is done with it";
     EXPECT_EQ(engineio.counts().polling, 2U);
     pass(EngineioSession::kDying - 1000);
     EXPECT_EQ(post(fetched, "4late")->body(), "200 ok");
-    EXPECT_EQ(get(fetched)->body(), "200 4a\x1e" "4b\x1e" "1");
+    EXPECT_EQ(get(fetched)->body(), "200 4a\x1e"
+                                    "4b\x1e"
+                                    "1");
     EXPECT_EQ(get(fetched)->body(), kUnknown);
     pass(1500);
     EXPECT_EQ(get(forgotten)->body(), kUnknown);
@@ -142,13 +146,20 @@ TEST_F(EngineioSessionTest, E5WhatADyingSessionWasSentIsKeptForThirtySeconds) {
 TEST_F(EngineioSessionTest, E5ADyingSessionGivesAllOfALot) {
     const std::string sid = open();
     std::string many = "40";
-    for (int n = 1; n < 40; ++n) many += "\x1e" "4" + std::to_string(n);
+    for (int n = 1; n < 40; ++n)
+        many += "\x1e"
+                "4" +
+                std::to_string(n);
     post(sid, many);
     world.hub.each_connection([&](ConnectionId id) { world.hub.close(id, Errc::shutting_down); });
     step(8);
-    EXPECT_THAT(get(sid)->body(), EndsWith("\x1e" "415"));
-    EXPECT_THAT(get(sid)->body(), EndsWith("\x1e" "431"));
-    EXPECT_THAT(get(sid)->body(), EndsWith("\x1e" "439\x1e" "1"));
+    EXPECT_THAT(get(sid)->body(), EndsWith("\x1e"
+                                           "415"));
+    EXPECT_THAT(get(sid)->body(), EndsWith("\x1e"
+                                           "431"));
+    EXPECT_THAT(get(sid)->body(), EndsWith("\x1e"
+                                           "439\x1e"
+                                           "1"));
     EXPECT_EQ(get(sid)->body(), kUnknown);
 }
 
@@ -157,7 +168,8 @@ TEST_F(EngineioSessionTest, E5AProbeHasTenSeconds) {
     net::Peer slow = upgrade(sid);
     slow.say(frame("2probe"));
     pass(EngineioSession::kProbing - 200);
-    EXPECT_THAT(slow.hear(), EndsWith("\x81\x06" "3probe"));
+    EXPECT_THAT(slow.hear(), EndsWith("\x81\x06"
+                                      "3probe"));
     pass(400);
     EXPECT_THAT(slow.hear(), StartsWith(kClose1000));
     post(sid, "4alive");
@@ -165,7 +177,9 @@ TEST_F(EngineioSessionTest, E5AProbeHasTenSeconds) {
     net::Peer second = upgrade(sid);
     second.say(frame("2probe") + frame("5") + frame("4hello"));
     pass(100);
-    EXPECT_THAT(second.hear(), EndsWith("\x81\x06" "3probe\x81\x06" "4hello"));
+    EXPECT_THAT(second.hear(), EndsWith("\x81\x06"
+                                        "3probe\x81\x06"
+                                        "4hello"));
     EXPECT_EQ(engineio.counts().websocket, 1U);
 }
 
@@ -175,7 +189,8 @@ TEST_F(EngineioSessionTest, E5AnIdleSessionOverWebSocketHoldsNoPollingState) {
     net::Peer peer = upgrade(sid);
     peer.say(frame("5"));
     pass(100);
-    EXPECT_THAT(peer.hear(), EndsWith("\x81\x05" "4rest"));
+    EXPECT_THAT(peer.hear(), EndsWith("\x81\x05"
+                                      "4rest"));
     EXPECT_EQ(get(sid)->body(), R"(400 {"code":3,"message":"Bad request"})");
 }
 
