@@ -49,16 +49,20 @@ void Connection::arm(std::int64_t after) { all_.deadlines_.arm(deadline_, all_.d
 const http_parser_settings &Connection::settings() {
     static const http_parser_settings made = [] {
         http_parser_settings out{};
-        out.on_url = [](http_parser *p, const char *at, std::size_t size) { return static_cast<Connection *>(p->data)->url({at, size}); };
-        out.on_header_field = [](http_parser *p, const char *at, std::size_t size) {
+        out.on_url = [](http_parser *p, const char *at, std::size_t size) noexcept {
+            return static_cast<Connection *>(p->data)->url({at, size});
+        };
+        out.on_header_field = [](http_parser *p, const char *at, std::size_t size) noexcept {
             return static_cast<Connection *>(p->data)->header_name({at, size});
         };
-        out.on_header_value = [](http_parser *p, const char *at, std::size_t size) {
+        out.on_header_value = [](http_parser *p, const char *at, std::size_t size) noexcept {
             return static_cast<Connection *>(p->data)->header_value({at, size});
         };
-        out.on_headers_complete = [](http_parser *p) { return static_cast<Connection *>(p->data)->headers_complete(); };
-        out.on_body = [](http_parser *p, const char *at, std::size_t size) { return static_cast<Connection *>(p->data)->body({at, size}); };
-        out.on_message_complete = [](http_parser *p) { return static_cast<Connection *>(p->data)->message_complete(); };
+        out.on_headers_complete = [](http_parser *p) noexcept { return static_cast<Connection *>(p->data)->headers_complete(); };
+        out.on_body = [](http_parser *p, const char *at, std::size_t size) noexcept {
+            return static_cast<Connection *>(p->data)->body({at, size});
+        };
+        out.on_message_complete = [](http_parser *p) noexcept { return static_cast<Connection *>(p->data)->message_complete(); };
         return out;
     }();
     return made;
@@ -91,7 +95,10 @@ int Connection::header_name(std::string_view piece) {
     if (new_one) request_.headers.emplace_back();
     in_value_ = false;
     std::string &name = request_.headers.back().first;
-    for (const char c : piece) name += static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    const std::size_t old = name.size();
+    name += piece;
+    std::transform(name.begin() + static_cast<std::ptrdiff_t>(old), name.end(), name.begin() + static_cast<std::ptrdiff_t>(old),
+                   [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c); });
     return 0;
 }
 

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <utility>
 
+#include "base/log.hpp"
 #include "net/tls.hpp"
 
 namespace bridge::net {
@@ -126,6 +128,7 @@ bool Stream::read_some() {
     const auto &poller = poller_;  // this object may be gone
     const std::span<char> buffer = poller_.buffer();
     std::size_t read = 0;
+    readable_ = false;  // until there is more than is read here
     while (!ended_) {
         if (paused_ || read >= kShare) {
             readable_ = true;
@@ -141,11 +144,26 @@ bool Stream::read_some() {
         // A plain socket that gave less than there was room for is empty, and will say so when it is not any more.
         if (tls_ == nullptr && moved.bytes < buffer.size() && !over_) break;
     }
-    readable_ = false;
     return true;
 }
 
+// What goes wrong in the bridge's own code ends this one connection.
 void Stream::ready(unsigned what) {
+    const auto &poller = poller_;  // this object may be gone
+    const auto failed = [&](const char *why) {
+        log::error("a connection failed", {{"reason", why}});
+        if (poller.runs(this)) fail();
+    };
+    try {
+        handle(what);
+    } catch (const std::exception &error) {
+        failed(error.what());
+    } catch (...) {
+        failed("unknown exception");
+    }
+}
+
+void Stream::handle(unsigned what) {
     using Poller = loop::Poller;
     if (user_ == nullptr) {  // use() looks after it
         readable_ = true;
@@ -180,29 +198,32 @@ void Stream::ready(unsigned what) {
 // ---- closing
 
 namespace {
-constexpr auto kGoodbye = std::chrono::seconds(2);
-constexpr std::size_t kMostGoodbyes = 4096;  // beyond it closing is abrupt, and memory bounded
+constexpr auto kPatience = std::chrono::seconds(2);  // with a peer that takes nothing, or does not hang up
+constexpr int kMostPatience = 15;                    // times that, with one that takes a little
+constexpr std::size_t kMostGoodbyes = 4096;          // beyond it closing is abrupt, and memory bounded
 }  // namespace
 
-// Its end of input, or of time, closes it. What still comes is read and dropped, or the kernel would answer it with a reset, which takes
-// the answer back that the peer has not read yet.
+// Its end of input, or of patience, closes it. What still comes is read and dropped, or the kernel would answer it with a reset, which
+// takes the answer back that the peer has not read yet.
 class Goodbye final : public Stream::User, public loop::Poller::Orphan {
 public:
-    Goodbye(loop::Poller &poller, StreamPtr stream, bool over, void (*shut_down)(Stream &))
-        : poller_(poller), shut_down_(shut_down), over_(over), timer_(poller.loop().timer()), stream_(std::move(stream)) {
+    Goodbye(loop::Poller &poller, StreamPtr stream)
+        : poller_(poller), over_(stream->ended_), timer_(poller.loop().timer()), held_back_(stream->held_back()),
+          stream_(std::move(stream)) {
+        stream_->wants_writable_ = false;
         stream_->use(*this);
         stream_->resume();
-        timer_->once(kGoodbye, [this] { poller_.end(*this); });
+        timer_->every(kPatience, [this] { look(); });
         if (stream_->holds_back()) {
             stream_->request_writable();
         } else {
-            shut_down_(*stream_);
+            stream_->shut_down();
         }
     }
     void received(std::string_view) override {}
     void writable() override {
         if (over_) return poller_.end(*this);
-        shut_down_(*stream_);
+        stream_->shut_down();
     }
     void ended() override {
         if (!stream_->holds_back()) return poller_.end(*this);
@@ -211,19 +232,24 @@ public:
     }
 
 private:
+    void look() {
+        const std::size_t before = std::exchange(held_back_, stream_->held_back());
+        if (++looks_ == kMostPatience || held_back_ == before) poller_.end(*this);
+    }
+
     loop::Poller &poller_;
-    void (*shut_down_)(Stream &);
     bool over_;  // nothing comes any more; what is held back may still go
     std::unique_ptr<loop::Timer> timer_;
+    std::size_t held_back_;
+    int looks_ = 0;
     StreamPtr stream_;
 };
 
 void close_after_writing(StreamPtr stream) {
-    if (stream->failed_ || (stream->ended_ && stream->rest_ == nullptr)) return;
+    if (stream->failed_ || (stream->ended_ && !stream->holds_back())) return;
     loop::Poller &poller = stream->poller_;
     if (poller.orphans() >= kMostGoodbyes) return;
-    const bool over = stream->ended_;
-    poller.adopt(std::make_unique<Goodbye>(poller, std::move(stream), over, [](Stream &one) { one.shut_down(); }));
+    poller.adopt(std::make_unique<Goodbye>(poller, std::move(stream)));
 }
 
 }  // namespace bridge::net

@@ -13,6 +13,7 @@
 
 namespace bridge::net {
 
+class Goodbye;
 class TlsSession;
 
 class Stream final : private loop::Poller::Entry {
@@ -60,6 +61,7 @@ public:
     void prefetch() const { __builtin_prefetch(this); }  // a write() follows very soon
 
 private:
+    friend class Goodbye;
     friend void close_after_writing(std::unique_ptr<Stream> stream);
     struct Rest {
         std::string bytes;
@@ -71,10 +73,12 @@ private:
     };
 
     void ready(unsigned what) override;
+    void handle(unsigned what);
     bool read_some();  // false: the stream is gone
     Moved receive(char *into, std::size_t size);
     Moved send(std::string_view bytes);
     bool flush();  // of rest_; false: it failed
+    std::size_t held_back() const { return rest_ == nullptr ? 0 : rest_->bytes.size() - rest_->sent; }
     void fail();
     bool end();
     void shut_down();

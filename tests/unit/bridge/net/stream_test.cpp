@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "pair.hpp"
 
 namespace bridge::net {
@@ -221,6 +223,21 @@ TEST_F(StreamTest, ClosingAfterWritingSurvivesAPeerThatFinishedBefore) {
     }
     EXPECT_TRUE(heard == answer + "<end>");
     EXPECT_EQ(loop.poller().orphans(), 0u);
+}
+
+TEST_F(StreamTest, AnExceptionInItsUserEndsThatOneOnly) {
+    auto [stream, peer] = connect(loop);
+    auto [other, other_peer] = connect(loop);
+    Recorder other_user;
+    stream->use(user);
+    other->use(other_user);
+    user.on_received = [] { throw std::runtime_error("a bug"); };
+    peer.say("x");
+    other_peer.say("y");
+    run();
+    EXPECT_EQ(user.ends, 1);
+    EXPECT_EQ(other_user.heard, "y");
+    EXPECT_EQ(other_user.ends, 0);
 }
 
 TEST_F(StreamTest, AGoodbyeThatNobodyTakesDiesWithTheLoop) {
