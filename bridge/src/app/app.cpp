@@ -101,7 +101,7 @@ transport::ServerOptions server_options(const config::Config &config) {
 
 struct App::Parts {
     Parts(const config::Config &c, const char *version, const char *commit)
-        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)), encoder(c.recovery),
+        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)), encoder(c.recovery, &metrics),
           hub(hub_options(c), encoder, clock, metrics),
           database(loop, rng, metrics, {.conninfo = c.database_url, .pool_size = c.pool_size}),
           history(loop, rng, metrics, hub, history_options(c)), listener(loop, rng, metrics, hub, listener_options(c)),

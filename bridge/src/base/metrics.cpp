@@ -23,6 +23,7 @@ using prometheus::Histogram;
 
 const Histogram::BucketBoundaries kFanoutBuckets{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1};
 const Histogram::BucketBoundaries kHandlerBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+const Histogram::BucketBoundaries kSizeBuckets{64, 128, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576};
 const Histogram::BucketBoundaries kDurationBuckets{1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600};
 
 // The counters of one family by their label values.
@@ -58,7 +59,7 @@ private:
 struct Metrics::State {
     prometheus::Registry registry;
     std::set<std::string, std::less<>> events{"error", "ping", "pong", "heartbeat", "heartbeat:ack", "room:join", "room:leave"};
-    std::set<std::string, std::less<>> namespaces{"/"};
+    std::set<std::string, std::less<>> namespaces{"/", "/sse", "/poll"};
 
     prometheus::Family<Counter> &counters(const char *name, const char *help) {
         return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -81,6 +82,11 @@ struct Metrics::State {
     Labelled<Counter> closed{counters("realtime_connections_closed_total", "Clients that left a namespace."),
                              {"namespace", "transport", "reason"}};
     Labelled<Counter> failures{counters("realtime_delivery_failures_total", "Events that did not reach a client."), {"reason"}};
+    Labelled<Gauge> sse_streams{gauges("realtime_sse_streams", "Open event streams."), {"stream"}};
+    Labelled<Counter> sse_messages{counters("realtime_sse_messages_total", "Events to event streams, one for each receiver."), {"stream"}};
+    Histogram &sse_bytes = histogram("realtime_sse_message_bytes", "Size of an event as event streams get it.", kSizeBuckets);
+    Counter &sse_errors = counter("realtime_sse_errors_total", "Event streams refused, or ended by the server.");
+    Gauge &polls = gauge("pulse_bridge_polls_waiting", "Long-polls that wait for an event.");
     Histogram &fanout = histogram("realtime_fanout_latency_seconds", "Notification read until handed to the kernel.", kFanoutBuckets);
     Histogram &handler = histogram("pulse_bridge_handler_seconds", "A handler asked until its answer.", kHandlerBuckets);
     Histogram &duration = histogram("realtime_connection_duration_seconds", "Life of a connection.", kDurationBuckets);
@@ -161,6 +167,12 @@ Counter &Metrics::connections_closed(std::string_view nsp, std::string_view tran
     return state_->closed.get({state_->namespace_label(nsp), transport, reason});
 }
 Counter &Metrics::delivery_failures(std::string_view reason) { return state_->failures.get({reason}); }
+
+Gauge &Metrics::sse_streams(std::string_view stream) { return state_->sse_streams.get({state_->namespace_label(stream)}); }
+Counter &Metrics::sse_messages(std::string_view stream) { return state_->sse_messages.get({state_->namespace_label(stream)}); }
+Histogram &Metrics::sse_message_bytes() { return state_->sse_bytes; }
+Counter &Metrics::sse_errors() { return state_->sse_errors; }
+Gauge &Metrics::polls_waiting() { return state_->polls; }
 
 Histogram &Metrics::fanout_latency() { return state_->fanout; }
 Histogram &Metrics::handler_latency() { return state_->handler; }

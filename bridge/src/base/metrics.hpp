@@ -34,6 +34,13 @@ public:
     prometheus::Counter &connections_closed(std::string_view nsp, std::string_view transport, std::string_view reason);
     prometheus::Counter &delivery_failures(std::string_view reason);
 
+    // `stream`: a path, once known as a namespace.
+    prometheus::Gauge &sse_streams(std::string_view stream);
+    prometheus::Counter &sse_messages(std::string_view stream);
+    prometheus::Histogram &sse_message_bytes();  // one for each encoded message, not for each receiver
+    prometheus::Counter &sse_errors();           // streams refused or ended by us
+    prometheus::Gauge &polls_waiting();
+
     prometheus::Histogram &fanout_latency();   // seconds: notification read → handed to the kernel
     prometheus::Histogram &handler_latency();  // seconds: pulse.handle asked → answered
     prometheus::Histogram &connection_duration();

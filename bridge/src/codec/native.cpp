@@ -114,7 +114,7 @@ std::string ack(std::string_view raw_id, std::string_view args_json) {
 
 std::string pong() { return text_frame({"{\"type\":\"pong\"}"}); }
 
-std::string event(const Event &event) {
+static std::string event_tail(const Event &event) {
     std::string tail;
     const auto text = [&tail](std::string_view key, std::string_view value) {
         if (value.empty()) return;
@@ -131,7 +131,15 @@ std::string event(const Event &event) {
         }
         tail.back() = ']';
     }
-    return text_frame({"{\"type\":\"event\",\"event\":", event.name, ",\"args\":[", event.args, "]", tail, "}"});
+    return tail;
+}
+
+std::string event(const Event &event) {
+    return text_frame({"{\"type\":\"event\",\"event\":", event.name, ",\"args\":[", event.args, "]", event_tail(event), "}"});
+}
+
+void append_event(std::string &out, const Event &event) {
+    out.append("\"event\":").append(event.name).append(",\"args\":[").append(event.args).append("]").append(event_tail(event));
 }
 
 std::string error(const Error &error, const ErrorDetails &details, std::string_view raw_id) {

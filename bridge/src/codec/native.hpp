@@ -52,6 +52,7 @@ struct Event {
     std::span<const std::string> attachments;  // as "attachments":["base64",…]
 };
 std::string event(const Event &event);
+void append_event(std::string &out, const Event &event);  // its members without type and braces
 
 std::string error(const Error &error, const ErrorDetails &details, std::string_view raw_id = {});
 

@@ -2,7 +2,9 @@
 #include "codec/outbound.hpp"
 
 #include "codec/native.hpp"
+#include "codec/poll.hpp"
 #include "codec/socketio.hpp"
+#include "codec/sse.hpp"
 
 namespace bridge::codec {
 
@@ -10,6 +12,8 @@ std::string event_frame(Protocol protocol, const OutEvent &event) {
     if (protocol == Protocol::native) {
         return native::event({event.name, event.args, event.room, event.position, event.id, event.attachments});
     }
+    if (protocol == Protocol::sse) return sse::event({event.name, event.args, event.position, !event.attachments.empty()});
+    if (protocol == Protocol::poll) return poll::line({event.name, event.args, event.room, event.position, event.id, event.attachments});
     const bool offset = event.offset && event.id.empty();
     return socketio::event({event.nsp, event.name, event.args, event.id, offset ? event.position : std::string_view(), event.attachments,
                             protocol == Protocol::socketio_base64});

@@ -1,5 +1,5 @@
-// One event as complete WebSocket frames for a given protocol: what the app's hub::Encoder and handlers call, so that nobody else
-// switches over protocols. A thin layer over socketio and native.
+// One event as complete WebSocket frames (an event stream's block, a long-poll's line) for a given protocol: what the app's hub::Encoder
+// and handlers call, so that nobody else switches over protocols. A thin layer over socketio, native, sse and poll.
 #pragma once
 
 #include <span>
@@ -17,7 +17,7 @@ struct OutEvent {
     std::string_view name;      // JSON string with its quotes
     std::string_view args;      // raw JSON values joined by commas; a published payload is one value
     std::string_view id;        // set: asks for an ack
-    std::string_view room;      // native only
+    std::string_view room;      // native and poll only
     std::string_view position;  // cursor
     bool offset = false;        // Socket.IO: append `position` as last argument (recovery is on)
     std::span<const std::string> attachments;
@@ -34,6 +34,6 @@ std::string error_frame(Protocol protocol, std::string_view nsp, std::string_vie
                         std::string_view offset = {});
 
 // Is a room's name part of the frame? Then a frame serves one room only.
-constexpr bool frame_names_room(Protocol protocol) { return protocol == Protocol::native; }
+constexpr bool frame_names_room(Protocol protocol) { return protocol == Protocol::native || protocol == Protocol::poll; }
 
 }  // namespace bridge::codec

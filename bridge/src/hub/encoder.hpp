@@ -28,6 +28,7 @@ public:
     virtual ~Encoder() = default;
 
     // `cursor` is the event's own `epoch:position`. `room` is one of the event's rooms that the receiver is in; "" for a reply.
+    // Null: this event is not for sessions of this namespace (an event stream listens to some names only).
     virtual FramePtr encode(Protocol protocol, std::string_view nsp, const Event &event, std::string_view cursor,
                             std::string_view room) = 0;
 

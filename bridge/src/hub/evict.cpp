@@ -63,8 +63,10 @@ void Hub::State::tell_evicted(std::uint32_t index, const Eviction &eviction, Pos
     const SessionId id{index, sessions[index].generation};
     Encoding &encoding = encodings[hot[index].encoding];
     const std::string seen = cursor_text(std::max(cursor, sessions[index].base));
-    turn.push(hot[index].connection, turn.hold(encoder.encode(encoding.protocol, encoding.nsp, event, seen, eviction.room)));
-    count_sent(encoding, event.name, 1);
+    if (const Turn::FrameIndex frame = hold(encoding, event, seen, eviction.room); frame != kNoFrame) {
+        turn.push(hot[index].connection, frame);
+        count_sent(encoding, event.name, 1);
+    }
     if (on_evicted) on_evicted(id, eviction.room, eviction.position);
 }
 

@@ -1,8 +1,10 @@
 // The way of an event to its receivers, and of bytes to sockets. The hot loop is fan_out(): for each receiver it reads 8 bytes of the
 // room, 16 of the session and writes 12 of the turn; the write itself is the only virtual call, in flush().
 #include <algorithm>
+#include <utility>
 
 #include "base/json.hpp"
+#include "base/scope.hpp"
 #include "hub/faults.hpp"
 #include "hub/room_list.hpp"
 #include "hub/state.hpp"
@@ -34,11 +36,7 @@ void Hub::deliver(const Event &event) {
     } else {
         s.fan_out<false>(event, cursor);
     }
-    for (Encoding &encoding : s.encodings) {
-        if (encoding.receivers == 0) continue;
-        s.count_sent(encoding, event.name, encoding.receivers);
-        encoding.receivers = 0;
-    }
+    s.count_touched(event.name);
     if (s.turn.size() >= kMaxTurn) s.write_out();
 }
 
@@ -57,9 +55,11 @@ void Hub::State::fan_out(const Event &event, std::string_view cursor) {
             Encoding &encoding = encodings[session.encoding];
             const std::uint64_t wanted = encoding.names_room ? room_stamp : event_stamp;
             if (encoding.frame_stamp != wanted) {
+                if (encoding.frame_stamp < event_stamp) touched.push_back(session.encoding);
                 encoding.frame_stamp = wanted;
-                encoding.frame = turn.hold(encoder.encode(encoding.protocol, encoding.nsp, event, cursor, rooms.name(room)));
+                encoding.frame = hold(encoding, event, cursor, rooms.name(room));
             }
+            if (encoding.frame == kNoFrame) continue;
             ++encoding.receivers;
             turn.push(session.connection, encoding.frame);
         }
@@ -97,10 +97,19 @@ void Hub::State::count_sent(Encoding &encoding, std::string_view name, std::uint
         const auto text = json::unquote(name);
         const std::string_view event = text ? std::string_view(*text) : "other";
         metrics.know_event(event);
-        encoding.sent = &metrics.messages_sent(encoding.nsp, event);
+        encoding.sent = &metrics.messages_sent(label(encoding.nsp), event);
         encoding.counted_event = name;
     }
     encoding.sent->Increment(static_cast<double>(receivers));
+    if (encoding.streamed) encoding.streamed->Increment(static_cast<double>(receivers));
+}
+
+void Hub::State::count_touched(std::string_view name) {
+    for (const EncodingId id : touched) {
+        Encoding &encoding = encodings[id];
+        if (const std::uint64_t receivers = std::exchange(encoding.receivers, 0)) count_sent(encoding, name, receivers);
+    }
+    touched.clear();
 }
 
 // ------------------------------------------------------------------------------------------------------------- sending
@@ -121,7 +130,9 @@ void Hub::send_event(SessionId id, const Event &event) {
     const Session *session = s.find(id);
     if (!session) return;
     Encoding &encoding = s.encodings[s.hot[id.index].encoding];
-    send(session->connection, s.encoder.encode(encoding.protocol, encoding.nsp, event, cursor(id).text(), {}));
+    FramePtr frame = s.encoder.encode(encoding.protocol, encoding.nsp, event, cursor(id).text(), {});
+    if (!frame) return;
+    send(session->connection, std::move(frame));
     s.count_sent(encoding, event.name, 1);
 }
 

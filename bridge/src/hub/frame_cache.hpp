@@ -16,7 +16,7 @@ namespace bridge::hub {
 
 class FrameCache {
 public:
-    // `room` is empty when the frame does not name it.
+    // `room` is empty when the frame does not name it. Null when make() gives null.
     template <class Make>
     FramePtr get(Position event, Position cursor, EncodingId encoding, std::string_view room, Make &&make) {
         used_ = true;
@@ -24,7 +24,7 @@ public:
         Slot &slot = slots_[(event.value * 31 + encoding) % kSlots];
         if (slot.frame && slot.event == event && slot.cursor == cursor && slot.encoding == encoding && slot.room == room) return slot.frame;
         FramePtr frame = make();
-        if (frame->size() <= kMaxFrame) slot = Slot{event, cursor, encoding, std::string(room), frame};
+        if (frame && frame->size() <= kMaxFrame) slot = Slot{event, cursor, encoding, std::string(room), frame};
         return frame;
     }
 

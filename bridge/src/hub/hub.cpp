@@ -2,7 +2,9 @@
 #include "hub/hub.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/scope.hpp"
 #include "hub/state.hpp"
 
 namespace bridge::hub {
@@ -117,7 +119,7 @@ SessionId Hub::add_session(ConnectionId id, const SessionSpec &spec) {
     const std::uint32_t key_hash = IndexTable::hash(spec.key.view());
     if (const std::uint32_t before = s.with_key(spec.key); before != kNone) s.by_key.erase(key_hash, before);
     s.by_key.insert(key_hash, index);
-    s.metrics.active_connections(spec.nsp).Increment();
+    s.metrics.active_connections(label(spec.nsp)).Increment();
     s.metrics.sessions().Set(static_cast<double>(++s.session_count));
     return {index, session.generation};
 }
@@ -134,9 +136,8 @@ void Hub::remove_session(SessionId id) {
     s.by_key.erase(IndexTable::hash(session->key.view()), id.index);  // a newer session with this key stays
     s.unlink_user(id.index);
 
-    Encoding &encoding = s.encodings[s.hot[id.index].encoding];
-    --encoding.references;
-    s.metrics.active_connections(encoding.nsp).Decrement();
+    s.metrics.active_connections(label(s.encodings[s.hot[id.index].encoding].nsp)).Decrement();
+    s.release_encoding(s.hot[id.index].encoding);
     const std::uint32_t generation = session->generation + 1;
     *session = Session{};
     session->generation = generation;
@@ -172,25 +173,42 @@ void Hub::State::unlink_user(std::uint32_t index) {
     if (session.next_of_user != kNone) by_user.insert(hash, session.next_of_user);
 }
 
-// Namespaces are few: only those that SQL has accepted get a session. A row nobody uses is taken over, so even a flood of
-// namespaces over time stays bounded by the sessions alive.
+// One that nobody uses any more is taken over, so even a flood of namespaces and event filters over time stays bounded by the sessions
+// alive.
 EncodingId Hub::State::encoding(Protocol protocol, std::string_view nsp) {
-    std::optional<std::size_t> unused;
-    for (std::size_t i = 0; i < encodings.size(); ++i) {
-        if (encodings[i].protocol == protocol && encodings[i].nsp == nsp) return static_cast<EncodingId>(i);
-        if (encodings[i].references == 0) unused = i;
+    const auto hash_of = [](Protocol p, std::string_view n) { return IndexTable::hash(n) + static_cast<std::uint32_t>(p); };
+    const std::uint32_t hash = hash_of(protocol, nsp);
+    const std::uint32_t known =
+        by_encoding.find(hash, [&](EncodingId id) { return encodings[id].protocol == protocol && encodings[id].nsp == nsp; });
+    if (known != IndexTable::kNone) return known;
+    while (!spare_encodings.empty() && encodings[spare_encodings.back()].references > 0) {
+        encodings[spare_encodings.back()].spare = false;
+        spare_encodings.pop_back();
     }
-    if (!unused) {
-        unused = encodings.size();
+    EncodingId id;
+    if (spare_encodings.empty()) {
+        id = static_cast<EncodingId>(encodings.size());
         encodings.emplace_back();
+    } else {
+        id = spare_encodings.back();
+        spare_encodings.pop_back();
+        by_encoding.erase(hash_of(encodings[id].protocol, encodings[id].nsp), id);
+        replayed_frames.clear();  // they were made for the one before
     }
-    Encoding &made = encodings[*unused];
+    Encoding &made = encodings[id];
     made = Encoding{};
-    replayed_frames.clear();  // they were made for the one before
     made.protocol = protocol;
     made.nsp = nsp;
     made.names_room = encoder.names_room(protocol);
-    return static_cast<EncodingId>(*unused);
+    if (protocol == Protocol::sse) made.streamed = &metrics.sse_messages(label(nsp));
+    by_encoding.insert(hash, id);
+    return id;
+}
+
+void Hub::State::release_encoding(EncodingId id) {
+    Encoding &encoding = encodings[id];
+    if (--encoding.references > 0 || std::exchange(encoding.spare, true)) return;
+    spare_encodings.push_back(id);
 }
 
 const Session *Hub::find(SessionId id) const { return state_->find(id); }

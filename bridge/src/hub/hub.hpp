@@ -34,7 +34,7 @@ struct HubOptions {
 
 struct SessionSpec {
     Protocol protocol = Protocol::socketio;
-    std::string_view nsp = "/";
+    std::string_view nsp = "/";  // or a scope: base/scope.hpp
     PublicId key;
     PublicId socket_id;
     ClaimsPtr claims;  // never null; anonymous clients have empty claims

@@ -108,6 +108,7 @@ std::size_t Hub::State::send_missed(std::uint32_t index, const Missed &missed, P
     FramePtr frame = replayed_frames.get(event.position, cursor, id, room, [&] {
         return encoder.encode(encoding.protocol, encoding.nsp, event, cursor_text(cursor), missed.room);
     });
+    if (!frame) return 0;
     const std::size_t bytes = frame->size();
     turn.push(hot[index].connection, turn.hold(std::move(frame)));
     count_sent(encoding, event.name, 1);
@@ -261,7 +262,9 @@ void Hub::deliver_to(SessionId id, const Event &event, std::optional<Position> o
         return false;
     });
     Encoding &encoding = s.encodings[s.hot[id.index].encoding];
-    send(id, s.encoder.encode(encoding.protocol, encoding.nsp, event, s.cursor_text(offset.value_or(event.position)), room));
+    FramePtr frame = s.encoder.encode(encoding.protocol, encoding.nsp, event, s.cursor_text(offset.value_or(event.position)), room);
+    if (!frame) return;
+    send(id, std::move(frame));
     s.count_sent(encoding, event.name, 1);
 }
 
@@ -269,6 +272,7 @@ void Hub::deliver_to(std::span<Receiver> receivers, const Event &event) {
     if (faults::leave_out()) return;
     State &s = *state_;
     const auto except = s.except(event.headers);
+    const std::uint64_t before = s.stamp;
     // Two rounds: those that read their own position as cursor, and those that have seen later ones.
     for (const bool backfill : {false, true}) {
         std::uint64_t stamp = 0;
@@ -293,19 +297,17 @@ void Hub::deliver_to(std::span<Receiver> receivers, const Event &event) {
                 stamp = ++s.stamp;  // frames of all encodings are made anew; rooms come in runs
             }
             if (encoding.frame_stamp != stamp) {
+                if (encoding.frame_stamp <= before) s.touched.push_back(s.hot[index].encoding);
                 encoding.frame_stamp = stamp;
-                encoding.frame = s.turn.hold(s.encoder.encode(encoding.protocol, encoding.nsp, event, cursor, receiver.room));
+                encoding.frame = s.hold(encoding, event, cursor, receiver.room);
             }
+            if (encoding.frame == kNoFrame) continue;
             receiver.bytes = s.turn.frame(encoding.frame)->size();
             ++encoding.receivers;
             s.turn.push(s.hot[index].connection, encoding.frame);
         }
     }
-    for (Encoding &encoding : s.encodings) {
-        if (encoding.receivers == 0) continue;
-        s.count_sent(encoding, event.name, encoding.receivers);
-        encoding.receivers = 0;
-    }
+    s.count_touched(event.name);
     if (s.turn.size() >= kMaxTurn) s.write_out();
 }
 

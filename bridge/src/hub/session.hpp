@@ -13,7 +13,7 @@
 namespace bridge::hub {
 
 using RoomIndex = std::uint32_t;
-using EncodingId = std::uint16_t;  // an interned (protocol, namespace)
+using EncodingId = std::uint32_t;  // an interned (protocol, namespace)
 
 // The 16 bytes that a delivery reads.
 struct SessionHot {

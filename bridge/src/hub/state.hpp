@@ -18,7 +18,8 @@
 namespace bridge::hub {
 
 inline constexpr std::uint32_t kNone = UINT32_MAX;
-inline constexpr std::uint32_t kDeafLane = 0;  // connection 0 is nobody: what is pushed there is never written
+inline constexpr std::uint32_t kDeafLane = 0;             // connection 0 is nobody: what is pushed there is never written
+inline constexpr Turn::FrameIndex kNoFrame = UINT32_MAX;  // the event is not for this encoding
 
 struct Connection {
     Sink *sink = nullptr;
@@ -34,12 +35,14 @@ struct Encoding {
     Protocol protocol;
     std::string nsp;
     bool names_room;
+    bool spare = false;             // among spare_encodings
     std::uint32_t references = 0;   // sessions that use it
     std::uint64_t frame_stamp = 0;  // the delivery (or the room of it) that `frame` is for
     Turn::FrameIndex frame = 0;
     std::uint64_t receivers = 0;  // of the event under way
     std::string counted_event;    // name literal that `sent` counts
     prometheus::Counter *sent = nullptr;
+    prometheus::Counter *streamed = nullptr;  // of an event stream: its messages
 };
 
 struct Hub::State {
@@ -65,6 +68,9 @@ struct Hub::State {
     IndexTable by_key;
     IndexTable by_user;  // the first session of each; the others are linked
     std::vector<Encoding> encodings;
+    IndexTable by_encoding;
+    std::vector<EncodingId> spare_encodings;  // nobody used them when they were put here
+    std::vector<EncodingId> touched;          // scratch: those with receivers of the event under way
 
     Rooms rooms;
     Replay replay;
@@ -106,6 +112,12 @@ struct Hub::State {
         return &sessions[id.index];
     }
     EncodingId encoding(Protocol protocol, std::string_view nsp);
+    void release_encoding(EncodingId id);
+    // What `encoding` sends of the event, held for this turn.
+    Turn::FrameIndex hold(const Encoding &encoding, const Event &event, std::string_view cursor, std::string_view room) {
+        FramePtr frame = encoder.encode(encoding.protocol, encoding.nsp, event, cursor, room);
+        return frame ? turn.hold(std::move(frame)) : kNoFrame;
+    }
     std::uint32_t with_key(const PublicId &key) const {
         return by_key.find(IndexTable::hash(key.view()), [&](std::uint32_t session) { return sessions[session].key == key; });
     }
@@ -117,6 +129,7 @@ struct Hub::State {
     void leave_all(std::uint32_t session);
     void seal(std::uint32_t connection);
     void count_sent(Encoding &encoding, std::string_view name, std::uint64_t receivers);
+    void count_touched(std::string_view name);
 
     // join.cpp
     struct Missed {

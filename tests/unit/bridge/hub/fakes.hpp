@@ -43,7 +43,7 @@ struct FakeSink final : Sink {
 };
 
 // `<name payload>`; native frames name the room too, other namespaces are in front.
-struct FakeEncoder final : Encoder {
+struct FakeEncoder : Encoder {
     int encoded = 0;
     bool with_cursor = false;
 
