@@ -89,6 +89,7 @@ transport::ServerOptions server_options(const config::Config &config) {
     options.http.max_body = config.max_payload;
     options.internal_token = config.internal_token;
     options.cors.origins = config.cors_origins;
+    options.sse = {.retry = config.sse_retry, .ping_interval = config.ping_interval.count()};
     options.session = {.ping_interval = config.ping_interval.count(),
                        .ping_timeout = config.ping_timeout.count(),
                        .max_payload = config.max_payload,
@@ -107,7 +108,7 @@ struct App::Parts {
           history(loop, rng, metrics, hub, history_options(c)), listener(loop, rng, metrics, hub, listener_options(c)),
           bookkeeper(database, deadlines, rng.id()),
           revocations(clock), services{hub, history.history(), database,           bookkeeper, revocations, verifier, deadlines, clock,
-                                       rng, metrics,           handler_options(c), {}},
+                                       rng, metrics,           handler_options(c), {},         {}},
           system_events(services), server(loop, services, server_options(c),
                                           {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
                                            [this] { return metrics_page(); }}),
@@ -121,6 +122,8 @@ struct App::Parts {
         const transport::Server::Counts counts = server.counts();
         facts.websockets = counts.websocket;
         facts.polling = counts.polling;
+        facts.sse = counts.sse;
+        facts.poll = counts.poll;
         facts.draining = draining;
         facts.status = status;
         return facts;

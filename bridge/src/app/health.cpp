@@ -45,7 +45,7 @@ http::Reply health(const Facts &facts) {
     checks["dispatcher"] = std::move(dispatcher);
     checks["presence"] = numbers(status, "presence", {"count"});
     checks["queue"] = numbers(status, "queue", {"available", "executing", "retryable", "dead"});
-    checks["connections"] = {{"websocket", facts.websockets}, {"polling", facts.polling}, {"sse", 0}, {"poll", 0}};
+    checks["connections"] = {{"websocket", facts.websockets}, {"polling", facts.polling}, {"sse", facts.sse}, {"poll", facts.poll}};
 
     json::Value body = json::Value::object();
     body["status"] = down ? "down" : degraded ? "degraded" : "ok";

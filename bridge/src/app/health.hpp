@@ -14,7 +14,7 @@ struct Facts {
     db::Listener::Health listener;
     bool pools_up = false;
     std::size_t waiting_statements = 0;
-    std::size_t websockets = 0, polling = 0;
+    std::size_t websockets = 0, polling = 0, sse = 0, poll = 0;
     bool draining = false;
     std::optional<std::string> status;  // pulse.status(), when it answered lately
 };

@@ -71,6 +71,27 @@ struct HandleRequest {
     std::string correlation_id;  // for the log
 };
 
+// An HTTP request to a path that SQL answers.
+struct RequestCall {
+    std::string method, path;
+    std::string request, context;  // JSON objects
+    std::string correlation_id;    // for the log
+};
+struct FirstEvent {
+    std::string event;  // JSON string with its quotes
+    std::string data;   // raw JSON
+};
+struct StreamAnswer {
+    std::string path;  // as it was registered; empty: not said
+    std::vector<std::string> rooms;
+    std::vector<std::string> events;  // empty: all
+    std::vector<FirstEvent> first;
+    Cursor position;
+    bool recovered = false;  // what came after `since` may be given
+    Position since;
+    std::string must_refetch;
+};
+
 // A user or a token that is not let in any more.
 struct Revocation {
     std::string user_id, jti;       // one may be empty
@@ -83,9 +104,11 @@ public:
     using Then = std::function<void(Result<T>)>;
 
     virtual ~Queries() = default;
+    virtual bool up() const = 0;  // PostgreSQL can be asked
     virtual void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) = 0;
     virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
     virtual void decide(DecideRequest request, Then<Decision> then) = 0;
+    virtual void request(RequestCall call, Then<StreamAnswer> then) = 0;
     // What became of this bridge's sessions, as a JSON array (bridge.md); also its sign of life.
     virtual void sessions(std::string bridge, std::string changes, Then<bool> then) = 0;
     virtual void revocations(Then<std::vector<Revocation>> then) = 0;
@@ -100,6 +123,7 @@ public:
         std::size_t decisions_a_batch = 200;
         std::chrono::milliseconds patience_connect{5'000};  // while PostgreSQL is away
         std::chrono::milliseconds patience_handle{1'000};
+        std::chrono::milliseconds patience_request{800};  // who asks by HTTP is answered within a second
     };
 
     Database(loop::Loop &loop, Rng &rng, Metrics &metrics, Options options);
@@ -107,13 +131,14 @@ public:
 
     void start();
     void stop();
-    bool up() const { return handlers_.up() > 0 && questions_.up() > 0; }
+    bool up() const override { return handlers_.up() > 0 && questions_.up() > 0; }
     const std::string &last_failure() const { return handlers_.failure().empty() ? questions_.failure() : handlers_.failure(); }
     std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + decisions_.size(); }
 
     void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
     void decide(DecideRequest request, Then<Decision> then) override;
+    void request(RequestCall call, Then<StreamAnswer> then) override;
     void sessions(std::string bridge, std::string changes, Then<bool> then) override;
     void revocations(Then<std::vector<Revocation>> then) override;
     void status(Then<std::string> then) override;

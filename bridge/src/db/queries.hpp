@@ -40,6 +40,8 @@ inline constexpr Query kHandle{"handle",
                                " FROM pulse.handle($1, $2, $3::pg_catalog.json, $4::pg_catalog.json, $5::pg_catalog.bytea[])",
                                5};
 
+inline constexpr Query kRequest{"handle_request", "SELECT pulse.handle_request($1, $2, $3::pg_catalog.json, $4::pg_catalog.json)", 4};
+
 inline constexpr Query kDecide{"decide",
                                "SELECT n, allowed, reason, position, recovered, must_refetch, since"
                                " FROM pulse.decide($1::pg_catalog.json) ORDER BY n",

@@ -9,6 +9,7 @@
 #include "codec/native.hpp"
 #include "codec/outbound.hpp"
 #include "codec/socketio.hpp"
+#include "handlers/authenticate.hpp"
 #include "handlers/client.hpp"
 
 namespace bridge::handlers {
@@ -91,23 +92,13 @@ Result<ClaimsPtr> Client::authenticate(std::string token) {
     }
     const bool from_request = token.empty();
     if (from_request) token = peer_.token;
-    // Without a key nobody can be told apart: then a token says nothing either.
-    if (services_.options.allow_anonymous && (token.empty() || !services_.verifier.has_keys())) return std::make_shared<const Claims>();
-
-    auth::Verdict verdict = services_.verifier.verify(token);
-    if (!verdict) {
-        services_.metrics.authentication_errors(auth::reason(verdict.failure())).Increment();
-        return verdict.error();
-    }
-    if (services_.revocations.revoked(*verdict.claims())) {
-        services_.metrics.authentication_errors("revoked").Increment();
-        return Error{Errc::unauthenticated, "the token has been revoked"};
-    }
+    auto claims = handlers::authenticate(services_, token);
+    if (!claims || token.empty()) return claims;
     if (from_request) {
-        request_claims_ = verdict.claims();
+        request_claims_ = *claims;
         peer_.token = std::string();  // its claims are all that is needed, and ten thousand tokens are megabytes
     }
-    return verdict.claims();
+    return claims;
 }
 
 void Client::ask_connect(Namespace &nsp, Attempt attempt) {

@@ -23,29 +23,33 @@
 namespace bridge::handlers {
 
 class Client;
+class Subscriber;
 
-// From a connection's id to its client: answers of the database come back with the id only.
-class Clients {
+// From a connection's id to who speaks on it: answers of the database come back with the id only.
+template <class T>
+class ByConnection {
 public:
-    void add(ConnectionId id, Client &client) {
+    void add(ConnectionId id, T &one) {
         if (slots_.size() <= id.index) slots_.resize(id.index + 1);
-        slots_[id.index] = Slot{id.generation, &client};
+        slots_[id.index] = Slot{id.generation, &one};
     }
     void remove(ConnectionId id) {
         if (find(id) != nullptr) slots_[id.index] = Slot{};
     }
-    Client *find(ConnectionId id) const {
+    T *find(ConnectionId id) const {
         if (id.index >= slots_.size() || slots_[id.index].generation != id.generation) return nullptr;
-        return slots_[id.index].client;
+        return slots_[id.index].one;
     }
 
 private:
     struct Slot {
         std::uint32_t generation = 0;
-        Client *client = nullptr;
+        T *one = nullptr;
     };
     std::vector<Slot> slots_;
 };
+using Clients = ByConnection<Client>;
+using Subscribers = ByConnection<Subscriber>;
 
 struct HandlerOptions {
     bool allow_anonymous = false;
@@ -70,6 +74,7 @@ struct Services {
     Metrics &metrics;
     HandlerOptions options;
     Clients clients;
+    Subscribers subscribers{};
 };
 
 }  // namespace bridge::handlers

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "handlers/client.hpp"
+#include "handlers/subscriber.hpp"
 
 namespace bridge::handlers {
 
@@ -15,16 +16,23 @@ Client *client_of(Services &services, SessionId id) {
     return session != nullptr ? services.clients.find(session->connection) : nullptr;
 }
 
+Subscriber *subscriber_of(Services &services, SessionId id) {
+    const hub::Session *session = services.hub.find(id);
+    return session != nullptr ? services.subscribers.find(session->connection) : nullptr;
+}
+
 }  // namespace
 
 SystemEvents::Alarm::Alarm(SystemEvents &events) : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.start(); }), owner(events) {}
 
 SystemEvents::SystemEvents(Services &services) : services_(services), alarm_(*this) {
     services.hub.on_evicted([&services](SessionId session, std::string_view room, Position position) {
-        if (Client *client = client_of(services, session)) client->evicted(session, room, position);
+        if (Client *client = client_of(services, session)) return client->evicted(session, room, position);
+        if (Subscriber *subscriber = subscriber_of(services, session)) subscriber->evicted();
     });
     services.hub.on_revoked([&services](SessionId session) {
-        if (Client *client = client_of(services, session)) client->revoke(session);
+        if (Client *client = client_of(services, session)) return client->revoke(session);
+        if (Subscriber *subscriber = subscriber_of(services, session)) subscriber->revoke();
     });
     services.hub.on_system([this](const hub::Event &event) { handle(event); });
 }

@@ -25,6 +25,7 @@ void History::recover(Request request, std::function<void(HistoryOutcome)> done)
     item->backfill = request.backfill;
     item->first = std::move(request.first);
     item->done = std::move(done);
+    item->max_events = request.max_events.value_or(options_.max_events);
     Position lowest = kNever;
     for (const RoomSince &room : request.rooms) {
         item->rooms.push_back({std::string(room.room), room.since, hub_.in_room(request.session, room.room)});
@@ -38,11 +39,11 @@ void History::recover(Request request, std::function<void(HistoryOutcome)> done)
 }
 
 void History::go_on(ItemPtr item) {
-    switch (hub_.resume(*item, options_.window, options_.max_events)) {
+    switch (hub_.resume(*item, options_.window, item->max_events)) {
         case Step::live: return finish(std::move(item), "recovered");
         case Step::more: return paused_.push_back(std::move(item));
         case Step::too_old:
-            if (!item->counted && !item->begun && hub_.head().value - item->reached.value > options_.max_events) {
+            if (!item->counted && !item->begun && hub_.head().value - item->reached.value > item->max_events) {
                 item->counted = item->counting = true;
             }
             return waiting_.push_back(std::move(item));
@@ -226,7 +227,7 @@ void History::end_page(Position up_to) {
         }
         item->reached = std::max(item->reached, up_to);
         if (item->counting) {
-            if (item->missing > options_.max_events) {
+            if (item->missing > item->max_events) {
                 finish(std::move(item), "too_much");
                 continue;
             }

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -67,6 +68,7 @@ public:
         Position decided;
         bool backfill = false;
         FramePtr first;
+        std::optional<std::size_t> max_events{};  // instead of the option's
     };
     void recover(Request request, std::function<void(HistoryOutcome)> done);
 
@@ -87,6 +89,7 @@ private:
     struct Item : Recovering {
         std::size_t room_count = 0;  // that it came with
         Position began;              // the cursor it came with
+        std::size_t max_events = 0;  // that it may have missed
         bool counted = false;        // a long range is read twice: first to know whether it is too much,
         bool counting = false;       // which is now
         std::size_t missing = 0;     // events counted

@@ -9,11 +9,12 @@ enum class Route {
     engineio,       // /socket.io/
     engineio_echo,  // /engine.io/
     native,         // /ws
+    sse,
+    poll,
     health,
     ready,
     metrics,
-    internal,  // /internal/…, on the internal listener only
-    not_found,
+    application,  // SQL's: everything else
 };
 
 Route route(bool internal_listener, std::string_view path);

@@ -7,7 +7,6 @@
 #include <memory>
 #include <utility>
 
-#include "auth/jwt.hpp"
 #include "handlers/client.hpp"
 #include "net/tls.hpp"
 #include "transport/router.hpp"
@@ -17,7 +16,8 @@ namespace bridge::transport {
 Server::Server(loop::Loop &loop, handlers::Services &services, ServerOptions options, Pages pages)
     : loop_(loop), services_(services), options_(std::move(options)), pages_(std::move(pages)),
       connections_(services.deadlines, *this, options_.cors, options_.http), engineio_(services, options_.session, options_.cors),
-      native_(services, options_.session, options_.cors), public_(loop, options_.host, options_.port, options_.send_buffer,
+      native_(services, options_.session, options_.cors), sse_(services, options_.sse, options_.cors), polls_(services),
+      requests_(services, sse_, options_.internal_token), public_(loop, options_.host, options_.port, options_.send_buffer,
                                                                   [this](int fd, std::string ip) { accepted(fd, std::move(ip), false); }),
       internal_(loop, options_.internal_host, options_.internal_port, options_.send_buffer,
                 [this](int fd, std::string ip) { accepted(fd, std::move(ip), true); }) {}
@@ -34,10 +34,13 @@ void Server::start() {
 void Server::drain() {
     engineio_.drain();
     native_.drain();
+    sse_.drain();
+    polls_.drain();
     public_.finish();
     connections_.drain();
     services_.hub.each_connection([this](ConnectionId id) {
-        if (handlers::Client *client = services_.clients.find(id)) client->drain();
+        if (handlers::Client *client = services_.clients.find(id)) return client->drain();
+        services_.hub.close(id, Errc::shutting_down);
     });
 }
 
@@ -47,7 +50,7 @@ void Server::close_all() {
 
 Server::Counts Server::counts() const {
     const Engineio::Counts engineio = engineio_.counts();
-    return {engineio.websocket + native_.size(), engineio.polling};
+    return {engineio.websocket + native_.size(), engineio.polling, sse_.open(), polls_.waiting()};
 }
 
 void Server::accepted(int fd, std::string ip, bool internal) {
@@ -80,8 +83,9 @@ void Server::request(http::Exchange &exchange) {
         case Route::health:
         case Route::ready:
         case Route::metrics: return exchange.respond(page(request, exchange.internal()));
-        case Route::internal: return exchange.respond(internal_route(request));
-        case Route::not_found: break;
+        case Route::sse: return sse_.request(exchange);
+        case Route::poll: return polls_.request(exchange);
+        case Route::application: return requests_.request(exchange);
     }
     exchange.respond(http::error_reply(404, "not_found", "no such path"));
 }
@@ -97,13 +101,6 @@ http::Reply Server::page(const http::Request &request, bool internal) {
         case Route::ready: return pages_.ready(internal);
         default: return pages_.metrics();
     }
-}
-
-http::Reply Server::internal_route(const http::Request &request) {
-    if (options_.internal_token.empty() || !auth::constant_time_equal(request.header("x-internal-token"), options_.internal_token)) {
-        return http::error_reply(401, "unauthenticated", "X-Internal-Token is missing or wrong");
-    }
-    return http::error_reply(404, "not_found", "no such path");
 }
 
 }  // namespace bridge::transport

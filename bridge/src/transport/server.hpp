@@ -11,6 +11,9 @@
 #include "net/acceptor.hpp"
 #include "transport/engineio.hpp"
 #include "transport/native.hpp"
+#include "transport/poll.hpp"
+#include "transport/requests.hpp"
+#include "transport/sse.hpp"
 
 namespace bridge::transport {
 
@@ -20,6 +23,7 @@ struct ServerOptions {
     std::size_t max_connections = 100'000;
     int send_buffer = 65'536;
     std::string internal_token;  // empty: /internal/* refuses everybody
+    SseOptions sse;
     http::Cors cors;
     http::Limits http;
     SessionOptions session;
@@ -50,7 +54,7 @@ public:
     std::uint16_t internal_port() const { return internal_.port(); }
 
     struct Counts {
-        std::size_t websocket, polling;
+        std::size_t websocket, polling, sse, poll;
     };
     Counts counts() const;
 
@@ -59,7 +63,6 @@ private:
     void closed(const net::Stream &stream) override;
     void accepted(int fd, std::string ip, bool internal);
     http::Reply page(const http::Request &request, bool internal);
-    http::Reply internal_route(const http::Request &request);
 
     loop::Loop &loop_;
     handlers::Services &services_;
@@ -69,6 +72,9 @@ private:
     http::Connections connections_;
     Engineio engineio_;
     Native native_;
+    Sse sse_;
+    Polls polls_;
+    Requests requests_;
     net::Acceptor public_;
     net::Acceptor internal_;
 };

@@ -29,7 +29,9 @@ struct FakeQueries final : db::Queries {
     std::deque<Asked<db::ConnectAnswer>> connects;
     std::deque<AskedDecision> decisions;
     std::deque<std::pair<db::HandleRequest, Then<db::HandleAnswer>>> handles;
+    std::deque<std::pair<db::RequestCall, Then<db::StreamAnswer>>> requests;
     std::deque<std::pair<std::string, Then<bool>>> bookkeeping;
+    bool is_up = true;
     std::deque<Then<std::vector<db::Revocation>>> revocation_lists;
 
     void connect(std::string nsp, std::string context, std::string, Then<db::ConnectAnswer> then) override {
@@ -46,6 +48,8 @@ struct FakeQueries final : db::Queries {
     }
     void revocations(Then<std::vector<db::Revocation>> then) override { revocation_lists.push_back(std::move(then)); }
     void status(Then<std::string>) override {}
+    void request(db::RequestCall call, Then<db::StreamAnswer> then) override { requests.emplace_back(std::move(call), std::move(then)); }
+    bool up() const override { return is_up; }
 };
 
 struct FakeDeadlines final : loop::Deadlines {
@@ -104,8 +108,8 @@ struct World {
     SystemEvents system_events;
 
     explicit World(HandlerOptions options = without_recovery())
-        : encoder(options.recovery), services{hub,       history, queries, bookkeeper, revocations, verifier,
-                                              deadlines, clock,   rng,     metrics,    options,     {}},
+        : encoder(options.recovery), services{hub,   history, queries, bookkeeper, revocations, verifier, deadlines,
+                                              clock, rng,     metrics, options,    {},          {}},
           system_events(services) {
         EXPECT_TRUE(verifier.add_secret(kSecret));
         hub.set_epoch(kEpoch);

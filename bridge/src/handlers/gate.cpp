@@ -1,0 +1,116 @@
+#include "handlers/gate.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/scope.hpp"
+
+namespace bridge::handlers {
+
+RoomGate::RoomGate(Services &services, ClaimsPtr claims, Asker asker, std::string scope, std::vector<std::string> rooms, std::string cursor)
+    : services_(services), claims_(std::move(claims)), asker_(std::move(asker)), scope_(std::move(scope)), rooms_(std::move(rooms)),
+      cursor_(std::move(cursor)) {}
+
+namespace {
+
+// The answers for one listener's rooms as they come in; they share statements with everybody else's.
+struct Gathering {
+    Grant grant;
+    std::optional<Cursor> cursor;
+    std::vector<Result<db::Decision>> answers;
+    std::size_t missing;
+    Gate::Then then;
+};
+
+// All rooms at the lowest position at which one of them was decided: a cursor of it misses nothing in any of them.
+Result<Grant> gathered(Gathering &all) {
+    Grant grant = std::move(all.grant);
+    for (std::size_t n = 0; n < all.answers.size(); ++n) {
+        if (!all.answers[n]) return all.answers[n].error();
+        const db::Decision &decision = *all.answers[n];
+        if (!decision.allowed) {
+            log::debug("a listener was refused", {{"reason", decision.reason}, {"correlationId", grant.correlation_id}});
+            return Error{Errc::forbidden, "you may not join the room " + grant.rooms[n].room};
+        }
+        if (n == 0 || decision.position.position < grant.position.position) grant.position = decision.position;
+        grant.rooms[n].since = decision.position.position;
+        if (all.cursor && !decision.recovered && grant.must_refetch.empty()) {
+            grant.must_refetch = decision.must_refetch.empty() ? "unknown" : decision.must_refetch;
+        }
+    }
+    if (all.cursor && grant.must_refetch.empty()) {
+        grant.seen = all.cursor->position;
+        for (std::size_t n = 0; n < all.answers.size(); ++n) grant.rooms[n].since = (*all.answers[n]).since;
+    }
+    return grant;
+}
+
+}  // namespace
+
+void RoomGate::ask(bool resume, Then then) {
+    auto all = std::make_shared<Gathering>();
+    all->grant.claims = claims_;
+    all->grant.scope = scope_;
+    all->grant.correlation_id = services_.rng.id().view();
+    all->answers.assign(rooms_.size(), Errc::internal);
+    all->missing = rooms_.size();
+    all->then = std::move(then);
+    for (const std::string &room : rooms_) all->grant.rooms.push_back({room, {}});
+    if (resume && !cursor_.empty()) {
+        if (auto cursor = Cursor::parse(cursor_)) {
+            all->cursor = std::move(*cursor);
+        } else {
+            all->grant.must_refetch = "unknown";
+        }
+    }
+    for (std::size_t n = 0; n < rooms_.size(); ++n) {
+        db::DecideRequest request;
+        request.room = rooms_[n];
+        request.context = context(claims_.get(), asker_, all->grant.correlation_id);
+        if (all->cursor) request.since = cursor_;
+        services_.queries.decide(std::move(request), [all, n](Result<db::Decision> answer) {
+            all->answers[n] = std::move(answer);
+            if (--all->missing > 0) return;
+            const std::string correlation_id = all->grant.correlation_id;
+            all->then(gathered(*all), correlation_id);
+        });
+    }
+}
+
+void RequestGate::ask(bool resume, Then then) {
+    db::RequestCall call;
+    call.method = question_.method;
+    call.path = question_.path;
+    call.request = question_.request;
+    call.correlation_id = services_.rng.id().view();
+    call.context = question_.context;
+    call.context.pop_back();
+    call.context += R"(,"correlationId":)" + json::quote(call.correlation_id);
+    const bool wants_past = resume && !question_.cursor.empty();
+    if (wants_past) call.context += R"(,"cursor":)" + json::quote(question_.cursor);
+    call.context += '}';
+    const std::string correlation_id = call.correlation_id;
+    services_.queries.request(
+        std::move(call), [claims = question_.claims, wants_past, correlation_id, then = std::move(then)](Result<db::StreamAnswer> answer) {
+            if (!answer) return then(answer.error(), correlation_id);
+            Grant grant;
+            grant.claims = claims;
+            grant.correlation_id = correlation_id;
+            std::string path = answer->path.empty() ? std::string("other") : std::move(answer->path);
+            std::replace(path.begin(), path.end(), '\n', ' ');
+            grant.scope = scope(path, std::move(answer->events));
+            grant.position = std::move(answer->position);
+            if (wants_past && answer->recovered) {
+                grant.seen = answer->since;
+            } else if (wants_past) {
+                grant.must_refetch = answer->must_refetch.empty() ? "unknown" : std::move(answer->must_refetch);
+            }
+            for (std::string &room : answer->rooms) grant.rooms.push_back({std::move(room), grant.seen.value_or(grant.position.position)});
+            grant.first = std::move(answer->first);
+            then(std::move(grant), correlation_id);
+        });
+}
+
+}  // namespace bridge::handlers
