@@ -66,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const std::string_view payload = name.size() < in.size() ? in.substr(name.size() + 1) : std::string_view("1");
     constexpr std::string_view kCursor = "00000000000000e1:7";
     if (const auto given = json::unquote(name)) {
-        const auto events = interpret(codec::sse::event({.name = name, .data = payload, .id = kCursor, .without_attachments = size % 2 == 0}));
+        const auto events =
+            interpret(codec::sse::event({.name = name, .data = payload, .id = kCursor, .without_attachments = size % 2 == 0}));
         CHECK(events.size() == 1);
         std::string wanted = *given;
         for (char &c : wanted) c = c == '\r' || c == '\n' || c == '\0' ? ' ' : c;

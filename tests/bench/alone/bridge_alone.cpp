@@ -51,14 +51,22 @@ public:
         for (std::string &room : rooms_of(context)) answer.rooms.push_back({std::move(room), answer.position.position});
         say(std::move(then), std::move(answer));
     }
-    void decide(db::DecideRequest, Then<db::Decision> then) override {
+    void decide(db::DecideRequest request, Then<db::Decision> then) override {
         db::Decision decision;
         decision.allowed = true;
         decision.position = position_();
+        if (const auto since = Cursor::parse(request.since)) {  // a poll goes on: nothing of the log is gone
+            decision.recovered = true;
+            decision.since = since->position;
+        }
         say(std::move(then), std::move(decision));
     }
     void handle(db::HandleRequest, Then<db::HandleAnswer> then) override {
         say(std::move(then), db::HandleAnswer{"[]", "[]", position_()});
+    }
+    bool up() const override { return true; }
+    void request(db::RequestCall, Then<db::StreamAnswer> then) override {
+        answers_.emplace_back([then = std::move(then)] { then(Error{Errc::not_found, "the bench registers no stream"}); });
     }
     void sessions(std::string, std::string, Then<bool> then) override { say(std::move(then), true); }
     void revocations(Then<std::vector<db::Revocation>> then) override { say(std::move(then), std::vector<db::Revocation>()); }
@@ -106,6 +114,7 @@ transport::ServerOptions server_options(std::uint16_t port) {
     options.port = port;
     options.internal_port = 0;
     options.session.ping_interval = 300'000;
+    options.sse.ping_interval = 300'000;
     return options;
 }
 
@@ -115,7 +124,7 @@ struct Parts {
         : metrics("bench", "bench"), deadlines(loop), verifier(make_verifier(secret, clock)), encoder(true),
           hub({}, encoder, clock, metrics), feed(hub, log_, metrics), history(hub, log_, metrics), yes([this] { return feed.cursor(); }),
           bookkeeper(yes, deadlines, rng.id()),
-          revocations(clock), services{hub, history, yes, bookkeeper, revocations, verifier, deadlines, clock, rng, metrics, {}, {}},
+          revocations(clock), services{hub, history, yes, bookkeeper, revocations, verifier, deadlines, clock, rng, metrics, {}, {}, {}},
           system_events(services), server(loop, services, server_options(port),
                                           {[] { return http::Reply(); }, [](bool) { return http::Reply(); }, [] { return http::Reply(); }}),
           flush_timer(loop.timer()), control(loop, control_port, [this](std::string_view payload) { feed.notification(payload); }) {}
