@@ -234,6 +234,24 @@ test('E5: the server closes: what was sent before, then 1', async () => {
   await isGone(later)
 })
 
+test('M10: a client that does not fetch what it is sent is closed, and goes on with all of it when it comes back', async () => {
+  const bridge = await pulse.addBridge({ PULSE_MAX_QUEUE_BYTES: '65536' })
+  const open = async more => {
+    const session = await Polling.open(bridge.url)
+    await session.post(`40${JSON.stringify({ token: token({ userId: 'slow' }), ...more })}`)
+    return session
+  }
+  const session = await open()
+  const [hello] = await session.until(packets => packets.length > 0)
+  for (let n = 1; n <= 20; n++) await pulse.sql(`SELECT pulse.publish('user:slow', 'n', json_build_array($1::int, repeat('x', 10000)))`, [n])
+  await until(async () => await bridge.metric('pulse_bridge_slow_consumers_total') === 1, { what: 'the bridge being tired of it' })
+  assert.deepEqual((await session.get()).packets, ['1'])
+  assert.equal((await session.get()).status, 400)
+  const back = await open({ pid: JSON.parse(hello.slice(2)).pid })
+  const packets = await back.until(all => all.filter(packet => packet.startsWith('42["n"')).length === 20)
+  assert.deepEqual(packets.filter(packet => packet.startsWith('42["n"')).map(packet => JSON.parse(packet.slice(2))[1][0]), Array.from({ length: 20 }, (_, n) => n + 1))
+})
+
 test('E5: binary for a session that asked for base64, on either transport', async () => {
   const session = await echo({ query: '&b64=1' })
   await session.post('bAQID')
