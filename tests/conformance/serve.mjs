@@ -1,6 +1,7 @@
 // make conformance PORT=3000: the bridge on a cluster of its own, as the published protocol suites of Engine.IO and Socket.IO want their
 // server: short heartbeats, everybody may connect, no recovery, an Engine.IO echo at /engine.io/. Serves until it is stopped.
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Bridge } from '../support/bridge.mjs'
 import { Cluster } from '../support/cluster.mjs'
 
@@ -21,6 +22,13 @@ const bridge = await Bridge.start(cluster.url({ user: 'bridge' }), {
   PULSE_RECOVERY: 'false',
   PULSE_ENGINEIO_ECHO: 'true'
 })
+const application = await cluster.connect()
+application.on('notification', async ({ payload }) => {
+  const [room, auth] = JSON.parse(payload)
+  await sleep(20)
+  await cluster.sql(`SELECT pulse.publish($1, 'auth', $2::text::json)`, [room, auth])
+})
+await application.query('LISTEN conformance')
 console.log(`ready ${port}`)
 const [code, signal] = await bridge.exited
 console.error(bridge.text)
