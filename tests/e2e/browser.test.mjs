@@ -10,7 +10,7 @@ import { startPulse } from '../support/pulse.mjs'
 import { token } from '../support/token.mjs'
 import { until } from '../support/wait.mjs'
 
-const kinds = ['Socket.IO, WebSocket', 'Socket.IO, polling', 'Socket.IO, upgrade', 'WebSocket']
+const kinds = ['Socket.IO, WebSocket', 'Socket.IO, polling', 'Socket.IO, upgrade', 'WebSocket', 'EventSource', 'fetch, long-poll']
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => from + n)
 
 let pages, strangers, browser, pulse, proxy, page, reachable = true

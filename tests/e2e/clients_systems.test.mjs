@@ -1,7 +1,8 @@
-// The client code of the five systems, as their documents have it, against a server made of SQL (D4, S1, F2, F3, M1).
+// The client code of the five systems, as their documents have it, against a server made of SQL (D4, S1, C3, F2, F3, M1).
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { EventSource } from 'eventsource'
 import { io } from 'socket.io-client'
 import { startPulse } from '../support/pulse.mjs'
 import { token } from '../support/token.mjs'
@@ -112,6 +113,26 @@ test('F3: the reconnection plan of the documentation: 1, 2, 4 … 30 s, ten atte
   await failed
   assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000, 30_000])
   assert.equal(socket.active, true, 'connect() by hand goes on')
+})
+
+test('C3: campus dashboards: an EventSource where it always was, beside Socket.IO rooms', async () => {
+  const text = token({ userId: 'ann', organizationId: 'org123', role: 'staff' })
+  const url = `${pulse.bridge.url}/api/realtime/issues/stream?organizationId=org123`
+  const source = new EventSource(`${url}&token=${text}`)
+  open.push(source)
+  const events = []
+  for (const name of ['issue:created', 'issue:resolved', 'stats:updated']) source.addEventListener(name, ({ data }) => events.push([name, JSON.parse(data).issueId]))
+  await until(() => source.readyState === EventSource.OPEN)
+  for (const [name, id] of [['issue:created', 'i1'], ['stats:updated', 's'], ['issue:resolved', 'i1']]) {
+    await pulse.sql(`SELECT pulse.publish('org:org123', $1, json_build_object('issueId', $2::text))`, [name, id])
+  }
+  await until(() => events.length >= 2)
+  assert.deepEqual(events, [['issue:created', 'i1'], ['issue:resolved', 'i1']])
+  for (const [headers, status] of [[{}, 401], [{ authorization: `Bearer ${token({ userId: 'bob', organizationId: 'other' })}` }, 403]]) {
+    const answer = await fetch(url, { headers })
+    assert.equal(answer.status, status)
+    assert.ok((await answer.json()).error.code)
+  }
 })
 
 test('M1: moving orders: a namespace a role, several devices of one user, one room for an order', async () => {

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { EventSource } from 'eventsource'
 import { Nginx } from '../support/nginx.mjs'
 import { startPulse } from '../support/pulse.mjs'
+import { token } from '../support/token.mjs'
 import { connecting, gather, until } from '../support/wait.mjs'
 
 let pulse, nginx
@@ -81,4 +83,48 @@ test('E5 nginx: native WebSocket is served by any bridge', async () => {
     assert.deepEqual(numbers(), range(1, 10))
     client.close()
   }
+})
+
+test('M10 nginx: SSE and long-poll are served by any bridge; when one dies its streams come back, and its polls notice nothing', async () => {
+  const query = new URLSearchParams({ room: 'open:nginx', token: token({ userId: 'streams' }) })
+  const streams = range(1, 4).map(() => new EventSource(`${nginx.url}/sse?${query}`))
+  for (const source of streams) {
+    source.numbers = []
+    source.addEventListener('n', ({ data }) => source.numbers.push(JSON.parse(data)))
+  }
+  for (const source of streams) await until(() => source.readyState === EventSource.OPEN)
+  let ended = false
+  const ask = async (cursor, timeout) => await fetch(`${nginx.url}/poll?${query}&timeout=${timeout}${cursor ? `&cursor=${cursor}` : ''}`)
+  const start = await (await ask(undefined, 0)).json()
+  const polls = range(1, 6).map(() => {
+    const numbers = [], statuses = new Set()
+    const polling = (async () => {
+      for (let { cursor } = start; !ended;) {
+        const answer = await ask(cursor, 3)
+        statuses.add(answer.status)
+        if (answer.status !== 200) continue
+        const page = await answer.json()
+        numbers.push(...page.events.filter(({ event }) => event === 'n').map(({ args: [number] }) => number))
+        cursor = page.cursor
+      }
+    })()
+    return { numbers, statuses, polling }
+  })
+  const all = [...streams, ...polls]
+  try {
+    await publish(1, 10)
+    await until(() => all.every(({ numbers }) => numbers.length >= 10), { what: 'the first ten' })
+    await pulse.bridges[0].kill()
+    await publish(11, 20)
+    await until(() => all.every(({ numbers }) => numbers.length >= 20), { what: 'everything' })
+    for (const { numbers } of all) assert.deepEqual(numbers, range(1, 20))
+  } finally {
+    ended = true
+    for (const source of streams) source.close()
+  }
+  for (const { polling, statuses } of polls) {
+    await polling
+    assert.ok([...statuses].every(status => [200, 204].includes(status)), [...statuses].join())
+  }
+  await pulse.bridges[0].restart()
 })

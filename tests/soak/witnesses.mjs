@@ -1,4 +1,6 @@
 // Well-behaved clients, one of each protocol, in the midst of vandals: each must get every event once and in order, and be left alone.
+import { EventSource } from 'eventsource'
+import { token } from '../support/token.mjs'
 import { connecting, until } from '../support/wait.mjs'
 
 const room = 'open:soak'
@@ -42,8 +44,34 @@ async function native(witness, pulse) {
   witness.end = () => { socket.off('close', ended); socket.close() }
 }
 
+async function events(witness, pulse) {
+  const source = new EventSource(`${pulse.bridge.url}/sse?${new URLSearchParams({ room, token: token({ userId: witness.name }) })}`)
+  source.addEventListener('n', ({ data }) => witness.numbers.push(JSON.parse(data)))
+  source.onerror = ({ message }) => witness.troubles.push(message ?? 'the stream ended')
+  await until(() => source.readyState === EventSource.OPEN, { what: 'the stream' })
+  witness.end = () => source.close()
+}
+
+async function poll(witness, pulse) {
+  const headers = { authorization: `Bearer ${token({ userId: witness.name })}` }
+  const ask = async (cursor, timeout) => await fetch(`${pulse.bridge.url}/poll?${new URLSearchParams({ room, timeout, ...cursor && { cursor } })}`, { headers })
+  let { cursor } = await (await ask(undefined, 0)).json(), ended = false
+  const polling = (async () => {
+    while (!ended) {
+      const answer = await ask(cursor, 5)
+      if (answer.status === 200) {
+        const page = await answer.json()
+        for (const { event, args } of page.events) if (event === 'n') witness.numbers.push(args[0])
+        cursor = page.cursor
+      } else if (answer.status === 204) cursor = answer.headers.get('pulse-cursor')
+      else throw new Error(`HTTP ${answer.status} ${await answer.text()}`)
+    }
+  })().catch(error => { if (!ended) witness.troubles.push(error.message) })
+  witness.end = async () => { ended = true; await polling }
+}
+
 const kinds = {
-  'Socket.IO, WebSocket': socketio(['websocket']), 'Socket.IO, polling': socketio(['polling']), 'Socket.IO, upgrade': socketio(['polling', 'websocket']), native
+  'Socket.IO, WebSocket': socketio(['websocket']), 'Socket.IO, polling': socketio(['polling']), 'Socket.IO, upgrade': socketio(['polling', 'websocket']), native, SSE: events, 'long-poll': poll
 }
 
 export async function witnesses(pulse) {
