@@ -28,17 +28,23 @@ int digit(char c) {
 
 // A percent sign that does not begin an escape stands for itself.
 std::string decode(std::string_view text, bool plus_is_space) {
+    const char *special = plus_is_space ? "%+" : "%";
     std::string out;
     out.reserve(text.size());
-    for (std::size_t n = 0; n < text.size(); ++n) {
-        if (text[n] == '%' && n + 2 < text.size() && digit(text[n + 1]) >= 0 && digit(text[n + 2]) >= 0) {
-            out += static_cast<char>(digit(text[n + 1]) * 16 + digit(text[n + 2]));
-            n += 2;
+    for (;;) {
+        const std::size_t at = std::min(text.find_first_of(special), text.size());
+        out += text.substr(0, at);
+        if (at == text.size()) return out;
+        if (text[at] == '+') {
+            out += ' ';
+        } else if (at + 2 < text.size() && digit(text[at + 1]) >= 0 && digit(text[at + 2]) >= 0) {
+            out += static_cast<char>(digit(text[at + 1]) * 16 + digit(text[at + 2]));
+            text.remove_prefix(2);
         } else {
-            out += plus_is_space && text[n] == '+' ? ' ' : text[n];
+            out += '%';
         }
+        text.remove_prefix(at + 1);
     }
-    return out;
 }
 
 bool is_text(std::string_view text) { return text.find('\0') == std::string_view::npos && json::valid_utf8(text); }

@@ -6,13 +6,14 @@ namespace {
 
 TEST_F(HttpConnection, M10ARequestIsReadAndAnswered) {
     const std::string answer =
-        ask("GET /a%20b/c?x=1&y=a+b%2Bc&x=2&z HTTP/1.1\r\nHost: h\r\nX-Some: Thing \r\nCookie: a=b; pulse_token=\"t\"\r\n\r\n");
+        ask("GET /a%20b/c?x=1&y=a+b%2Bc%&x=2&z&%zz=%4 HTTP/1.1\r\nHost: h\r\nX-Some: Thing \r\nCookie: a=b; pulse_token=\"t\"\r\n\r\n");
     EXPECT_EQ(answer, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\nCache-Control: no-store\r\n"
                       "Connection: keep-alive\r\n\r\n[/a b/c]");
     EXPECT_EQ(last.method, Method::get);
     EXPECT_EQ(last.param("x"), "1");
     EXPECT_EQ(last.params("x"), (std::vector<std::string_view>{"1", "2"}));
-    EXPECT_EQ(last.param("y"), "a b+c");
+    EXPECT_EQ(last.param("y"), "a b+c%");
+    EXPECT_EQ(last.param("%zz"), "%4");
     EXPECT_EQ(last.param("z"), "");
     EXPECT_EQ(last.param("none"), std::nullopt);
     EXPECT_EQ(last.header("x-some"), "Thing");
