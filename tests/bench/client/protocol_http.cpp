@@ -60,7 +60,7 @@ public:
             if (head.starts_with("HTTP/1.1 2")) {
                 answered(socket, head, body);
             } else {
-                fleet_.fail(socket, std::string(head.substr(0, head.find('\r'))) + " " + std::string(body.substr(0, 200)));
+                fleet_.fail(socket, std::string(head.substr(0, head.find('\r'))) + " " + std::string(body.substr(0, 60)));
             }
             bytes.remove_prefix(end + 4 + length);
         }

@@ -1,6 +1,6 @@
 """(h) Rooms of ten at rising rates: sockets sit ten to a room, messages go to the rooms in turn at a rate that waits for nobody, in
 steps of 2,000 messages a second. Noted is the highest rate at which everything arrives with a p99 under 60 ms, counted from when a
-message was due. The bridge alone and the whole path by SQL (each message its own transaction, on eight connections) beside the send() loop, stock Socket.IO
+message was due; beyond 40,000 nobody is asked. The bridge alone and the whole path by SQL (each message its own transaction, on eight connections) beside the send() loop, stock Socket.IO
 and nchan."""
 
 from statistics import median
@@ -10,20 +10,20 @@ from harness.report import Check
 
 KINDS = ('floor', 'alone', 'pulse', 'socketio', 'nchan')
 TITLES = {'floor': 'send() loop', 'alone': 'the bridge alone', 'pulse': 'pulse-bridge by SQL', 'socketio': 'Socket.IO', 'nchan': 'nchan'}
-STEP, MOST, BOUND_MS = 2_000, 80_000, 60
+STEP, MOST, BOUND_MS = 2_000, 40_000, 60
 SOCKETS = 1_000
 
 
 def rising(stage, kind, sockets, seconds):
-    """The steps that were held, and the first that was not, twice in a row."""
+    """The steps that were held, and the first that was not, also when tried again."""
     server = stage.server(kind)
     where = ['--protocol', 'websocket', '--path', '/sub?id=r:{i/10}'] if kind == 'nchan' else ['--join', 'r:{i/10}', '--claims', '"rooms":[]']
     client = stage.client(server, '--room', 'r:', *where, *stage.publishing(kind, server))
     client.connect(sockets)
     client.command(f'rate {STEP // 2} 1 {sockets // 10}')      # warm up
-    steps, failures = [], 0
+    steps = []
     for rate in range(STEP, MOST + 1, STEP):
-        for failures in range(1, 3):
+        for _ in range(2):
             found = client.command(f'rate {rate} {seconds} {sockets // 10}')
             found['held'] = found['deliveries'] == found['wanted'] and found['p99Ms'] < BOUND_MS
             if found['held']:
@@ -67,7 +67,8 @@ def summary(result):
              '|---|---|---|---|---|---|']
     for kind, found in result['runs'].items():
         at = last_held(found)
-        lines.append(f'| {TITLES[kind]} | {highest(found):.0f} | {at["deliveries"] / at["seconds"]:.0f} | {at["p50Ms"]:.1f} · {at["p99Ms"]:.1f} | '
+        most = f'{highest(found):.0f}' + (' or more' if highest(found) == MOST else '')
+        lines.append(f'| {TITLES[kind]} | {most} | {at["deliveries"] / at["seconds"]:.0f} | {at["p50Ms"]:.1f} · {at["p99Ms"]:.1f} | '
                      f'{at["serverCpu"] / max(1, at["deliveries"]) * 1e6:.2f} | {at["serverCpu"] / at["seconds"]:.2f} · '
                      f'{at["clientCpu"] / at["seconds"]:.2f} |')
     return lines
