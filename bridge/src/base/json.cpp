@@ -301,7 +301,7 @@ Result<std::vector<std::string_view>> elements(std::string_view text, const Limi
     return std::move(collect.found);
 }
 
-Result<std::vector<Member>> members(std::string_view text, const Limits &limits, std::size_t max_members) {
+Result<std::vector<Member>> members(std::string_view text, const Limits &limits, std::size_t max_members, DuplicateKeys duplicates) {
     struct Collect final : Visitor {
         std::vector<Member> found;
         std::size_t max;
@@ -314,7 +314,7 @@ Result<std::vector<Member>> members(std::string_view text, const Limits &limits,
     } collect;
     collect.max = max_members;
     Limits strict = limits;
-    strict.refuse_duplicate_keys = true;
+    strict.refuse_duplicate_keys = duplicates == DuplicateKeys::refused;
     BRIDGE_TRY(kind, Scanner(text, strict, &collect).run());
     if (kind != Kind::object) return bad("JSON is not an object");
     return std::move(collect.found);

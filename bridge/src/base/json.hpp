@@ -34,12 +34,15 @@ Result<Kind> scan(std::string_view text, const Limits &limits = {});
 // Validates everything. `max_elements` bounds the result.
 Result<std::vector<std::string_view>> elements(std::string_view text, const Limits &limits = {}, std::size_t max_elements = 100'000);
 
-// The members of the object `text`: decoded key, raw value. Slices point into `text`. Duplicate keys are refused always.
+// The members of the object `text`: decoded key, raw value. Slices point into `text`. Duplicate keys, at any depth, are refused where
+// the text is a client's: two readers may take different ones.
+enum class DuplicateKeys { refused, kept };
 struct Member {
     std::string key;
     std::string_view value;
 };
-Result<std::vector<Member>> members(std::string_view text, const Limits &limits = {}, std::size_t max_members = 10'000);
+Result<std::vector<Member>> members(std::string_view text, const Limits &limits = {}, std::size_t max_members = 10'000,
+                                    DuplicateKeys duplicates = DuplicateKeys::refused);
 
 // The text of a JSON string literal (with its quotes). Refuses lone surrogates, since they have no UTF-8 form.
 Result<std::string> unquote(std::string_view literal);

@@ -11,7 +11,7 @@ namespace bridge::codec::native {
 namespace {
 
 struct Fields {
-    std::string_view type, event, room, since, args, id;  // raw; empty: absent
+    std::string_view type, event, room, since, args, attachments, id;  // raw; empty: absent
 };
 
 Fields sort_out(const std::vector<json::Member> &members) {
@@ -22,6 +22,7 @@ Fields sort_out(const std::vector<json::Member> &members) {
         if (member.key == "room") fields.room = member.value;
         if (member.key == "since") fields.since = member.value;
         if (member.key == "args") fields.args = member.value;
+        if (member.key == "attachments") fields.attachments = member.value;
         if (member.key == "id") fields.id = member.value;
     }
     return fields;
@@ -38,6 +39,20 @@ Result<std::string> name(std::string_view raw, std::string_view what, std::size_
     return text;
 }
 
+Result<void> read_attachments(std::string_view raw, Inbound &packet, const Limits &limits) {
+    if (raw.empty() || raw == "null") return {};
+    const auto list = json::elements(raw, {limits.max_payload, limits.max_depth, false});
+    if (!list || list->size() > kMaxAttachments) {
+        return bad("attachments must be an array of at most " + std::to_string(kMaxAttachments) + " strings");
+    }
+    for (const std::string_view element : *list) {
+        auto bytes = element[0] == '"' ? base64::decode(element.substr(1, element.size() - 2)) : std::nullopt;
+        if (!bytes) return bad("an attachment must be a string of base64");
+        packet.attachments.push_back(std::move(*bytes));
+    }
+    return {};
+}
+
 Result<void> fill(Inbound &packet, std::string_view type, const Fields &fields, std::string_view message, const Limits &limits) {
     using Kind = Inbound::Kind;
     if (type == "connect") {
@@ -51,6 +66,7 @@ Result<void> fill(Inbound &packet, std::string_view type, const Fields &fields, 
             if (fields.args[0] != '[') return bad("args must be an array");
             packet.args = fields.args;
         }
+        BRIDGE_CHECK(read_attachments(fields.attachments, packet, limits));
         if (packet.kind == Kind::ack) {
             if (!packet.id) return bad("ack without id");
             return {};
@@ -72,6 +88,15 @@ Result<void> fill(Inbound &packet, std::string_view type, const Fields &fields, 
         return error;
     }
     return {};
+}
+
+void append_attachments(std::string &out, std::span<const std::string> attachments) {
+    if (attachments.empty()) return;
+    out += ",\"attachments\":[";
+    for (const std::string &bytes : attachments) {
+        out.append(1, '"').append(base64::encode(bytes)).append("\",");
+    }
+    out.back() = ']';
 }
 
 }  // namespace
@@ -108,8 +133,10 @@ std::string connected(const Connected &connected) {
                        ",\"position\":", json::quote(connected.position), tail, "}"});
 }
 
-std::string ack(std::string_view raw_id, std::string_view args_json) {
-    return text_frame({"{\"type\":\"ack\",\"id\":", raw_id, ",\"args\":", args_json, "}"});
+std::string ack(std::string_view raw_id, std::string_view args_json, std::span<const std::string> attachments) {
+    std::string tail;
+    append_attachments(tail, attachments);
+    return text_frame({"{\"type\":\"ack\",\"id\":", raw_id, ",\"args\":", args_json, tail, "}"});
 }
 
 std::string pong() { return text_frame({"{\"type\":\"pong\"}"}); }
@@ -124,13 +151,7 @@ static std::string event_tail(const Event &event) {
     text(",\"room\":", event.room);
     text(",\"position\":", event.position);
     if (!event.id.empty()) tail.append(",\"id\":").append(event.id);
-    if (!event.attachments.empty()) {
-        tail += ",\"attachments\":[";
-        for (const std::string &bytes : event.attachments) {
-            tail.append(1, '"').append(base64::encode(bytes)).append("\",");
-        }
-        tail.back() = ']';
-    }
+    append_attachments(tail, event.attachments);
     return tail;
 }
 

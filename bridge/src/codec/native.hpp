@@ -2,6 +2,7 @@
 //   client  {"type":"connect","token":"…"?,"recovery":"…"?,"since":"…"?}   needed only when the request carried no token
 //           {"type":"emit","event":"…","args":[…]?,"id":…?}        {"type":"join","room":"…","since":"…"?,"id":…?}
 //           {"type":"leave","room":"…","id":…?}                    {"type":"ping"}      {"type":"ack","id":…,"args":[…]}
+//           emit and ack may have "attachments":["base64",…], for {"_placeholder":true,"num":0} in args; so may event and ack
 //   server  {"type":"connected","session":"…","position":"…","recovery"?,"recovered"?,"mustRefetch"?}
 //           {"type":"event","event","args":[…],"room"?,"position"?,"id"?}
 //           {"type":"ack","id":…,"args":[…]}                       {"type":"pong"}
@@ -40,7 +41,7 @@ struct Connected {
     std::string_view must_refetch{};  // why not, when it was asked for
 };
 std::string connected(const Connected &connected);
-std::string ack(std::string_view raw_id, std::string_view args_json);
+std::string ack(std::string_view raw_id, std::string_view args_json, std::span<const std::string> attachments = {});
 std::string pong();
 
 struct Event {

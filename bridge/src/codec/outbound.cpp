@@ -21,7 +21,7 @@ std::string event_frame(Protocol protocol, const OutEvent &event) {
 
 std::string ack_frame(Protocol protocol, std::string_view nsp, std::string_view id, std::string_view args,
                       std::span<const std::string> attachments) {
-    if (protocol == Protocol::native) return native::ack(id, args);
+    if (protocol == Protocol::native) return native::ack(id, args, attachments);
     return socketio::ack(nsp, id, args, attachments, protocol == Protocol::socketio_base64);
 }
 

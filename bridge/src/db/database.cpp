@@ -19,7 +19,7 @@ QueryPool::Options handler_pool(const Database::Options &options) {
     pool.name = "handlers";
     pool.conninfo = options.conninfo;
     pool.size = options.pool_size;
-    pool.prepare = {&kHandle, &kRequest};
+    pool.prepare = {&kHandle, &kAnswer, &kRequest};
     return pool;
 }
 
@@ -53,8 +53,9 @@ Error bad_answer(const char *what) {
     return Error{Errc::internal, "internal error", "", 0};
 }
 
-// bytea[] as array text: `{"\\x00ff","\\x"}`
-std::string bytea_array(const std::vector<std::string> &attachments) {
+// bytea[] as array text: `{"\\x00ff","\\x"}`; NULL when there are none.
+Parameter bytea_array(const std::vector<std::string> &attachments) {
+    if (attachments.empty()) return std::nullopt;
     static constexpr char kHex[] = "0123456789abcdef";
     std::string out = "{";
     for (const std::string &bytes : attachments) {
@@ -86,24 +87,32 @@ double seconds_of(const json::Value &object, const char *key) {
 }
 
 Result<ConnectAnswer> connect_answer(std::string_view text) {
-    const auto tree = json::parse(text, {.max_bytes = 64 * 1024 * 1024});
-    if (!tree || !tree->is_object()) return bad_answer("handle_connect");
-    const auto rooms = tree->find("rooms");
-    auto position = Cursor::parse(text_of(*tree, "position"));
-    if (rooms == tree->end() || !rooms->is_array() || !position) return bad_answer("handle_connect");
+    const json::Limits limits{.max_bytes = 64 * 1024 * 1024, .max_depth = 10'000};
+    const auto members = json::members(text, limits, 100, json::DuplicateKeys::kept);
+    if (!members) return bad_answer("handle_connect");
+    const auto raw = [&](std::string_view key) {
+        for (const auto &[name, value] : *members) {
+            if (name == key) return value;
+        }
+        return std::string_view("null");
+    };
+    const auto rooms = json::parse(raw("rooms"), limits);
+    auto position = Cursor::parse(json::unquote(raw("position")).value_or(""));
+    if (!rooms || !rooms->is_array() || !position) return bad_answer("handle_connect");
 
     ConnectAnswer answer;
     answer.position = std::move(*position);
-    if (const auto recovered = tree->find("recovered"); recovered != tree->end() && recovered->is_boolean() && recovered->get<bool>()) {
-        const auto session = tree->find("session");
-        if (session == tree->end() || !session->is_object()) return bad_answer("handle_connect");
+    if (raw("recovered") == "true") {
+        const auto session = json::parse(raw("session"), limits);
+        if (!session || !session->is_object()) return bad_answer("handle_connect");
         const auto key = PublicId::parse(text_of(*session, "key"));
         const auto socket_id = PublicId::parse(text_of(*session, "socketId"));
         const auto cursor = Cursor::parse(text_of(*session, "cursor"));
         if (!key || !socket_id || !cursor) return bad_answer("handle_connect");
         answer.recovered = StoredSession{*key, *socket_id, number_of(*session, "generation"), cursor->position};
     }
-    answer.must_refetch = text_of(*tree, "mustRefetch");
+    if (raw("mustRefetch") != "null") answer.must_refetch = json::unquote(raw("mustRefetch")).value_or("");
+    if (raw("effects") != "null") answer.effects = raw("effects");
     for (const auto &room : *rooms) {
         if (room.is_string()) {
             answer.rooms.push_back({room.get<std::string>(), answer.position.position});
@@ -202,27 +211,38 @@ void Database::connect(std::string nsp, std::string context, std::string correla
 void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
     std::vector<Parameter> parameters{std::move(request.nsp), std::move(request.event), std::move(request.args),
                                       std::move(request.context)};
-    if (request.attachments.empty()) {
-        parameters.emplace_back(std::nullopt);
-    } else {
-        parameters.emplace_back(bytea_array(request.attachments));
-    }
+    parameters.push_back(bytea_array(request.attachments));
     const auto began = std::chrono::steady_clock::now();
-    handlers_.run(kHandle, std::move(parameters), options_.patience_handle,
-                  [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
-                      metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-                      if (const auto *error = std::get_if<SqlError>(&answer)) {
-                          then(failure(*error, "handle", id));
-                          return;
-                      }
+    handlers_.run(
+        kHandle, std::move(parameters), options_.patience_handle,
+        [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
+            metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+            if (const auto *error = std::get_if<SqlError>(&answer)) {
+                then(failure(*error, "handle", id));
+                return;
+            }
+            const Rows &rows = std::get<Rows>(answer);
+            if (rows.size() != 1) {
+                then(bad_answer("handle"));
+                return;
+            }
+            auto cursor = Cursor::parse(rows.text(0, 2));
+            then(HandleAnswer{rows.is_null(0, 0) ? "[]" : std::string(rows.text(0, 0)),
+                              rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)), cursor ? std::move(*cursor) : Cursor{}});
+        },
+        std::move(request.wanted));
+}
+
+void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
+    Parameter args = std::nullopt;
+    args.text = std::move(request.args);
+    handlers_.run(kAnswer, {std::move(request.function), std::move(args), std::move(request.context), bytea_array(request.attachments)},
+                  options_.patience_connect, [then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
+                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "handle_answer", id));
                       const Rows &rows = std::get<Rows>(answer);
-                      if (rows.size() != 1) {
-                          then(bad_answer("handle"));
-                          return;
-                      }
-                      auto cursor = Cursor::parse(rows.text(0, 2));
-                      then(HandleAnswer{rows.is_null(0, 0) ? "[]" : std::string(rows.text(0, 0)),
-                                        rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)), cursor ? std::move(*cursor) : Cursor{}});
+                      if (rows.size() != 1) return then(bad_answer("handle_answer"));
+                      auto cursor = Cursor::parse(rows.text(0, 1));
+                      then(HandleAnswer{{}, std::string(rows.text(0, 0)), cursor ? std::move(*cursor) : Cursor{}});
                   });
 }
 

@@ -37,6 +37,7 @@ struct ConnectAnswer {
     Cursor position;
     std::optional<StoredSession> recovered;  // goes on; nullopt: the new one that the question named
     std::string must_refetch;                // why not, when it was asked for
+    std::string effects;                     // raw JSON array: what a new session is sent; empty: nothing
 };
 
 struct HandleAnswer {
@@ -68,7 +69,17 @@ struct HandleRequest {
     std::string args;     // raw JSON array
     std::string context;  // JSON object
     std::vector<std::string> attachments;
-    std::string correlation_id;  // for the log
+    std::string correlation_id;      // for the log
+    std::function<bool()> wanted{};  // asked before it is sent: is anybody still there?
+};
+
+// To pulse.handle_answer.
+struct AnswerRequest {
+    std::string function;
+    std::optional<std::string> args{};  // raw JSON array; nullopt: nobody answered
+    std::string context;
+    std::vector<std::string> attachments{};
+    std::string correlation_id{};
 };
 
 // An HTTP request to a path that SQL answers.
@@ -107,6 +118,7 @@ public:
     virtual bool up() const = 0;  // PostgreSQL can be asked
     virtual void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) = 0;
     virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
+    virtual void answer(AnswerRequest request, Then<HandleAnswer> then) = 0;  // its ack is empty
     virtual void decide(DecideRequest request, Then<Decision> then) = 0;
     virtual void request(RequestCall call, Then<StreamAnswer> then) = 0;
     // What became of this bridge's sessions, as a JSON array (bridge.md); also its sign of life.
@@ -137,6 +149,7 @@ public:
 
     void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
+    void answer(AnswerRequest request, Then<HandleAnswer> then) override;
     void decide(DecideRequest request, Then<Decision> then) override;
     void request(RequestCall call, Then<StreamAnswer> then) override;
     void sessions(std::string bridge, std::string changes, Then<bool> then) override;

@@ -42,6 +42,11 @@ inline constexpr Query kHandle{"handle",
 
 inline constexpr Query kRequest{"handle_request", "SELECT pulse.handle_request($1, $2, $3::pg_catalog.json, $4::pg_catalog.json)", 4};
 
+inline constexpr Query kAnswer{"handle_answer",
+                               "SELECT effects, position"
+                               " FROM pulse.handle_answer($1, $2::pg_catalog.json, $3::pg_catalog.json, $4::pg_catalog.bytea[])",
+                               4};
+
 inline constexpr Query kDecide{"decide",
                                "SELECT n, allowed, reason, position, recovered, must_refetch, since"
                                " FROM pulse.decide($1::pg_catalog.json) ORDER BY n",

@@ -60,7 +60,7 @@ void Client::receive(Inbound packet) {
     if (packet.problem) return refuse(packet, *packet.problem);
     if (nsp->state == State::ended) return;  // it crossed our own DISCONNECT or refusal on the wire
     if (packet.kind == Inbound::Kind::disconnect) return disconnect(packet);
-    if (packet.kind == Inbound::Kind::ack) return;  // the bridge asks nothing, so no id can be pending
+    if (packet.kind == Inbound::Kind::ack) return acknowledged(*nsp, std::move(packet));
     if (draining_) return refuse(packet, Error{Errc::unavailable, "the server is shutting down", "", 1});
     if (too_fast(*nsp, packet)) return;
     if (nsp->state == State::connected && answer_at_once(*nsp, packet)) return;
@@ -80,9 +80,17 @@ void Client::dispatch(Namespace &nsp, Inbound packet) {
     if (!nsp.waiting) nsp.waiting = std::make_unique<Waiting>();
     Waiting &waiting = *nsp.waiting;
     if (nsp.state == State::connected && !waiting.busy) return run(nsp, std::move(packet));
-    const std::size_t bytes = weight(packet);
-    if (waiting.packets.size() >= services_.options.max_waiting ||
-        (!waiting.packets.empty() && waiting.bytes + bytes > services_.options.max_waiting_bytes)) {
+    std::size_t bytes = weight(packet);
+    if (packet.kind == Inbound::Kind::ack) {  // there are not many of these, and who asked waits; one that is too much was not given
+        if (waiting.bytes + bytes > services_.options.max_waiting_bytes) {
+            log::warn("an answer is dropped: too much waits for its turn", {{"namespace", nsp.name}});
+            packet.id.reset();
+            packet.args.clear();
+            packet.attachments.clear();
+            bytes = weight(packet);
+        }
+    } else if (waiting.packets.size() >= services_.options.max_waiting ||
+               (!waiting.packets.empty() && waiting.bytes + bytes > services_.options.max_waiting_bytes)) {
         services_.metrics.queue_refusals().Increment();
         if (nsp.state != State::connected) return end_connection(Errc::protocol_error);
         return refuse(packet, Error{Errc::rate_limited, "too many events are waiting for their turn", "", 1});
@@ -103,9 +111,9 @@ void Client::run(Namespace &nsp, Inbound packet) {
         case Inbound::Kind::ping:  // those that waited for the CONNECT to be answered
             answer_at_once(nsp, packet);
             return done(nsp.serial);
+        case Inbound::Kind::ack: return tell_answer(nsp, std::move(packet));
         case Inbound::Kind::connect:
-        case Inbound::Kind::disconnect:
-        case Inbound::Kind::ack: return done(nsp.serial);
+        case Inbound::Kind::disconnect: return done(nsp.serial);
     }
 }
 
@@ -159,9 +167,9 @@ Client::Namespace *Client::find(SessionId session) {
     return nullptr;
 }
 
-void Client::answer(Namespace &nsp, const Inbound &packet, std::string_view args) {
+void Client::answer(Namespace &nsp, const Inbound &packet, std::string_view args, std::span<const std::string> attachments) {
     if (!packet.id) return;
-    services_.hub.send(nsp.session, hub::make_frame(codec::ack_frame(protocol_, nsp.name, *packet.id, args)));
+    services_.hub.send(nsp.session, hub::make_frame(codec::ack_frame(protocol_, nsp.name, *packet.id, args, attachments)));
 }
 
 void Client::refuse(const Inbound &packet, const Error &error, std::string_view correlation_id) {

@@ -1,6 +1,6 @@
 // One connection as the handlers see it: its namespaces, the inbound packets that wait their turn, and its deadlines. Bytes are
 // transport's, wire formats codec's, rooms and delivery the hub's, rules SQL's. Each thing a client can do is in its own file:
-// connect.cpp, recover.cpp, event.cpp, join.cpp, leave.cpp, disconnect.cpp.
+// connect.cpp, recover.cpp, event.cpp, answer.cpp, join.cpp, leave.cpp, disconnect.cpp; effects.cpp carries out what SQL asked for.
 //
 // A namespace:   (none) ──CONNECT──▶ connecting ──allowed, caught up──▶ connected ──left, kicked, expired──▶ ended ──CONNECT──▶ connecting
 //                                        └──refused──▶ ended
@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "base/protocol.hpp"
 #include "base/token_bucket.hpp"
 #include "codec/packet.hpp"
+#include "handlers/asks.hpp"
 #include "handlers/services.hpp"
 
 namespace bridge::handlers {
@@ -82,6 +84,7 @@ private:
         std::int64_t expires_at = 0;   // monotonic ms; 0: never
         TokenBucket rate;              // outlives the session: leaving and coming back gives no new burst
         std::unique_ptr<Waiting> waiting;
+        std::unique_ptr<Asks> asks;  // once something was asked
     };
     struct Auth {  // what a CONNECT says
         std::string token;
@@ -98,6 +101,11 @@ private:
         std::optional<PublicId> recover{};   // the pid to go on with
         std::optional<Cursor> seen{};        // the last event that the client has
         std::string must_refetch{};          // why it does not go on, as far as that is known
+        std::string auth{};                  // what the client said, raw; empty: nothing
+    };
+    struct Applied {  // effects that are carried out; what is left to do
+        bool disconnect = false;
+        std::vector<std::string> attachments{};  // of the ack
     };
     enum class Row { keeps, forgets, lost };  // the session's row when it ends here: may be continued, may not, is another's
 
@@ -109,7 +117,7 @@ private:
     void connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer);
     void begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer);
     void refuse_connect(std::string_view nsp, const Error &error);
-    void accepted(Namespace &nsp, const Claims &claims);
+    void accepted(Namespace &nsp, const Claims &claims, const db::ConnectAnswer *fresh = nullptr);  // fresh: with effects to carry out
     void reject(Namespace &nsp, const Error &error);
 
     // recover.cpp
@@ -129,7 +137,20 @@ private:
     void ask_event(Namespace &nsp, codec::Inbound packet);
     void event_answered(std::uint32_t serial, const codec::Inbound &packet, const std::string &correlation_id,
                         Result<db::HandleAnswer> answer);
-    void apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::optional<std::string> &disconnect_reason);
+
+    // effects.cpp
+    Applied apply_effects(Namespace &nsp, std::string_view list, const Cursor &position);
+    void join_given(Namespace &nsp, const std::string &room, const Cursor &position);
+    void reply(Namespace &nsp, std::string_view message, bool many);
+    void ask(Namespace &nsp, std::string_view question);
+
+    // answer.cpp
+    void acknowledged(Namespace &nsp, codec::Inbound packet);
+    void not_answered(Namespace &nsp, std::string function);
+    void tell_answer(Namespace &nsp, codec::Inbound packet);
+    void answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result);
+    void leave_asks(Namespace &nsp);  // before its session goes
+    db::AnswerRequest answer_request(const Namespace &nsp, codec::Inbound packet);
 
     // join.cpp, leave.cpp
     void join(Namespace &nsp, codec::Inbound packet);
@@ -179,7 +200,7 @@ private:
     Namespace *find(SessionId session);
     bool at_work() const;
     void end_if_drained();
-    void answer(Namespace &nsp, const codec::Inbound &packet, std::string_view args);
+    void answer(Namespace &nsp, const codec::Inbound &packet, std::string_view args, std::span<const std::string> attachments = {});
     void refuse(const codec::Inbound &packet, const Error &error, std::string_view correlation_id = {});
     void end_connection(Errc why);
     std::string context(const Claims &claims, const PublicId &key, const PublicId &socket_id, std::string_view nsp,

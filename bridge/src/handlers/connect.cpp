@@ -39,6 +39,7 @@ void Client::connect(Inbound packet) {
     nsp->state = State::connecting;
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.wall().time_since_epoch());
     Attempt attempt{nsp->serial, std::move(*claims), kTries, now.count()};
+    attempt.auth = std::move(packet.payload);
     want_recovery(attempt, *auth);
     if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
     const std::uint64_t change = services_.bookkeeper.last_but_ends();
@@ -157,7 +158,7 @@ void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAns
     for (const auto &[room, since] : answer.rooms) rooms.push_back({room, since});
     const auto joined = hub.join(nsp.session, rooms, hub::make_frame(connected_frame(nsp, attempt, session, answer.position, false)));
     if (joined == hub::Join::joined || joined == hub::Join::already) {
-        return accepted(nsp, *attempt.claims);
+        return accepted(nsp, *attempt.claims, &answer);
     }
     hub.remove_session(nsp.session);
     nsp.session = SessionId{};
@@ -172,7 +173,7 @@ void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAns
     reject(nsp, Error{Errc::unavailable, "the server is too busy, try again"});
 }
 
-void Client::accepted(Namespace &nsp, const Claims &claims) {
+void Client::accepted(Namespace &nsp, const Claims &claims, const db::ConnectAnswer *fresh) {
     nsp.state = State::connected;
     ever_connected_ = true;
     services_.metrics.connections_opened(nsp.name, transport_).Increment();
@@ -182,7 +183,8 @@ void Client::accepted(Namespace &nsp, const Claims &claims) {
         nsp.expires_at = services_.deadlines.now() + std::max<std::int64_t>(left.count(), 0);
     }
     arm_deadline();
-    if (nsp.waiting) done(nsp.serial);  // what the client sent while it waited
+    if (fresh != nullptr && !fresh->effects.empty()) (void)apply_effects(nsp, fresh->effects, fresh->position);
+    if (nsp.waiting && !nsp.waiting->busy) done(nsp.serial);  // what the client sent while it waited
 }
 
 void Client::reject(Namespace &nsp, const Error &error) {

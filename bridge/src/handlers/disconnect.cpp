@@ -39,6 +39,7 @@ void Client::end_session(Namespace &nsp, Errc why) {
 void Client::forget_session(Namespace &nsp, std::string_view reason, Row row) {
     if (nsp.state == State::connected) services_.metrics.connections_closed(nsp.name, transport_, reason).Increment();
     if (const hub::Session *session = services_.hub.find(nsp.session)) {
+        leave_asks(nsp);
         if (row == Row::keeps && services_.options.recovery) {
             services_.bookkeeper.ended(session->key, nsp.generation);
         } else if (row != Row::lost) {

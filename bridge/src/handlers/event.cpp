@@ -1,7 +1,7 @@
 // An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle's. The handler's effects
-// are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
+// are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives. A handler that has not begun
+// when its client hangs up does not run.
 #include <utility>
-#include <vector>
 
 #include "base/json.hpp"
 #include "base/log.hpp"
@@ -52,6 +52,7 @@ void Client::ask_event(Namespace &nsp, Inbound packet) {
     request.context = context(nsp, correlation_id);
     request.attachments = std::move(packet.attachments);
     request.correlation_id = correlation_id;
+    request.wanted = [&services = services_, id = id_] { return services.clients.find(id) != nullptr; };
     services_.queries.handle(std::move(request), [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
                                                   correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
         if (Client *client = services.clients.find(id)) {
@@ -73,58 +74,13 @@ void Client::event_answered(std::uint32_t serial, const Inbound &packet, const s
         done(serial);
         return;
     }
-    std::optional<std::string> disconnect_reason;
-    apply_effects(*nsp, *result, disconnect_reason);
-    answer(*nsp, packet, result->ack);
-    if (disconnect_reason) {
+    const Applied applied = apply_effects(*nsp, result->effects, result->position);
+    answer(*nsp, packet, result->ack, applied.attachments);
+    if (applied.disconnect) {
         log::info("a handler disconnected its session", {{"namespace", nsp->name}, {"correlationId", correlation_id}});
         return end_session(*nsp, Errc::evicted);
     }
     done(serial);
-}
-
-void Client::apply_effects(Namespace &nsp, const db::HandleAnswer &answer, std::optional<std::string> &disconnect_reason) {
-    const json::Limits limits{.max_bytes = answer.effects.size() + 1};
-    const auto effects = json::elements(answer.effects, limits);
-    if (!effects) return;
-    // All of them take effect at one moment. Leaves come last: what reached the session by a room it is leaving, since the handler's
-    // snapshot, must not reach it again by the replay of one it is joining.
-    std::vector<std::string> left;
-    for (const std::string_view effect : *effects) {
-        const auto members = json::members(effect, limits);
-        if (!members || members->empty()) continue;
-        const auto &[name, value] = members->front();
-        if (name == "join" || name == "leave") {
-            const auto room = json::unquote(value);
-            if (!room) continue;
-            if (name == "leave") {
-                left.push_back(*room);
-                continue;
-            }
-            std::erase(left, *room);
-            const hub::Join joined = services_.hub.join(nsp.session, *room, answer.position.position);
-            if (joined == hub::Join::too_old) {  // the answer was long under way: go on from here, and say so
-                log::warn("a handler's join came too late to be replayed", {{"namespace", nsp.name}});
-                (void)services_.hub.join(nsp.session, *room, services_.hub.head());
-            } else if (joined == hub::Join::evicted) {  // what the handler gave was taken back before its answer came
-                log::debug("a handler's join was taken back by an eviction", {{"namespace", nsp.name}});
-            } else if (joined == hub::Join::too_many) {
-                log::warn("a handler's join was refused: too many rooms", {{"namespace", nsp.name}});
-            }
-        } else if (name == "reply") {
-            const auto parts = json::elements(value, limits);
-            if (!parts || parts->size() != 2) continue;
-            hub::Event event;
-            event.rooms = "[]";
-            event.name = (*parts)[0];
-            event.headers = "{}";
-            event.payload = (*parts)[1];
-            services_.hub.send_event(nsp.session, event);
-        } else if (name == "disconnect") {
-            disconnect_reason = std::string(value);
-        }
-    }
-    for (const std::string &room : left) services_.hub.leave(nsp.session, room);
 }
 
 }  // namespace bridge::handlers

@@ -68,6 +68,7 @@ public:
     void request(db::RequestCall, Then<db::StreamAnswer> then) override {
         answers_.emplace_back([then = std::move(then)] { then(Error{Errc::not_found, "the bench registers no stream"}); });
     }
+    void answer(db::AnswerRequest, Then<db::HandleAnswer> then) override { say(std::move(then), db::HandleAnswer{"", "[]", position_()}); }
     void sessions(std::string, std::string, Then<bool> then) override { say(std::move(then), true); }
     void revocations(Then<std::vector<db::Revocation>> then) override { say(std::move(then), std::vector<db::Revocation>()); }
     void status(Then<std::string> then) override { say(std::move(then), std::string("{}")); }

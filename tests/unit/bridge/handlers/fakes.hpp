@@ -30,6 +30,7 @@ struct FakeQueries final : db::Queries {
     std::deque<AskedDecision> decisions;
     std::deque<std::pair<db::HandleRequest, Then<db::HandleAnswer>>> handles;
     std::deque<std::pair<db::RequestCall, Then<db::StreamAnswer>>> requests;
+    std::deque<std::pair<db::AnswerRequest, Then<db::HandleAnswer>>> answers;
     std::deque<std::pair<std::string, Then<bool>>> bookkeeping;
     bool is_up = true;
     std::deque<Then<std::vector<db::Revocation>>> revocation_lists;
@@ -39,6 +40,9 @@ struct FakeQueries final : db::Queries {
     }
     void handle(db::HandleRequest request, Then<db::HandleAnswer> then) override {
         handles.emplace_back(std::move(request), std::move(then));
+    }
+    void answer(db::AnswerRequest request, Then<db::HandleAnswer> then) override {
+        answers.emplace_back(std::move(request), std::move(then));
     }
     void decide(db::DecideRequest request, Then<db::Decision> then) override {
         decisions.push_back({request.room, request, std::move(then)});

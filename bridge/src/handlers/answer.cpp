@@ -1,0 +1,85 @@
+// A client's answer to a question, or that there was none: the function that hears it runs in its turn, like a handler. Each question
+// is heard of once. What its session leaves behind when it ends is heard of at once, without it.
+#include <utility>
+
+#include "base/log.hpp"
+#include "handlers/client.hpp"
+
+namespace bridge::handlers {
+
+using codec::Inbound;
+
+void Client::acknowledged(Namespace &nsp, Inbound packet) {
+    if (nsp.state != State::connected || !nsp.asks || !packet.id) return;
+    auto function = nsp.asks->take(*packet.id);
+    if (!function || function->empty()) return;  // unknown, answered or too late; or nobody wants to know
+    packet.event = std::move(*function);
+    dispatch(nsp, std::move(packet));
+}
+
+void Client::not_answered(Namespace &nsp, std::string function) {
+    if (function.empty()) return;
+    Inbound nothing;
+    nothing.kind = Inbound::Kind::ack;  // without an id: nobody sent it
+    nothing.nsp = nsp.name;
+    nothing.event = std::move(function);
+    dispatch(nsp, std::move(nothing));
+}
+
+db::AnswerRequest Client::answer_request(const Namespace &nsp, Inbound packet) {
+    db::AnswerRequest request;
+    request.correlation_id = new_correlation_id();
+    request.context = context(nsp, request.correlation_id);
+    request.function = std::move(packet.event);
+    if (packet.id) request.args = std::move(packet.args);
+    request.attachments = std::move(packet.attachments);
+    return request;
+}
+
+void Client::tell_answer(Namespace &nsp, Inbound packet) {
+    after_leaves(nsp, [packet = std::move(packet)](Client &client, Namespace &there, bool stored) mutable {
+        if (!stored) {
+            log::warn("an answer is lost: the database is not available", {{"namespace", there.name}});
+            return client.done(there.serial);
+        }
+        client.services_.queries.answer(
+            client.answer_request(there, std::move(packet)),
+            [&services = client.services_, id = client.id_, serial = there.serial](const Result<db::HandleAnswer> &result) {
+                if (Client *found = services.clients.find(id)) found->answer_told(serial, result);
+            });
+    });
+}
+
+void Client::answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result) {
+    Namespace *nsp = find(serial);
+    if (nsp == nullptr || ending_ || nsp->state != State::connected) return;
+    if (!result) {
+        log::warn("an answer's function failed", {{"namespace", nsp->name}, {"code", info(result.error().code).code}});
+    } else if (apply_effects(*nsp, result->effects, result->position).disconnect) {
+        return end_session(*nsp, Errc::evicted);
+    }
+    done(serial);
+}
+
+void Client::leave_asks(Namespace &nsp) {
+    const auto tell = [&](Inbound packet) {
+        services_.queries.answer(answer_request(nsp, std::move(packet)), [](const Result<db::HandleAnswer> &) {});
+    };
+    if (nsp.waiting) {
+        for (Inbound &packet : nsp.waiting->packets) {
+            if (packet.kind == Inbound::Kind::ack) tell(std::move(packet));
+        }
+        nsp.waiting->packets.clear();
+        nsp.waiting->bytes = 0;
+    }
+    if (!nsp.asks) return;
+    for (std::string &function : nsp.asks->take_all()) {
+        if (function.empty()) continue;
+        Inbound nothing;
+        nothing.event = std::move(function);
+        tell(std::move(nothing));
+    }
+    nsp.asks.reset();
+}
+
+}  // namespace bridge::handlers
