@@ -58,7 +58,7 @@ const raw = (who, path = '/socket.io/?EIO=4&transport=websocket') => pulse.ws(un
   return socket
 })
 
-for (const transports of [['websocket']]) {
+for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
   const by = transports.join(' and ')
 
   test(`E5: a handler asks over ${by}, the client answers, and the function hears it once`, async () => {
@@ -163,10 +163,12 @@ test('E5, M1: JSON is the same bytes through handlers, acks, replies and answers
   await socket.has(`437[${compact},[1]]`)
   socket.send(`42["back",${odd},2]`)
   await socket.has(`42["back",${compact},2`)
-  socket.send(`428["ask",${odd},"20 s","app.hear"]`)
+  // PostgreSQL's own -> refuses half a surrogate pair; pulse itself passes it on.
+  const whole = compact.replace(String.raw`\ud83d`, String.raw`\ud83d\ude00`)
+  socket.send(`428["ask",${whole},"20 s","app.hear"]`)
   const question = await socket.has(/^42\d+\["question"/)
   const id = /^42(\d+)/.exec(question)[1]
-  assert.equal(question, `42${id}["question",${compact}]`)
+  assert.equal(question, `42${id}["question",${whole}]`)
   socket.send(`43${id}[${odd}]`)
   await socket.has(`42["heard",[${compact}]`)
   await exactly(who, `[${odd}]`)

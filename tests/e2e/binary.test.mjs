@@ -32,7 +32,7 @@ after(() => pulse?.stop())
 
 const placeholder = num => ({ _placeholder: true, num })
 
-for (const transports of [['websocket']]) {
+for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
   const by = transports.join(' and ')
   const connect = name => pulse.io({ userId: `${name} by ${by}` }, { transports })
 
