@@ -12,14 +12,15 @@
 
 namespace {
 
-int fail(const std::string &sentence) {
+int fail(const std::string &sentence, const std::string &hint = {}) {
     std::cerr << "pulse-bridge: " << sentence << "\n";
+    if (!hint.empty()) std::cerr << "hint: " << hint << "\n";
     return 2;
 }
 
 int run(int argc, char **argv) {
     auto invocation = bridge::config::load(argc, argv, environ);
-    if (!invocation) return fail(invocation.error().detail);
+    if (!invocation) return fail(invocation.error().detail, invocation.error().hint);
     if (!invocation->help.empty()) {
         std::cout << invocation->help;
         return 0;

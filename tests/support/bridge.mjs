@@ -46,7 +46,7 @@ export class Bridge {
     return bridge
   }
 
-  get url() { return `http://127.0.0.1:${this.port}` }
+  get url() { return `${this.#environment.PULSE_TLS_CERT_FILE ? 'https' : 'http'}://127.0.0.1:${this.port}` }
   get internalUrl() { return `http://127.0.0.1:${this.internalPort}` }
   get pid() { return this.#process?.pid }
 

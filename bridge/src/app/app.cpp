@@ -8,6 +8,8 @@
 #include <csignal>
 #include <string>
 
+#include "app/certificate.hpp"
+#include "app/drain.hpp"
 #include "app/encoder.hpp"
 #include "app/health.hpp"
 #include "app/keys.hpp"
@@ -32,8 +34,6 @@ namespace bridge::app {
 namespace {
 
 constexpr auto kStatusEvery = std::chrono::seconds(1);
-constexpr auto kDrainLook = std::chrono::milliseconds(20);
-constexpr auto kGoodbye = std::chrono::milliseconds(500);  // for the close frames after the drain's time is over
 
 void raise_descriptor_limit(std::size_t connections) {
     rlimit limit{};
@@ -79,14 +79,24 @@ db::ListenerOptions listener_options(const config::Config &config) {
     return options;
 }
 
-transport::ServerOptions server_options(const config::Config &config) {
+transport::ServerOptions server_options(const config::Config &config, const net::TlsContext *tls) {
     transport::ServerOptions options;
     options.host = config.listen.host;
     options.port = config.listen.port;
     options.internal_host = config.internal_listen.host;
     options.internal_port = config.internal_listen.port;
-    options.max_connections = config.max_connections;
-    options.http.max_body = config.max_payload;
+    for (const std::string &network : config.trusted_proxies) options.trusted_proxies.push_back(*Network::parse(network));
+    options.admission = {.max_connections = config.max_connections,
+                         .max_per_ip = config.max_connections_per_ip,
+                         .rate = config.connect_rate,
+                         .trusted_proxies = options.trusted_proxies};
+    options.tls = tls;
+    options.internal_tls = config.internal_tls ? tls : nullptr;
+    options.http = {.max_header_bytes = config.max_header_bytes,
+                    .max_body = config.max_payload,
+                    .head_deadline = config.header_timeout.count(),
+                    .body_deadline = config.body_timeout.count(),
+                    .idle_deadline = config.keep_alive_timeout.count()};
     options.internal_token = config.internal_token;
     options.cors.origins = config.cors_origins;
     options.sse = {.retry = config.sse_retry, .ping_interval = config.ping_interval.count()};
@@ -109,10 +119,13 @@ struct App::Parts {
           bookkeeper(database, deadlines, rng.id()),
           revocations(clock), services{hub, history.history(), database,           bookkeeper, revocations, verifier, deadlines, clock,
                                        rng, metrics,           handler_options(c), {},         {}},
-          system_events(services), server(loop, services, server_options(c),
-                                          {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
-                                           [this] { return metrics_page(); }}),
-          status_timer(loop.timer()), drain_timer(loop.timer()), flush_timer(loop.timer()) {}
+          system_events(services), tls(load_certificate(c, clock)),
+          server(loop, services, server_options(c, tls.get()),
+                 {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
+                  [this] { return metrics_page(); }}),
+          drain(
+              loop, services, {c.drain_timeout, c.drain_rate}, [this] { return server.drained(); }, [this] { loop.stop(); }),
+          status_timer(loop.timer()), flush_timer(loop.timer()) {}
 
     Facts facts() const {
         Facts facts;
@@ -124,7 +137,7 @@ struct App::Parts {
         facts.polling = counts.polling;
         facts.sse = counts.sse;
         facts.poll = counts.poll;
-        facts.draining = draining;
+        facts.draining = drain.started();
         facts.status = status;
         return facts;
     }
@@ -135,7 +148,7 @@ struct App::Parts {
         return reply;
     }
     void ask_status();
-    void drain(int signal);
+    void stop(int signal);
 
     const config::Config config;
     SystemClock clock;
@@ -153,13 +166,13 @@ struct App::Parts {
     handlers::Revocations revocations;
     handlers::Services services;
     handlers::SystemEvents system_events;
+    std::unique_ptr<net::TlsContext> tls;  // null: plain
     transport::Server server;
-    std::unique_ptr<loop::Timer> status_timer, drain_timer, flush_timer;
-    std::unique_ptr<loop::Signal> sigterm, sigint;
+    Drain drain;
+    std::unique_ptr<loop::Timer> status_timer, flush_timer;
+    std::unique_ptr<loop::Signal> sigterm, sigint, sighup;
     std::optional<std::string> status;
     bool status_under_way = false;
-    bool draining = false;
-    std::chrono::steady_clock::time_point drain_until{};
 };
 
 App::App(const config::Config &config, const char *version, const char *commit) {
@@ -175,8 +188,9 @@ App::~App() = default;
 
 int App::run() {
     Parts &p = *parts_;
-    p.sigterm = p.loop.signal(SIGTERM, [&p](int number) { p.drain(number); });
-    p.sigint = p.loop.signal(SIGINT, [&p](int number) { p.drain(number); });
+    p.sigterm = p.loop.signal(SIGTERM, [&p](int number) { p.stop(number); });
+    p.sigint = p.loop.signal(SIGINT, [&p](int number) { p.stop(number); });
+    p.sighup = p.loop.signal(SIGHUP, [&p](int) { reload_certificate(p.tls.get(), p.clock); });
     p.loop.at_turn_end([&p] {
         p.history.history().turn();
         if (const auto pause = p.hub.flush()) p.flush_timer->once(*pause, [] {});  // the turn's end is what it is for
@@ -217,23 +231,12 @@ void App::Parts::ask_status() {
     });
 }
 
-// Nobody new, everybody else is told to come back elsewhere when what they have under way is answered; the loop ends when they are
-// gone. When the time is over, those left are told too.
-void App::Parts::drain(int number) {
-    if (draining) {
-        loop.stop();  // a second signal: at once
-        return;
-    }
-    draining = true;
-    drain_until = std::chrono::steady_clock::now() + config.drain_timeout;
+// A second signal ends the process at once.
+void App::Parts::stop(int number) {
+    if (drain.started()) return loop.stop();
     log::info("draining", {{"signal", number}, {"connections", hub.connections()}});
     server.drain();
-    drain_timer->every(kDrainLook, [this] {
-        const auto now = std::chrono::steady_clock::now();
-        const bool gone = hub.connections() == 0 && bookkeeper.stored(bookkeeper.last());
-        if (gone || now >= drain_until + kGoodbye) return loop.stop();
-        if (now >= drain_until) server.close_all();
-    });
+    drain.start();
 }
 
 }  // namespace bridge::app

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "app/certificate.hpp"
 #include "app/encoder.hpp"
 #include "app/hint.hpp"
 #include "app/keys.hpp"
@@ -42,6 +43,12 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
     }
     SystemClock clock;
     (void)make_verifier(config, clock);
+    if (const auto tls = load_certificate(config, clock)) {
+        if (const auto valid = tls->valid_at(clock.wall()); !valid) {
+            error << "pulse-bridge: " << valid.error().detail << "\nhint: " << valid.error().hint << "\n";
+            return 1;
+        }
+    }
     SystemRng rng;
     Metrics metrics("check", "");
     loop::Loop loop;

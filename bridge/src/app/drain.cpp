@@ -24,9 +24,8 @@ std::uint64_t seed_of(Rng &rng) {
 
 }  // namespace
 
-Drain::Drain(loop::Loop &loop, handlers::Services &services, Options options, std::function<std::size_t()> requests,
-             std::function<void()> done)
-    : services_(services), options_(options), requests_(std::move(requests)), done_(std::move(done)), timer_(loop.timer()) {}
+Drain::Drain(loop::Loop &loop, handlers::Services &services, Options options, std::function<bool()> served, std::function<void()> done)
+    : services_(services), options_(options), served_(std::move(served)), done_(std::move(done)), timer_(loop.timer()) {}
 
 void Drain::start() {
     started_ = true;
@@ -44,14 +43,15 @@ void Drain::look() {
     if (told_ == order_.size()) tell_all(false);  // also who was just coming in when it began
 
     handlers::Bookkeeper &bookkeeper = services_.bookkeeper;
-    const bool gone = services_.hub.connections() == 0 && requests_() == 0 && bookkeeper.stored(bookkeeper.last());
+    const bool served = served_();
+    const bool gone = served && services_.hub.connections() == 0 && bookkeeper.stored(bookkeeper.last());
     if (gone || elapsed >= options_.timeout + kGoodbye) {
         timer_->stop();
         return done_();
     }
     if (elapsed >= options_.timeout && !forced_) {
         forced_ = true;
-        log::warn("the drain's time is over", {{"connections", services_.hub.connections()}, {"requests", requests_()}});
+        log::warn("the drain's time is over", {{"connections", services_.hub.connections()}, {"requests", !served}});
         tell_all(true);
     }
 }

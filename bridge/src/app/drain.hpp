@@ -20,9 +20,8 @@ public:
         std::uint32_t per_second;
     };
 
-    // `requests`: how many are being answered. `done`: nobody is left, or their time is over. Called once.
-    Drain(loop::Loop &loop, handlers::Services &services, Options options, std::function<std::size_t()> requests,
-          std::function<void()> done);
+    // `served`, asked at each look: has everybody his answer? `done`: nobody is left, or their time is over. Called once.
+    Drain(loop::Loop &loop, handlers::Services &services, Options options, std::function<bool()> served, std::function<void()> done);
 
     void start();
     bool started() const { return started_; }
@@ -34,7 +33,7 @@ private:
 
     handlers::Services &services_;
     const Options options_;
-    const std::function<std::size_t()> requests_;
+    const std::function<bool()> served_;
     const std::function<void()> done_;
     std::unique_ptr<loop::Timer> timer_;
     bool started_ = false, forced_ = false;

@@ -294,7 +294,7 @@ void Connection::next_request() {
     request_ = {};
     target_ = {};
     header_bytes_ = 0;
-    begun_ = in_value_ = head_done_ = expects_100_ = false;
+    fresh_ = begun_ = in_value_ = head_done_ = expects_100_ = false;
     phase_ = Phase::head;
     arm(all_.limits_.idle_deadline);
 }
@@ -318,6 +318,13 @@ void Connection::too_late() {
     if (phase_ == Phase::answered || !begun_) return all_.end(*this);
     reject(408, "the request did not come in time");
     give_up();
+}
+
+bool Connection::idle(std::int64_t now) const {
+    constexpr std::int64_t kOnItsWay = 500;  // ms
+    if (phase_ != Phase::head || begun_) return false;
+    const std::int64_t since = deadline_.due() - (fresh_ ? all_.limits_.head_deadline : all_.limits_.idle_deadline);
+    return stream_->internal() || now - since >= kOnItsWay;
 }
 
 net::StreamPtr Connection::detach(std::string &received) {
@@ -360,7 +367,7 @@ void Connections::drain() {
     draining_ = true;
     for (Connection *one = first_; one != nullptr;) {
         Connection *next = one->next_;
-        if (one->phase_ == Connection::Phase::head && !one->begun_) end(*one);
+        if (one->idle(deadlines_.now())) end(*one);
         one = next;
     }
 }

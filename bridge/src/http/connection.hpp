@@ -59,6 +59,7 @@ private:
     int reject(int status, std::string_view message);
     void next_request();
     void give_up();
+    bool idle(std::int64_t now) const;  // nobody waits for anything, and a request is not just on its way
 
     void arm(std::int64_t after);
     void too_late();
@@ -82,6 +83,7 @@ private:
     std::size_t header_bytes_ = 0;  // of this request
     Phase phase_ = Phase::head;
     bool parsing_ = false;
+    bool fresh_ = true;       // there was no request yet
     bool begun_ = false;      // something of this request has come
     bool in_value_ = false;   // of a header
     bool head_done_ = false;  // what looks like headers now are trailers

@@ -31,7 +31,8 @@ public:
 
     void add(net::StreamPtr stream);
 
-    // Closes those that have no request under way; the others close with their answer.
+    // Closes those that have no request under way, nor, as far as can be told, on its way here: to be called again. The others close
+    // with their answer.
     void drain();
     std::size_t size() const { return size_; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
+
 namespace bridge::net {
 
 namespace {
@@ -28,12 +30,14 @@ std::optional<Address> forwarded_address(std::string_view text) {
     return colon == std::string_view::npos ? std::nullopt : Address::parse(text.substr(0, colon));
 }
 
-std::string refusal_text(std::string_view status, std::string_view code, std::string_view message, int retry_after) {
+std::string refusal_text(Errc why, std::string_view phrase, std::string_view message, int retry_after) {
+    const ErrorInfo &row = info(why);
     const std::string seconds = std::to_string(retry_after);
     const std::string body =
-        R"({"error":{"code":")" + std::string(code) + R"(","message":")" + std::string(message) + R"(","retryAfter":)" + seconds + "}}";
-    return "HTTP/1.1 " + std::string(status) + "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-           "\r\nRetry-After: " + seconds + "\r\nConnection: close\r\n\r\n" + body;
+        R"({"error":{"code":")" + std::string(row.code) + R"(","message":")" + std::string(message) + R"(","retryAfter":)" + seconds + "}}";
+    return "HTTP/1.1 " + std::to_string(row.http_status) + " " + std::string(phrase) +
+           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\nRetry-After: " + seconds +
+           "\r\nConnection: close\r\n\r\n" + body;
 }
 
 }  // namespace
@@ -66,9 +70,9 @@ void Admission::leave(std::string_view ip) {
 }
 
 std::string_view answer(Refusal refusal) {
-    static const std::string full = refusal_text("503 Service Unavailable", "unavailable", "the server is full", 5);
-    static const std::string ip = refusal_text("429 Too Many Requests", "rate_limited", "too many connections from this address", 5);
-    static const std::string rate = refusal_text("429 Too Many Requests", "rate_limited", "too many new connections", 1);
+    static const std::string full = refusal_text(Errc::too_many_connections, "Service Unavailable", "the server is full", 5);
+    static const std::string ip = refusal_text(Errc::rate_limited, "Too Many Requests", "too many connections from this address", 5);
+    static const std::string rate = refusal_text(Errc::rate_limited, "Too Many Requests", "too many new connections", 1);
     switch (refusal) {
         case Refusal::full: return full;
         case Refusal::too_many_of_ip: return ip;

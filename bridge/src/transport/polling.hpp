@@ -37,7 +37,7 @@ public:
     // Frames; answers the GET that waits. With none they are kept for the next.
     void give(std::string_view frames);
     void noop();         // answers a GET that waits
-    bool say_goodbye();  // answers it with what is left and the close packet; false: nobody waits, or there is more than fits
+    bool say_goodbye();  // answers it with what is left, and the next one with the close packet; true: that is out
     std::string take_rest() { return std::move(rest_); }
 
 private:

@@ -1,20 +1,15 @@
 // See server.hpp.
 #include "transport/server.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <memory>
 #include <utility>
 
-#include "handlers/client.hpp"
-#include "net/tls.hpp"
 #include "transport/router.hpp"
 
 namespace bridge::transport {
 
 Server::Server(loop::Loop &loop, handlers::Services &services, ServerOptions options, Pages pages)
-    : loop_(loop), services_(services), options_(std::move(options)), pages_(std::move(pages)),
+    : loop_(loop), services_(services), options_(std::move(options)), pages_(std::move(pages)), admission_(options_.admission),
       connections_(services.deadlines, *this, options_.cors, options_.http), engineio_(services, options_.session, options_.cors),
       native_(services, options_.session, options_.cors), sse_(services, options_.sse, options_.cors), polls_(services),
       requests_(services, sse_, options_.internal_token), public_(loop, options_.host, options_.port, options_.send_buffer,
@@ -27,6 +22,7 @@ Server::~Server() {
 }
 
 void Server::start() {
+    listening_ = true;
     public_.start();
     internal_.start();
 }
@@ -36,16 +32,14 @@ void Server::drain() {
     native_.drain();
     sse_.drain();
     polls_.drain();
-    public_.finish();
-    connections_.drain();
-    services_.hub.each_connection([this](ConnectionId id) {
-        if (handlers::Client *client = services_.clients.find(id)) return client->drain();
-        services_.hub.close(id, Errc::shutting_down);
-    });
+    (void)drained();
 }
 
-void Server::close_all() {
-    services_.hub.each_connection([this](ConnectionId id) { services_.hub.close(id, Errc::shutting_down); });
+bool Server::drained() {
+    connections_.drain();
+    if (engineio_.counts().polling > 0) return false;
+    if (std::exchange(listening_, false)) public_.finish();
+    return connections_.size() == 0;
 }
 
 Server::Counts Server::counts() const {
@@ -54,24 +48,36 @@ Server::Counts Server::counts() const {
 }
 
 void Server::accepted(int fd, std::string ip, bool internal) {
-    if (!internal && open_ >= options_.max_connections) {
-        constexpr std::string_view kFull =
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        (void)!send(fd, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        ::close(fd);
-        return;
-    }
-    auto stream = std::make_unique<net::Stream>(loop_, fd, std::move(ip), internal, nullptr);
     if (!internal) {
-        ++open_;
-        stream->count_by(*this);
+        if (const auto refusal = admission_.enter(ip, services_.deadlines.now())) return refuse(fd, std::move(ip), *refusal);
     }
+    const net::TlsContext *tls = internal ? options_.internal_tls : options_.tls;
+    auto stream = std::make_unique<net::Stream>(loop_, fd, std::move(ip), internal, tls != nullptr ? tls->session(fd) : nullptr);
+    if (!internal) stream->count_by(*this);
     connections_.add(std::move(stream));
 }
 
-void Server::closed(const net::Stream &) { --open_; }
+void Server::closed(const net::Stream &stream) { admission_.leave(stream.ip()); }
+
+void Server::refuse(int fd, std::string ip, net::Refusal why) {
+    services_.metrics.connections_refused(net::reason(why)).Increment();
+    auto stream = std::make_unique<net::Stream>(loop_, fd, std::move(ip), false, nullptr);
+    if (options_.tls != nullptr) return;  // there is no telling anything before the handshake
+    stream->write(net::answer(why));
+    net::close_after_writing(std::move(stream));
+}
+
+// The client's own address, whatever stands between it and us.
+void Server::see_through_proxies(http::Request &request) const {
+    std::string forwarded_for;
+    for (const auto &[name, value] : request.headers) {
+        if (name == "x-forwarded-for") forwarded_for.append(forwarded_for.empty() ? "" : ",").append(value);
+    }
+    request.ip = net::client_address(request.ip, forwarded_for, options_.trusted_proxies);
+}
 
 void Server::request(http::Exchange &exchange) {
+    if (!options_.trusted_proxies.empty()) see_through_proxies(exchange.request());
     const http::Request &request = exchange.request();
     if (request.method == http::Method::options) return exchange.respond(options_.cors.preflight(request));
     switch (route(exchange.internal(), request.path)) {

@@ -9,6 +9,8 @@
 #include "handlers/services.hpp"
 #include "http/connections.hpp"
 #include "net/acceptor.hpp"
+#include "net/admission.hpp"
+#include "net/tls.hpp"
 #include "transport/engineio.hpp"
 #include "transport/native.hpp"
 #include "transport/poll.hpp"
@@ -20,7 +22,9 @@ namespace bridge::transport {
 struct ServerOptions {
     std::string host = "127.0.0.1", internal_host = "127.0.0.1";
     std::uint16_t port = 8080, internal_port = 8081;
-    std::size_t max_connections = 100'000;
+    net::AdmissionOptions admission;                                // to the public listener
+    const net::TlsContext *tls = nullptr, *internal_tls = nullptr;  // of the listeners; null: plain. They outlive the server.
+    std::vector<Network> trusted_proxies;
     int send_buffer = 65'536;
     std::string internal_token;  // empty: /internal/* refuses everybody
     SseOptions sse;
@@ -45,11 +49,11 @@ public:
     Server &operator=(const Server &) = delete;
 
     void start();
-    // Takes no connection and no event any more. Asks every client to come back elsewhere (1001) once what it has under way is
-    // answered.
+    // Takes nobody new any more. Who is here stays until told: app/drain.
     void drain();
-    // Asks those that are left, whatever they have under way.
-    void close_all();
+    // Asked from time to time after drain(): has everybody his answer? The public listener stays until nobody polls, since a polling
+    // session fetches what it is told by connections of its own.
+    bool drained();
     std::uint16_t port() const { return public_.port(); }
     std::uint16_t internal_port() const { return internal_.port(); }
 
@@ -61,6 +65,8 @@ public:
 private:
     void request(http::Exchange &exchange) override;
     void closed(const net::Stream &stream) override;
+    void see_through_proxies(http::Request &request) const;
+    void refuse(int fd, std::string ip, net::Refusal why);
     void accepted(int fd, std::string ip, bool internal);
     http::Reply page(const http::Request &request, bool internal);
 
@@ -68,7 +74,8 @@ private:
     handlers::Services &services_;
     const ServerOptions options_;
     Pages pages_;
-    std::size_t open_ = 0;  // of the public listener
+    net::Admission admission_;
+    bool listening_ = false;
     http::Connections connections_;
     Engineio engineio_;
     Native native_;
