@@ -1,5 +1,6 @@
 #include "transport/requests.hpp"
 
+#include <unordered_map>
 #include <utility>
 
 #include "base/json.hpp"
@@ -39,21 +40,20 @@ void append_member(std::string &out, std::string_view name, std::string_view val
 // Of several with one name the last counts (query), or all, joined as HTTP joins them (headers). What is no text is left out.
 std::string request_json(const http::Request &request, std::string_view cursor) {
     std::string out = R"({"query":{)";
-    for (auto one = request.query.begin(); one != request.query.end(); ++one) {
-        bool last = true;
-        for (auto later = one + 1; later != request.query.end(); ++later) last = last && later->first != one->first;
-        if (last && one->first != "token" && is_text(one->first) && is_text(one->second)) append_member(out, one->first, one->second);
+    std::unordered_map<std::string_view, std::string_view> last;
+    for (const auto &[name, value] : request.query) last[name] = value;
+    for (const auto &[name, value] : last) {
+        if (name != "token" && is_text(name) && is_text(value)) append_member(out, name, value);
     }
     out += R"(},"headers":{)";
-    for (auto one = request.headers.begin(); one != request.headers.end(); ++one) {
-        bool first = true;
-        for (auto before = request.headers.begin(); before != one; ++before) first = first && before->first != one->first;
-        if (!first || is_secret(one->first)) continue;
-        std::string value;
-        for (auto other = one; other != request.headers.end(); ++other) {
-            if (other->first == one->first) value.append(value.empty() ? "" : ", ").append(other->second);
-        }
-        if (is_text(value)) append_member(out, one->first, value);
+    std::unordered_map<std::string_view, std::string> joined;
+    for (const auto &[name, value] : request.headers) {
+        if (is_secret(name)) continue;
+        const auto [at, fresh] = joined.try_emplace(name, value);
+        if (!fresh) at->second.append(", ").append(value);
+    }
+    for (const auto &[name, value] : joined) {
+        if (is_text(value)) append_member(out, name, value);
     }
     out += R"(},"body":)" + json::quote(request.body) + R"(,"ip":)" + json::quote(request.ip);
     if (!cursor.empty()) out += R"(,"lastEventId":)" + json::quote(cursor);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/json.hpp"
+
 namespace bridge::transport {
 
 Session::Heart::Heart(Session &session) : Entry([](Entry &entry) { static_cast<Heart &>(entry).owner.beat(); }), owner(session) {}
@@ -129,8 +131,10 @@ void Session::leave_hub() {
 }
 
 handlers::Peer peer_of(const http::Request &request) {
-    return {request.ip, request.bearer(), std::string(request.header("traceparent")), std::string(request.param("recovery").value_or("")),
-            std::string(request.param("since").value_or(""))};
+    // It travels in one statement with what others ask, so it must be text that PostgreSQL takes.
+    const std::string_view trace = request.header("traceparent");
+    return {request.ip, request.bearer(), json::valid_utf8(trace) ? std::string(trace) : std::string(),
+            std::string(request.param("recovery").value_or("")), std::string(request.param("since").value_or(""))};
 }
 
 }  // namespace bridge::transport
