@@ -17,7 +17,7 @@ const queries = Object.fromEntries([...readFileSync(join(root, 'bridge/src/db/qu
 
 test('types that a handler made in pg_temp are not those of the bridge\'s statements', async () => {
   assert.deepEqual(Object.keys(queries).sort(), ['bridge_hello', 'bridge_history', 'bridge_read', 'bridge_revocations', 'bridge_sessions', 'decide',
-    'handle', 'handle_connect', 'status'])
+    'handle', 'handle_answer', 'handle_connect', 'handle_request', 'status'])
   await cluster.sql(`
     CREATE TABLE caught (by_role text);
     GRANT INSERT ON caught TO PUBLIC;
@@ -34,6 +34,7 @@ test('types that a handler made in pg_temp are not those of the bridge\'s statem
     END $$;
     CREATE FUNCTION calm(args json) RETURNS json LANGUAGE sql RETURN '1'::json;
     SELECT pulse."on"('trap', 'trap'), pulse."on"('calm', 'calm')`)
+  await cluster.sql(`CREATE FUNCTION open_stream(request json) RETURNS json LANGUAGE sql RETURN '{"rooms":[]}'::json; SELECT pulse.stream('/calm', 'open_stream', 'none')`)
   const bridge = await cluster.connect({ user: 'bridge' })
   try {
     const call = event => bridge.query({ name: 'handle', text: queries.handle, values: ['/', event, '[]', '{}', ['\\x00']] })
@@ -41,6 +42,8 @@ test('types that a handler made in pg_temp are not those of the bridge\'s statem
     await call('trap')
     await call('calm')   // the prepared statement is analysed again, in a path that begins with pg_temp
     await bridge.query(queries.handle_connect, ['/', '{}'])
+    await bridge.query(queries.handle_answer, ['public.calm', '[]', '{}', ['\\x00']])
+    await bridge.query(queries.handle_request, ['GET', '/calm', '{}', '{}'])
     await bridge.query(queries.decide, ['[]'])
     await bridge.query(queries.bridge_read, [0, 10, 10])
     await bridge.query(queries.bridge_history, [['room'], 0, 10, 10])

@@ -8,7 +8,7 @@ DELETE FROM pulse.deliveries;
 DELETE FROM pulse.ticks WHERE last_position > 0;
 DELETE FROM _pulse.epochs;
 BEGIN;
-SELECT plan(97);
+SELECT plan(100);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -189,6 +189,16 @@ SELECT count(shop.connect_as('many ' || n)) FROM generate_series(1, 5) n;
 UPDATE _pulse.sessions SET ended_at = clock_timestamp() - interval '5 minutes' WHERE key LIKE 'many%';
 SELECT is(_pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3), '3 2 0', 'in batches');
 
+INSERT INTO _pulse.bridges (id, name) VALUES ('b9', 'b9');
+SELECT shop.connect_as('swept', bridge => 'b9');
+UPDATE _pulse.sessions SET ended_at = clock_timestamp() - interval '5 minutes' WHERE key = 'swept';
+UPDATE _pulse.bridges SET seen_at = greatest(date_bin('10 seconds', clock_timestamp(), 'epoch'), clock_timestamp() - interval '3 seconds') WHERE id = 'b9';
+SELECT pulse.bridge_sessions('b9', '[]');
+SELECT isnt_empty($$SELECT FROM _pulse.sessions s WHERE s.key = 'swept'$$, 'a report does not always look for old sessions');
+UPDATE _pulse.bridges SET seen_at = clock_timestamp() - interval '11 seconds' WHERE id = 'b9';
+SELECT pulse.bridge_sessions('b9', '[]');
+SELECT is_empty($$SELECT FROM _pulse.sessions s WHERE s.key = 'swept'$$, 'but every ten seconds');
+
 -- the bridge that had it
 CREATE FUNCTION shop.takeovers() RETURNS text LANGUAGE sql RETURN (SELECT string_agg(e.rooms::text || e.payload::text, ' ' ORDER BY e.id) FROM pulse.events e WHERE e.xid = pg_current_xact_id() AND e.name = 'pulse:takeover' AND e.payload ->> 'key' = 'k7');
 SELECT shop.connect_as('k7');
@@ -199,6 +209,10 @@ SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3}', 'anothe
 SELECT pulse.bridge_sessions('b2', '[{"key":"k7","ended":true,"generation":3}]');
 SELECT shop.come_back('k7', bridge => 'b1');
 SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3}', 'but not when it has ended it itself');
+INSERT INTO _pulse.bridges (id, name, seen_at) VALUES ('b1', 'b1', clock_timestamp() - interval '20 seconds') ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at;
+SELECT shop.come_back('k7', bridge => 'b2');
+SELECT is(shop.takeovers(), '{pulse:system}{"key":"k7","generation":3} {pulse:system}{"key":"k7","generation":5}', 'E6: also one that was silent for so long that it is taken for dead: it may live');
+UPDATE _pulse.bridges SET seen_at = clock_timestamp() WHERE id = 'b1';
 
 -- the order in which clients came, not that in which they are served
 CREATE FUNCTION shop.back_at(arrived_at bigint) RETURNS text LANGUAGE sql

@@ -159,6 +159,7 @@ TEST(Members, KeepTheirKeyWhateverIsInTheirValue) {
 
 TEST(Members, RefuseDuplicatesAndOtherKinds) {
     EXPECT_FALSE(members(R"({"a":1,"a":1})"));
+    EXPECT_EQ(members(R"({"a":1,"b":{"c":1,"c":2}})", {}, 10, DuplicateKeys::kept)->size(), 2U);
     EXPECT_FALSE(members("[]"));
     EXPECT_FALSE(members(R"({"a":1,"b":2})", {}, 1));
 }

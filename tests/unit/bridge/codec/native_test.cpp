@@ -49,6 +49,10 @@ TEST(Native, JoinLeavePingAckConnect) {
     EXPECT_EQ(understood(R"({"type":"leave","room":"r:1"})").kind, Kind::leave);
     EXPECT_EQ(understood(R"({"type":"ping"})").kind, Kind::ping);
     EXPECT_EQ(understood(R"({"type":"ack","id":5,"args":[1]})").kind, Kind::ack);
+    EXPECT_THAT(understood(R"({"type":"ack","id":5,"args":[],"attachments":["AP8=",""]})").attachments,
+                ElementsAre(std::string("\0\xff", 2), ""));
+    EXPECT_THAT(understood(R"({"type":"emit","event":"e","attachments":["AQ=="]})").attachments, ElementsAre("\x01"));
+    EXPECT_TRUE(understood(R"({"type":"emit","event":"e","attachments":null})").attachments.empty());
     const Inbound connect = understood(R"({"type":"connect","token":"t"})");
     EXPECT_EQ(connect.kind, Kind::connect);
     EXPECT_EQ(connect.payload, R"({"type":"connect","token":"t"})");
@@ -69,6 +73,8 @@ TEST(Native, MistakesAreAnsweredWithTheirId) {
     EXPECT_FALSE(answered(R"({"type":"emit","event":"x","id":[1]})").id);
     EXPECT_FALSE(answered(R"({"type":"emit","event":"x","id":")" + std::string(64, 'i') + "\"}").id);
     EXPECT_TRUE(answered(R"({"type":"ack"})").problem);
+    for (const char *attachments : {"{}", "\"AA==\"", "[1]", "[\"A\"]", "[\"AA\"]", "[null]", R"(["","","","","","","","","","",""])"})
+        EXPECT_TRUE(answered(R"({"type":"emit","event":"e","attachments":)" + std::string(attachments) + "}").problem) << attachments;
 }
 
 TEST(Native, WhatIsNoObjectEndsTheConnection) {
@@ -90,6 +96,8 @@ TEST(Native, ServerMessages) {
         frames(connected({"s", "e:1", "p", false, "expired"})),
         ElementsAre(R"(t{"type":"connected","session":"s","position":"e:1","recovery":"p","recovered":false,"mustRefetch":"expired"})"));
     EXPECT_THAT(frames(ack("\"a\"", "[1]")), ElementsAre(R"(t{"type":"ack","id":"a","args":[1]})"));
+    const std::vector<std::string> bytes{std::string("\0\xff", 2), ""};
+    EXPECT_THAT(frames(ack("1", "[]", bytes)), ElementsAre(R"(t{"type":"ack","id":1,"args":[],"attachments":["AP8=",""]})"));
     EXPECT_THAT(frames(pong()), ElementsAre(R"(t{"type":"pong"})"));
     EXPECT_THAT(frames(event({"\"e\"", "1,2", "", "", "9", {}})), ElementsAre(R"(t{"type":"event","event":"e","args":[1,2],"id":9})"));
     const std::vector<std::string> attachments{"\x01\x02\x03", ""};
