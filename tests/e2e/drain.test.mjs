@@ -177,8 +177,9 @@ test('M10: two bridges on one port: when one drains, the other takes over withou
 test('M10: a second signal ends the process at once', async () => {
   const bridge = await pulse.addBridge({ PULSE_DRAIN_TIMEOUT: '60s' })
   const client = await pulse.io({ userId: 'long' }, { bridge })
-  client.emit('nap', 4)
-  await napping(1)
+  const poller = await pulse.io({ userId: 'long' }, { bridge, transports: ['polling'] })  // its GET waits to the end
+  for (const one of [client, poller]) one.emit('nap', 4)
+  await napping(2)
   process.kill(bridge.pid, 'SIGTERM')
   await until(() => bridge.log.some(({ message }) => message === 'draining'))
   process.kill(bridge.pid, 'SIGTERM')

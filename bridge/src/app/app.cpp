@@ -104,6 +104,9 @@ transport::ServerOptions server_options(const config::Config &config, const net:
                        .ping_timeout = config.ping_timeout.count(),
                        .max_payload = config.max_payload,
                        .max_sessions = config.max_connections,
+                       .polling = {.max_connections = config.max_connections,
+                                   .max_per_ip = config.max_connections_per_ip,
+                                   .trusted_proxies = options.trusted_proxies},
                        .engineio_echo = config.engineio_echo};
     return options;
 }

@@ -67,12 +67,17 @@ void Client::receive(Inbound packet) {
     dispatch(*nsp, std::move(packet));
 }
 
-bool Client::too_fast(Namespace &nsp, const Inbound &packet) {
+std::int64_t Client::over_rate(Namespace &nsp) {
     const std::uint32_t rate = services_.options.event_rate;
     const std::int64_t wait = nsp.rate.take(services_.deadlines.now(), rate, 2 * rate);
+    if (wait > 0) services_.metrics.rate_limited("events").Increment();
+    return (wait + 999) / 1000;
+}
+
+bool Client::too_fast(Namespace &nsp, const Inbound &packet) {
+    const std::int64_t wait = over_rate(nsp);
     if (wait == 0) return false;
-    services_.metrics.rate_limited("events").Increment();
-    refuse(packet, Error{Errc::rate_limited, "too many events", "", (wait + 999) / 1000});
+    refuse(packet, Error{Errc::rate_limited, "too many events", "", wait});
     return true;
 }
 

@@ -194,6 +194,7 @@ private:
     void dispatch(Namespace &nsp, codec::Inbound packet);  // now, or when the one before is done
     void run(Namespace &nsp, codec::Inbound packet);
     void done(std::uint32_t serial);                              // the packet under way is finished: run the next
+    std::int64_t over_rate(Namespace &nsp);                       // seconds to wait; 0: go on
     bool too_fast(Namespace &nsp, const codec::Inbound &packet);  // and refused
     Namespace *find(std::string_view name);
     Namespace *find(std::uint32_t serial);

@@ -31,6 +31,9 @@ void Client::connect(Inbound packet) {
     }
     nsp->serial = ++last_serial_;
     nsp->waiting.reset();
+    if (const std::int64_t wait = over_rate(*nsp); wait > 0) {
+        return refuse_connect(packet.nsp, Error{Errc::rate_limited, "too many events", "", wait});
+    }
 
     auto auth = read_auth(packet);
     if (!auth) return refuse_connect(packet.nsp, auth.error());

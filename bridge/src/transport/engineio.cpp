@@ -41,7 +41,7 @@ std::optional<http::Reply> refuse_engineio(const http::Request &request, Sid sid
 }
 
 Engineio::Engineio(handlers::Services &services, const SessionOptions &options, const http::Cors &cors)
-    : services_(services), options_(options), cors_(cors) {}
+    : services_(services), options_(options), cors_(cors), pollers_(options.polling) {}
 Engineio::~Engineio() = default;
 
 EngineioSession *Engineio::find(std::string_view sid) {
@@ -83,6 +83,8 @@ std::string websocket_answer(const http::Request &request) {
 
 void Engineio::begin(http::Exchange &exchange, bool echo) {
     const http::Request &request = exchange.request();
+    if (!request.upgrade && pollers_.enter(request.ip, services_.deadlines.now()))
+        return exchange.respond(engineio_error(403, 4, "Forbidden"));
     const bool base64 = request.param("b64").value_or("") == "1";
     const PublicId sid = services_.rng.id();
     auto made = std::make_unique<EngineioSession>(*this, sid, base64 ? Protocol::socketio_base64 : Protocol::socketio, peer_of(request),

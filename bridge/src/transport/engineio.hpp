@@ -45,6 +45,7 @@ private:
     const http::Cors &cors_;
     bool draining_ = false;
     std::size_t polling_ = 0;
+    net::Admission pollers_;
     std::unordered_map<PublicId, std::unique_ptr<EngineioSession>> sessions_;
 };
 

@@ -63,6 +63,7 @@ engineio::Open open_of(const PublicId &sid, const SessionOptions &options, bool 
 void EngineioSession::open(http::Exchange &exchange) {
     Polling::User &self = *this;
     polling_ = std::make_unique<Polling>(self);
+    polling_->ip = exchange.request().ip;
     ++engineio_.polling_;
     opened();
     http::Reply reply;
@@ -204,6 +205,7 @@ void EngineioSession::probe(net::StreamPtr stream, bool base64, std::string_view
 void EngineioSession::upgrade(std::unique_ptr<WebSocket> socket, bool base64) {
     polling_->noop();
     const std::string rest = polling_->take_rest();
+    engineio_.pollers_.leave(polling_->ip);
     polling_.reset();
     probe_.reset();
     --engineio_.polling_;
@@ -254,7 +256,10 @@ void EngineioSession::leave_hub() {
 }
 
 void EngineioSession::over() {
-    if (polling_) --engineio_.polling_;
+    if (polling_) {
+        --engineio_.polling_;
+        engineio_.pollers_.leave(polling_->ip);
+    }
     engineio_.erase(sid_);
 }
 

@@ -33,6 +33,8 @@ public:
     void post(http::Exchange &exchange);
 
     bool wants() const { return get_ != nullptr && rest_.empty(); }  // somebody waits, and has everything so far
+    std::string ip;                                                  // whose session it is
+
     bool waits() const { return get_ != nullptr; }
     // Frames; answers the GET that waits. With none they are kept for the next.
     void give(std::string_view frames);

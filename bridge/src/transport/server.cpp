@@ -17,9 +17,7 @@ Server::Server(loop::Loop &loop, handlers::Services &services, ServerOptions opt
       internal_(loop, options_.internal_host, options_.internal_port, options_.send_buffer,
                 [this](int fd, std::string ip) { accepted(fd, std::move(ip), true); }) {}
 
-Server::~Server() {
-    loop_.poller().end_orphans();  // they are counted here
-}
+Server::~Server() = default;
 
 void Server::start() {
     listening_ = true;
@@ -62,9 +60,10 @@ void Server::closed(const net::Stream &stream) { admission_.leave(stream.ip()); 
 void Server::refuse(int fd, std::string ip, net::Refusal why) {
     services_.metrics.connections_refused(net::reason(why)).Increment();
     auto stream = std::make_unique<net::Stream>(loop_, fd, std::move(ip), false, nullptr);
-    if (options_.tls != nullptr) return;  // there is no telling anything before the handshake
+    constexpr std::size_t kMostGoodbyes = 64;  // beyond the descriptors that max_connections needs
+    if (options_.tls != nullptr) return;       // there is no telling anything before the handshake
     stream->write(net::answer(why));
-    net::close_after_writing(std::move(stream));
+    if (loop_.poller().orphans() < kMostGoodbyes) net::close_after_writing(std::move(stream));
 }
 
 // The client's own address, whatever stands between it and us.

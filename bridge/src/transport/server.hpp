@@ -76,6 +76,11 @@ private:
     Pages pages_;
     net::Admission admission_;
     bool listening_ = false;
+    // After those below are gone: what they say last outlives them as orphans, which are counted here.
+    struct Orphans {
+        loop::Poller &poller;
+        ~Orphans() { poller.end_orphans(); }
+    } orphans_{loop_.poller()};
     http::Connections connections_;
     Engineio engineio_;
     Native native_;

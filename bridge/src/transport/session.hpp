@@ -14,6 +14,7 @@
 #include "handlers/client.hpp"
 #include "hub/sink.hpp"
 #include "loop/wheel.hpp"
+#include "net/admission.hpp"
 #include "transport/websocket.hpp"
 
 namespace bridge::transport {
@@ -23,7 +24,8 @@ struct SessionOptions {
     std::int64_t ping_timeout = 20'000;
     std::size_t max_payload = 1'000'000;
     std::size_t max_sessions = 100'000;
-    bool engineio_echo = false;  // a raw Engine.IO endpoint that sends back what it gets: for conformance suites
+    net::AdmissionOptions polling{};  // whose polling sessions: they outlive their connections
+    bool engineio_echo = false;       // a raw Engine.IO endpoint that sends back what it gets: for conformance suites
 };
 
 class Session : public hub::Sink, protected WebSocket::User {
