@@ -72,6 +72,24 @@ test('C3: auth none and internal', async () => {
   await stream.close()
 })
 
+test('S1: requests whose functions take long hold up no handler', async () => {
+  const keeper = await pulse.cluster.connect()
+  await keeper.query('SELECT pg_advisory_lock(4711)')
+  const answers = Array.from({ length: 12 }, () => get('/api/locked/stream', bearer))
+  let answered = 0
+  for (const answer of answers) answer.then(() => answered++)
+  await until(() => pulse.value(`SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'advisory' AND usename = 'bridge'`), { what: 'a waiting request' })
+  const socket = await pulse.io(ann)
+  for (let n = 0; n < 5; n++) assert.equal(await socket.emitWithAck('echo', n), n)
+  assert.equal(answered, 0)
+  await keeper.end()
+  for (const answer of answers) {
+    const { status, body } = await answer
+    assert.equal(status, 200)
+    await body.cancel()
+  }
+})
+
 test('D4: while PostgreSQL is away streams and polls stay, new ones are refused within a second, and nothing is lost', async () => {
   const stream = await sse(pulse.bridge, ann, { room: 'open:away' })
   const { body: { cursor } } = await poll(pulse.bridge, ann, { room: 'open:away' })

@@ -18,6 +18,9 @@ BEGIN
             'user', pulse.user_id(), 'as', current_user, 'query', request -> 'query', 'method', request ->> 'method',
             'agent', request -> 'headers' ->> 'x-agent', 'secret', request -> 'headers' ->> 'authorization', 'last', request ->> 'lastEventId'))));
 END $$;
+CREATE FUNCTION app.locked_stream(request json) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN '{"rooms":[]}'; END $$;
+SELECT pulse.stream('/api/locked/stream', 'app.locked_stream');
 SELECT pulse.stream('/api/orders/{id}/stream', 'app.order_stream');
 SELECT pulse.stream('/api/open/{id}/stream', 'app.order_stream', 'none');
 SELECT pulse.stream('/internal/orders/{id}/stream', 'app.order_stream', 'internal');

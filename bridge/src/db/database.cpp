@@ -1,6 +1,7 @@
 // The questions as statements, and their rows as plain structs.
 #include "db/database.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -19,7 +20,17 @@ QueryPool::Options handler_pool(const Database::Options &options) {
     pool.name = "handlers";
     pool.conninfo = options.conninfo;
     pool.size = options.pool_size;
-    pool.prepare = {&kHandle, &kAnswer, &kRequest};
+    pool.prepare = {&kHandle, &kAnswer};
+    return pool;
+}
+
+// Apart from handlers: requests come from anybody, to any path, also without a token.
+QueryPool::Options request_pool(const Database::Options &options) {
+    QueryPool::Options pool;
+    pool.name = "requests";
+    pool.conninfo = options.conninfo;
+    pool.size = std::max(1, options.pool_size / 2);
+    pool.prepare = {&kRequest};
     return pool;
 }
 
@@ -182,18 +193,20 @@ Result<StreamAnswer> stream_answer(std::string_view text) {
 
 Database::Database(loop::Loop &loop, Rng &rng, Metrics &metrics, Options options)
     : loop_(loop), metrics_(metrics), options_(std::move(options)), handlers_(loop, rng, handler_pool(options_)),
-      questions_(loop, rng, question_pool(options_)) {}
+      questions_(loop, rng, question_pool(options_)), requests_(loop, rng, request_pool(options_)) {}
 
 Database::~Database() = default;
 
 void Database::start() {
     handlers_.start();
     questions_.start();
+    requests_.start();
 }
 
 void Database::stop() {
     handlers_.stop();
     questions_.stop();
+    requests_.stop();
     for (auto &waiting : std::exchange(decisions_, {})) {
         waiting.then(Error{Errc::unavailable, "the bridge is stopping", "", 0});
     }
@@ -247,7 +260,7 @@ void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
 }
 
 void Database::request(RequestCall call, Then<StreamAnswer> then) {
-    handlers_.run(kRequest, {std::move(call.method), std::move(call.path), std::move(call.request), std::move(call.context)},
+    requests_.run(kRequest, {std::move(call.method), std::move(call.path), std::move(call.request), std::move(call.context)},
                   options_.patience_request, [then = std::move(then), id = std::move(call.correlation_id)](Answer answer) {
                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "handle_request", id));
                       const Rows &rows = std::get<Rows>(answer);

@@ -1,7 +1,7 @@
-// What handlers may ask of PostgreSQL, as plain calls: Queries is the door (tests fake it), Database the real one on two pools.
-// Handlers run alone on their connection; connects, join decisions, the sessions' bookkeeping and the status are short and share
-// pipelined ones; decisions that wait at the same time travel as one statement. Every answer comes later, never inside the call, and
-// exactly once.
+// What handlers may ask of PostgreSQL, as plain calls: Queries is the door (tests fake it), Database the real one on three pools.
+// Handlers and requests run alone on their connection, apart from each other; connects, join decisions, the sessions' bookkeeping and the
+// status are short and share pipelined ones; decisions that wait at the same time travel as one statement. Every answer comes later, never
+// inside the call, and exactly once.
 #pragma once
 
 #include <chrono>
@@ -145,7 +145,7 @@ public:
     void stop();
     bool up() const override { return handlers_.up() > 0 && questions_.up() > 0; }
     const std::string &last_failure() const { return handlers_.failure().empty() ? questions_.failure() : handlers_.failure(); }
-    std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + decisions_.size(); }
+    std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + requests_.waiting() + decisions_.size(); }
 
     void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
@@ -168,6 +168,7 @@ private:
     Options options_;
     QueryPool handlers_;
     QueryPool questions_;
+    QueryPool requests_;
     std::vector<Waiting> decisions_;
     int batches_under_way_ = 0;
     bool flush_posted_ = false;

@@ -148,7 +148,8 @@ void Subscriber::go_live(const Grant &grant) {
     }
     if (protocol_ == Protocol::sse) services_.metrics.connections_opened(label(grant.scope), name(protocol_)).Increment();
     arm();
-    if (const hub::Session *session = services_.hub.find(session_); session != nullptr && session->rooms.empty()) evicted();
+    const hub::Session *session = services_.hub.find(session_);
+    if (session != nullptr && session->rooms.empty() && !grant.rooms.empty()) evicted();  // on the way
     owner_.live();
 }
 

@@ -2,12 +2,15 @@
 
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/json.hpp"
 
 namespace bridge::transport {
 
 namespace {
+
+constexpr std::size_t kMostCalls = 1'000;  // with bodies under way, waiting for SQL, or asked: anybody may ask anything
 
 bool is_text(std::string_view text) { return json::valid_utf8(text) && text.find('\0') == std::string_view::npos; }
 
@@ -30,32 +33,45 @@ bool is_secret(std::string_view header) {
     return header == "authorization" || header == "proxy-authorization" || header == "cookie" || header == "x-internal-token";
 }
 
-void append_member(std::string &out, std::string_view name, std::string_view value) {
-    if (out.back() != '{') out += ',';
-    json::append_quoted(out, name);
-    out += ':';
-    json::append_quoted(out, value);
-}
+// Names in the order in which they came, each with one value. A head may hold thousands of them.
+class Members {
+public:
+    // Its value, and whether it is new.
+    std::pair<std::string *, bool> add(std::string_view name) {
+        const auto [found, fresh] = at_.try_emplace(name, all_.size());
+        if (fresh) all_.emplace_back(name, std::string());
+        return {&all_[found->second].second, fresh};
+    }
+    std::string json() const {
+        std::string out = "{";
+        for (const auto &[name, value] : all_) {
+            if (!is_text(name) || !is_text(value)) continue;
+            if (out.size() > 1) out += ',';
+            json::append_quoted(out, name);
+            out += ':';
+            json::append_quoted(out, value);
+        }
+        return out + '}';
+    }
+
+private:
+    std::vector<std::pair<std::string_view, std::string>> all_;
+    std::unordered_map<std::string_view, std::size_t> at_;
+};
 
 // Of several with one name the last counts (query), or all, joined as HTTP joins them (headers). What is no text is left out.
 std::string request_json(const http::Request &request, std::string_view cursor) {
-    std::string out = R"({"query":{)";
-    std::unordered_map<std::string_view, std::string_view> last;
-    for (const auto &[name, value] : request.query) last[name] = value;
-    for (const auto &[name, value] : last) {
-        if (name != "token" && is_text(name) && is_text(value)) append_member(out, name, value);
+    Members query, headers;
+    for (const auto &[name, value] : request.query) {
+        if (name != "token") *query.add(name).first = value;
     }
-    out += R"(},"headers":{)";
-    std::unordered_map<std::string_view, std::string> joined;
     for (const auto &[name, value] : request.headers) {
         if (is_secret(name)) continue;
-        const auto [at, fresh] = joined.try_emplace(name, value);
-        if (!fresh) at->second.append(", ").append(value);
+        const auto [joined, fresh] = headers.add(name);
+        joined->append(fresh ? "" : ", ").append(value);
     }
-    for (const auto &[name, value] : joined) {
-        if (is_text(value)) append_member(out, name, value);
-    }
-    out += R"(},"body":)" + json::quote(request.body) + R"(,"ip":)" + json::quote(request.ip);
+    std::string out = R"({"query":)" + query.json() + R"(,"headers":)" + headers.json();
+    out += R"(,"body":)" + json::quote(request.body) + R"(,"ip":)" + json::quote(request.ip);
     if (!cursor.empty()) out += R"(,"lastEventId":)" + json::quote(cursor);
     return out + '}';
 }
@@ -110,6 +126,7 @@ void Requests::request(http::Exchange &exchange) {
         return exchange.respond(failure(Error{Errc::unauthenticated, "X-Internal-Token is missing or wrong"}));
     }
     if (!is_text(request.path)) return exchange.respond(failure(Error{Errc::bad_request, "the path is no UTF-8 text"}));
+    if (calls_.size() >= kMostCalls) return exchange.respond(failure(Error{Errc::unavailable, "the server is too busy, try again", {}, 1}));
     const std::uint64_t number = ++last_number_;
     calls_.emplace(number, std::make_unique<Call>(*this, exchange, number, internal_token));
 }

@@ -134,6 +134,37 @@ TEST_F(SseTest, C3SqlIsToldOfTheRequestButNotOfSecrets) {
     EXPECT_EQ(world.metrics.sse_streams("/api/{name}/stream").Value(), 1);
 }
 
+TEST_F(SseTest, M10AQueryOfThousandsOfNamesIsReadInOneGo) {
+    std::vector<std::pair<std::string, std::string>> query;
+    for (int n = 0; n < 200'000; ++n) query.emplace_back(std::to_string(n % 150'000), std::to_string(n));
+    FakeExchange exchange(std::move(query), "", "/x");
+    for (int n = 0; n < 200'000; ++n) exchange.asked.headers.emplace_back("x-" + std::to_string(n), "1");
+    requests.request(exchange);
+    exchange.complete();  // by comparing each with each this would take minutes
+    const auto tree = json::parse(world.queries.requests.front().first.request, {.max_bytes = 100'000'000});
+    ASSERT_TRUE(tree);
+    EXPECT_EQ((*tree)["query"].size(), 150'000U);
+    EXPECT_EQ((*tree)["query"]["7"], "150007");
+    EXPECT_EQ((*tree)["headers"].size(), 200'000U);
+    exchange.hang_up();
+}
+
+TEST_F(SseTest, M10RequestsThatWaitForSqlAreBounded) {
+    std::vector<std::unique_ptr<FakeExchange>> all;
+    const auto ask_one = [&] {
+        all.push_back(std::make_unique<FakeExchange>(std::vector<std::pair<std::string, std::string>>{}, "", "/favicon.ico"));
+        requests.request(*all.back());
+        return all.back()->status();
+    };
+    for (int n = 0; n < 1'000; ++n) EXPECT_EQ(ask_one(), 0);
+    EXPECT_EQ(ask_one(), 503);
+    EXPECT_EQ(all.back()->header("Retry-After"), "1");
+    all.front()->hang_up();
+    EXPECT_EQ(ask_one(), 0);
+    for (auto &exchange : all) exchange->hang_up();
+    EXPECT_EQ(requests.waiting(), 0U);
+}
+
 TEST_F(SseTest, C3RefusalsOfSqlAndOfPathsThatAreNotForEverybody) {
     FakeExchange unknown({}, "not.a.token", "/nothing");
     requests.request(unknown);
