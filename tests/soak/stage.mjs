@@ -12,7 +12,7 @@ import { witnesses } from './witnesses.mjs'
 
 const vandals = { ...http, ...engineio, ...websocket }
 const environment = {
-  PULSE_PING_INTERVAL: '2s', PULSE_PING_TIMEOUT: '6s', PULSE_CONNECT_TIMEOUT: '3s', PULSE_HEADER_TIMEOUT: '2s', PULSE_BODY_TIMEOUT: '2s', PULSE_KEEP_ALIVE_TIMEOUT: '3s',
+  PULSE_PING_INTERVAL: '2s', PULSE_PING_TIMEOUT: '6s', PULSE_CONNECT_TIMEOUT: '3s', PULSE_HEADER_TIMEOUT: '3s', PULSE_BODY_TIMEOUT: '3s',
   PULSE_MAX_PAYLOAD: '100000', PULSE_MAX_QUEUE_BYTES: '300000', PULSE_REPLAY_BUFFER_BYTES: '4000000', PULSE_LOG_LEVEL: 'error',
   // What is freed is given back soon, so that what is kept can be told from it.
   ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:exitcode=99:quarantine_size_mb=1:thread_local_quarantine_size_kb=64'

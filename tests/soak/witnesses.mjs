@@ -66,7 +66,7 @@ async function poll(witness, pulse) {
       } else if (answer.status === 204) cursor = answer.headers.get('pulse-cursor')
       else throw new Error(`HTTP ${answer.status} ${await answer.text()}`)
     }
-  })().catch(error => { if (!ended) witness.troubles.push(error.message) })
+  })().catch(error => { if (!ended) witness.troubles.push(`${error.message}: ${error.cause?.message ?? ''}`) })
   witness.end = async () => { ended = true; await polling }
 }
 
