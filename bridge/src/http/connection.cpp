@@ -38,10 +38,6 @@ Connection::Connection(Connections &all, net::StreamPtr stream) : all_(all), str
     arm(all_.limits_.head_deadline);
 }
 
-Connection::~Connection() {
-    if (lasts_ != nullptr) *lasts_ = false;
-}
-
 void Connection::arm(std::int64_t after) { all_.deadlines_.arm(deadline_, all_.deadlines_.now() + after); }
 
 // ---- what the parser tells
@@ -59,10 +55,6 @@ const http_parser_settings &Connection::settings() {
             return static_cast<Connection *>(p->data)->header_value({at, size});
         };
         out.on_headers_complete = [](http_parser *p) noexcept { return static_cast<Connection *>(p->data)->headers_complete(); };
-        out.on_body = [](http_parser *p, const char *at, std::size_t size) noexcept {
-            return static_cast<Connection *>(p->data)->body({at, size});
-        };
-        out.on_message_complete = [](http_parser *p) noexcept { return static_cast<Connection *>(p->data)->message_complete(); };
         return out;
     }();
     return made;
@@ -91,7 +83,6 @@ int Connection::header_name(std::string_view piece) {
     constexpr std::size_t kSeparators = 4;  // colon, space, end of line
     const bool new_one = in_value_ || request_.headers.empty();
     if (!counts(piece.size() + (new_one ? kSeparators : 0))) return -1;
-    if (head_done_) return 0;
     if (new_one) request_.headers.emplace_back();
     in_value_ = false;
     std::string &name = request_.headers.back().first;
@@ -105,12 +96,12 @@ int Connection::header_name(std::string_view piece) {
 int Connection::header_value(std::string_view piece) {
     in_value_ = true;
     if (!counts(piece.size())) return -1;
-    if (!head_done_) request_.headers.back().second += piece;
+    request_.headers.back().second += piece;
     return 0;
 }
 
+// Stops the parser: bodies are read by body_, and each head by a parser that begins anew.
 int Connection::headers_complete() {
-    head_done_ = true;
     for (auto &[name, value] : request_.headers) {
         while (value.ends_with(' ') || value.ends_with('\t')) value.pop_back();
     }
@@ -119,14 +110,13 @@ int Connection::headers_complete() {
     request_.keep_alive = http_should_keep_alive(&parser_) != 0;
     request_.ip = stream_->ip();
     const bool wants_upgrade = parser_.upgrade != 0;
-    parser_.upgrade = 0;  // whatever it is, the parser goes on with HTTP unless it becomes a WebSocket
 
     if (parser_.http_major != 1) return reject(505, "HTTP/1.1 is spoken here");
     if (parser_.method == HTTP_CONNECT) return reject(405, "this is no proxy");
     if (const auto flaw = flaw_of_headers(request_)) return reject(flaw->status, flaw->message);
     if (!read_target(target_, request_)) return reject(400, "the request's target is malformed");
 
-    const bool chunked = (parser_.flags & F_CHUNKED) != 0;
+    const bool chunked = !request_.header("transfer-encoding").empty();  // then it is just that: no flaw was found
     request_.has_body = chunked || ((parser_.flags & F_CONTENTLENGTH) != 0 && parser_.content_length > 0);
     if (!chunked && request_.has_body && parser_.content_length > all_.limits_.max_body) return reject(413, "the body is too large");
     request_.upgrade = wants_upgrade && !request_.has_body && same_word(request_.header("upgrade"), "websocket");
@@ -135,20 +125,9 @@ int Connection::headers_complete() {
         expects_100_ = request_.has_body && request_.http11;
     }
     if (request_.has_body) {
-        phase_ = Phase::body;
-        http_parser_pause(&parser_, 1);
+        body_ = chunked ? BodyReader::chunked(all_.limits_.max_header_bytes) : BodyReader::of_length(parser_.content_length);
     }
-    return 0;
-}
-
-int Connection::body(std::string_view piece) {
-    if (request_.body.size() + piece.size() > all_.limits_.max_body) return reject(413, "the body is too large");
-    request_.body += piece;
-    return 0;
-}
-
-int Connection::message_complete() {
-    phase_ = Phase::waiting;
+    phase_ = request_.has_body ? Phase::body : Phase::waiting;
     http_parser_pause(&parser_, 1);
     return 0;
 }
@@ -175,35 +154,68 @@ void Connection::parse(std::string_view bytes) {
     unparsed_ = bytes;
     while (!unparsed_.empty()) {
         if (phase_ == Phase::waiting || phase_ == Phase::answered) return keep(std::exchange(unparsed_, {}));
-        if (!std::exchange(begun_, true) && deadline_.due() > all_.deadlines_.now() + all_.limits_.head_deadline) {
-            arm(all_.limits_.head_deadline);  // it was waiting for another request
-        }
-        const Phase before = phase_;
-        const std::size_t used = http_parser_execute(&parser_, &settings(), unparsed_.data(), unparsed_.size());
-        unparsed_.remove_prefix(used);
-        const http_errno error = HTTP_PARSER_ERRNO(&parser_);
-        if (error == HPE_OK) continue;  // all of it was used
-        if (error != HPE_PAUSED) {
-            if (refused_status_ == 0) reject(400, "this is no HTTP request");
-            if (error == HPE_HEADER_OVERFLOW) reject(431, "the request's headers are too large");
-            if (error == HPE_INVALID_TRANSFER_ENCODING) reject(501, "only chunked is understood");
+        if (!std::exchange(begun_, true) && !fresh_) arm(all_.limits_.head_deadline);  // it was waiting for another request
+        const bool in_head = phase_ == Phase::head;
+        if (!(in_head ? parse_head() : parse_body())) {
             unparsed_ = {};
             return give_up();
         }
-        http_parser_pause(&parser_, 0);
-        if ((before == Phase::head ? head_read() : request_read()) == Lasts::no) return;
+        if (in_head ? phase_ == Phase::head : phase_ == Phase::body) return;  // all of it was used
+        if ((in_head ? head_read() : request_read()) == Lasts::no) return;
     }
 }
 
+bool Connection::parse_head() {
+    const std::size_t used = http_parser_execute(&parser_, &settings(), unparsed_.data(), unparsed_.size());
+    const http_errno error = HTTP_PARSER_ERRNO(&parser_);
+    if (error != HPE_OK && error != HPE_PAUSED) {
+        if (refused_status_ == 0) reject(400, "this is no HTTP request");
+        if (error == HPE_HEADER_OVERFLOW) reject(431, "the request's headers are too large");
+        if (error == HPE_INVALID_TRANSFER_ENCODING) reject(501, "of transfer encodings only chunked is understood");
+        return false;
+    }
+    // The parser stops before the last byte of the head, whatever that is, and is lenient about line ends elsewhere too.
+    const std::size_t end = error == HPE_PAUSED ? used + 1 : used;
+    for (const char c : unparsed_.substr(0, end)) {
+        const bool bare = last_byte_ == '\r' && c != '\n', folded = last_byte_ == '\n' && (c == ' ' || c == '\t');
+        if (bare || folded) {
+            reject(400, "a line of the request's head is malformed");
+            return false;
+        }
+        last_byte_ = c;
+    }
+    unparsed_.remove_prefix(end);
+    if (error == HPE_OK) return true;
+    if (last_byte_ != '\n') {
+        reject(400, "the request's head has no end");
+        return false;
+    }
+    http_parser_init(&parser_, HTTP_REQUEST);
+    return true;
+}
+
+bool Connection::parse_body() {
+    switch (body_.read(unparsed_, request_.body, all_.limits_.max_body)) {
+        case BodyReader::State::more: return true;
+        case BodyReader::State::complete: phase_ = Phase::waiting; return true;
+        case BodyReader::State::malformed: reject(400, "the body's chunks are malformed"); break;
+        case BodyReader::State::too_long: reject(413, "the body is too large"); break;
+    }
+    return false;
+}
+
 Connection::Lasts Connection::call(void (Connection::*step)()) {
-    bool lasts = true;
-    lasts_ = &lasts;
+    const Alive::Guard alive(alive_);
+    struct Parsing {
+        Connection &connection;
+        const Alive::Guard &guard;
+        ~Parsing() {
+            if (guard) connection.parsing_ = false;
+        }
+    } const parsing{*this, alive};
     parsing_ = true;
     (this->*step)();
-    if (!lasts) return Lasts::no;
-    lasts_ = nullptr;
-    parsing_ = false;
-    return Lasts::yes;
+    return alive ? Lasts::yes : Lasts::no;
 }
 
 void Connection::give_to_watcher() { watcher_->complete(*this); }
@@ -219,12 +231,9 @@ Connection::Lasts Connection::head_read() {
     if (call(&Connection::give_to_service) == Lasts::no) return Lasts::no;
     if (phase_ != asked_in) return Lasts::yes;  // answered
     if (watcher_ == nullptr) {
-        bool lasts = true;
-        lasts_ = &lasts;
+        const Alive::Guard alive(alive_);
         respond(error_reply(500, "internal", "nobody answers this request"));
-        if (!lasts) return Lasts::no;
-        lasts_ = nullptr;
-        return Lasts::yes;
+        return alive ? Lasts::yes : Lasts::no;
     }
     if (no_body) return request_read();
     if (expects_100_) stream_->write(kContinue);
@@ -240,12 +249,12 @@ Connection::Lasts Connection::request_read() {
 void Connection::ended() {
     Watcher *watcher = std::exchange(watcher_, nullptr);
     if (watcher != nullptr && phase_ != Phase::answered) {
-        bool lasts = true;
-        lasts_ = &lasts;
+        const Alive::Guard alive(alive_);
         watcher->gone(*this);
-        if (!lasts) return;
-        lasts_ = nullptr;
+        if (!alive) return;
     }
+    // It may have closed only its own direction, and still read.
+    if (phase_ == Phase::answered && unsent_.empty() && stream_->holds_back()) net::close_after_writing(std::move(stream_));
     all_.end(*this);
 }
 
@@ -294,7 +303,8 @@ void Connection::next_request() {
     request_ = {};
     target_ = {};
     header_bytes_ = 0;
-    fresh_ = begun_ = in_value_ = head_done_ = expects_100_ = false;
+    fresh_ = begun_ = in_value_ = expects_100_ = false;
+    last_byte_ = 0;
     phase_ = Phase::head;
     arm(all_.limits_.idle_deadline);
 }
@@ -303,11 +313,9 @@ void Connection::next_request() {
 void Connection::give_up() {
     Watcher *watcher = std::exchange(watcher_, nullptr);
     if (watcher != nullptr) {
-        bool lasts = true;
-        lasts_ = &lasts;
+        const Alive::Guard alive(alive_);
         watcher->gone(*this);
-        if (!lasts) return;
-        lasts_ = nullptr;
+        if (!alive) return;
     }
     Reply reply = error_reply(refused_status_, refused_status_ == 413 ? "payload_too_large" : "bad_request", refused_with_);
     reply.close = true;

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/alive.hpp"
+#include "http/body.hpp"
 #include "http/connections.hpp"
 
 namespace bridge::http {
@@ -16,7 +18,7 @@ namespace bridge::http {
 class Connection final : public net::Stream::User, public Exchange {
 public:
     Connection(Connections &all, net::StreamPtr stream);
-    ~Connection() override;
+    ~Connection() override = default;
     Connection(const Connection &) = delete;
     Connection &operator=(const Connection &) = delete;
 
@@ -38,17 +40,17 @@ private:
     enum class Phase : std::uint8_t { head, body, waiting, answered };
     enum class Lasts : bool { yes, no };  // is this object still there?
 
-    // What http_parser tells, inside read_on().
+    // What http_parser tells, inside parse_head(). A negative result stops it.
     static const http_parser_settings &settings();
     int url(std::string_view piece);
     int header_name(std::string_view piece);
     int header_value(std::string_view piece);
     int headers_complete();
-    int body(std::string_view piece);
-    int message_complete();
     bool counts(std::size_t bytes);
 
     void parse(std::string_view bytes);
+    bool parse_head();  // false: rejected
+    bool parse_body();
     void parse_kept();
     Lasts head_read();
     Lasts request_read();
@@ -73,8 +75,9 @@ private:
     Connection *next_ = nullptr, *previous_ = nullptr;  // of all_
     net::StreamPtr stream_;
     Watcher *watcher_ = nullptr;
-    bool *lasts_ = nullptr;  // cleared by the destructor, for a call that may bring it about
+    Alive alive_;
     http_parser parser_{};
+    BodyReader body_;
     Request request_;
     std::string target_;
     std::string kept_;              // came behind the request that is being answered
@@ -83,10 +86,10 @@ private:
     std::size_t header_bytes_ = 0;  // of this request
     Phase phase_ = Phase::head;
     bool parsing_ = false;
-    bool fresh_ = true;       // there was no request yet
-    bool begun_ = false;      // something of this request has come
-    bool in_value_ = false;   // of a header
-    bool head_done_ = false;  // what looks like headers now are trailers
+    bool fresh_ = true;      // there was no request yet
+    bool begun_ = false;     // something of this request has come
+    bool in_value_ = false;  // of a header
+    char last_byte_ = 0;     // of the head
     bool expects_100_ = false;
     bool closes_ = false;     // once unsent_ is out
     int refused_status_ = 0;  // why the parser was stopped

@@ -95,12 +95,13 @@ void Stream::fail() {
 void Stream::shut_down() {
     if (tls_ != nullptr) tls_->say_goodbye();
     ::shutdown(fd_, SHUT_WR);
+    shut_down_ = true;
 }
 
 // ---- bytes in
 
 Stream::Moved Stream::receive(char *into, std::size_t size) {
-    if (tls_ == nullptr) {
+    if (tls_ == nullptr || shut_down_) {  // behind a goodbye nothing is decrypted any more, only dropped
         const ssize_t got = ::recv(fd_, into, size, MSG_DONTWAIT);
         if (got > 0) return {Moved::some, static_cast<std::size_t>(got)};
         if (got == 0) return {Moved::over};
@@ -200,7 +201,6 @@ void Stream::handle(unsigned what) {
 namespace {
 constexpr auto kPatience = std::chrono::seconds(2);  // with a peer that takes nothing, or does not hang up
 constexpr int kMostPatience = 15;                    // times that, with one that takes a little
-constexpr std::size_t kMostGoodbyes = 4096;          // beyond it closing is abrupt, and memory bounded
 }  // namespace
 
 // Its end of input, or of patience, closes it. What still comes is read and dropped, or the kernel would answer it with a reset, which

@@ -96,11 +96,14 @@ private:
     bool over_ = false;      // the peer closed its side: what is left is to be read up to its end
     bool wants_writable_ = false;
     bool failed_ = false;
-    bool ended_ = false;  // the User knows
+    bool shut_down_ = false;  // nothing is written any more
+    bool ended_ = false;      // the User knows
 };
 using StreamPtr = std::unique_ptr<Stream>;
 
-// Gives the peer what is still held back and a moment to read it (an answer followed by a reset is lost), then closes. Bounded in time.
+// Gives the peer what is still held back and a moment to read it (an answer followed by a reset is lost), then closes. Bounded in time,
+// and in number: beyond kMostGoodbyes closing is abrupt.
+inline constexpr std::size_t kMostGoodbyes = 1024;
 void close_after_writing(StreamPtr stream);
 
 }  // namespace bridge::net

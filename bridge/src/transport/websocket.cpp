@@ -38,13 +38,8 @@ WebSocket::WebSocket(net::StreamPtr stream, std::size_t max_message, User &user)
     stream_->use(*this);
 }
 
-WebSocket::~WebSocket() {
-    if (destroyed_ != nullptr) *destroyed_ = true;
-}
-
 void WebSocket::received(std::string_view bytes) {
-    bool destroyed = false;
-    destroyed_ = &destroyed;
+    const Alive::Guard alive(alive_);
     while (!deaf_ && !bytes.empty()) {
         const auto incoming = reader_.next(bytes, max_message_, scratch());
         using Kind = codec::WebsocketReader::Kind;
@@ -66,9 +61,8 @@ void WebSocket::received(std::string_view bytes) {
                 user_->violation(incoming.code);
                 break;
         }
-        if (destroyed) return;
+        if (!alive) return;
     }
-    destroyed_ = nullptr;
     if (scratch().capacity() > kKeptScratch) std::string().swap(scratch());
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/alive.hpp"
 #include "codec/websocket_reader.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
@@ -31,7 +32,7 @@ public:
     };
 
     WebSocket(net::StreamPtr stream, std::size_t max_message, User &user);
-    ~WebSocket() override;
+    ~WebSocket() override = default;
     WebSocket(const WebSocket &) = delete;
     WebSocket &operator=(const WebSocket &) = delete;
 
@@ -54,7 +55,7 @@ private:
     User *user_;
     codec::WebsocketReader reader_;
     std::unique_ptr<std::string> unanswered_;  // the payload of the last ping, while the stream is choked
-    bool *destroyed_ = nullptr;                // of the received() that runs
+    Alive alive_;
     std::uint32_t max_message_;
     bool deaf_ = false;
     bool user_waits_ = false;

@@ -1,4 +1,6 @@
 // One request at a time, answered now or later, by whoever is asked; and the stream handed over.
+#include <stdexcept>
+
 #include "service.hpp"
 
 namespace bridge::http {
@@ -28,8 +30,9 @@ TEST_F(HttpConnection, M10ARequestInSinglebytesIsTheSame) {
     const Peer peer = connect();
     watch_all();
     on_complete = [](Exchange &exchange) { answer(exchange); };
-    for (const char c : std::string_view("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcPOST /q HTTP/1.1\r\nHost: h\r\n"
-                                         "Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\nTrailer: ignored\r\n\r\n")) {
+    for (const char c :
+         std::string_view("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcPOST /q HTTP/1.1\r\nHost: h\r\n"
+                          "Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n01;name=\"value\"\r\nf\r\n0\r\nTrailer: ignored\r\n\r\n")) {
         peer.say({&c, 1});
         turns(loop, 2);
     }
@@ -151,6 +154,33 @@ TEST_F(HttpConnection, M10AllMayGoInsideEachCall) {
         turns(loop);
         EXPECT_EQ(connections, nullptr) << which;
     }
+}
+
+TEST_F(HttpConnection, M10AnExceptionInWhoeverAnswersEndsThatConnection) {
+    on_request = [](Exchange &) { throw std::runtime_error("a bug"); };
+    EXPECT_EQ(ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), "<end>");
+    watch_all();
+    on_complete = [](Exchange &) { throw std::runtime_error("another bug"); };
+    EXPECT_EQ(ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), "<end>");
+    EXPECT_EQ(lost, 1);
+    EXPECT_EQ(connections->size(), 0u);
+}
+
+TEST_F(HttpConnection, M10AClientThatOnlyStoppedSpeakingStillGetsItsWholeAnswer) {
+    on_request = [](Exchange &exchange) {
+        Reply reply;
+        reply.body = std::string(200'000, 'x');
+        exchange.respond(std::move(reply));
+    };
+    const Peer peer = connect(8192);
+    peer.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    peer.finish();
+    std::string heard;
+    for (int n = 0; n < 1000 && !heard.ends_with("<end>"); ++n) {
+        turns(loop, 1);
+        heard += peer.hear();
+    }
+    EXPECT_GT(heard.size(), 200'000u);
 }
 
 TEST_F(HttpConnection, M10OneAnswerMayBringAboutAnother) {
