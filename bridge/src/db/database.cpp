@@ -226,24 +226,22 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
                                       std::move(request.context)};
     parameters.push_back(bytea_array(request.attachments));
     const auto began = std::chrono::steady_clock::now();
-    handlers_.run(
-        kHandle, std::move(parameters), options_.patience_handle,
-        [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
-            metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-            if (const auto *error = std::get_if<SqlError>(&answer)) {
-                then(failure(*error, "handle", id));
-                return;
-            }
-            const Rows &rows = std::get<Rows>(answer);
-            if (rows.size() != 1) {
-                then(bad_answer("handle"));
-                return;
-            }
-            auto cursor = Cursor::parse(rows.text(0, 2));
-            then(HandleAnswer{rows.is_null(0, 0) ? "[]" : std::string(rows.text(0, 0)),
-                              rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)), cursor ? std::move(*cursor) : Cursor{}});
-        },
-        std::move(request.wanted));
+    handlers_.run(kHandle, std::move(parameters), options_.patience_handle,
+                  [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
+                      metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+                      if (const auto *error = std::get_if<SqlError>(&answer)) {
+                          then(failure(*error, "handle", id));
+                          return;
+                      }
+                      const Rows &rows = std::get<Rows>(answer);
+                      if (rows.size() != 1) {
+                          then(bad_answer("handle"));
+                          return;
+                      }
+                      auto cursor = Cursor::parse(rows.text(0, 2));
+                      then(HandleAnswer{rows.is_null(0, 0) ? "[]" : std::string(rows.text(0, 0)),
+                                        rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)), cursor ? std::move(*cursor) : Cursor{}});
+                  });
 }
 
 void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {

@@ -69,8 +69,7 @@ struct HandleRequest {
     std::string args;     // raw JSON array
     std::string context;  // JSON object
     std::vector<std::string> attachments;
-    std::string correlation_id;      // for the log
-    std::function<bool()> wanted{};  // asked before it is sent: is anybody still there?
+    std::string correlation_id;  // for the log
 };
 
 // To pulse.handle_answer.

@@ -58,8 +58,7 @@ void QueryPool::stop() {
     for (auto &job : jobs) job.answer(refused("the bridge is stopping"));
 }
 
-void QueryPool::run(const Query &query, std::vector<Parameter> parameters, std::chrono::milliseconds patience_down, OnAnswer answer,
-                    std::function<bool()> wanted) {
+void QueryPool::run(const Query &query, std::vector<Parameter> parameters, std::chrono::milliseconds patience_down, OnAnswer answer) {
     std::size_t bytes = 0;
     for (const Parameter &parameter : parameters) bytes += parameter.text ? parameter.text->size() : 0;
     if (stopped_ || waiting_.size() >= options_.max_waiting || waiting_bytes_ + bytes > options_.max_waiting_bytes) {
@@ -67,7 +66,7 @@ void QueryPool::run(const Query &query, std::vector<Parameter> parameters, std::
         return;
     }
     waiting_bytes_ += bytes;
-    waiting_.push_back(Job{&query, std::move(parameters), std::move(answer), steady_clock::now(), patience_down, bytes, std::move(wanted)});
+    waiting_.push_back(Job{&query, std::move(parameters), std::move(answer), steady_clock::now(), patience_down, bytes});
     const bool outer = std::exchange(inside_run_, true);
     dispatch();
     inside_run_ = outer;
@@ -90,10 +89,6 @@ void QueryPool::dispatch() {
         Job job = std::move(waiting_.front());
         waiting_.pop_front();
         waiting_bytes_ -= job.bytes;
-        if (job.wanted && !job.wanted()) {
-            answer_later(std::move(job.answer), refused("nobody waits for it any more"));
-            continue;
-        }
         best->run(*job.query, std::move(job.parameters), [this, answer = std::move(job.answer)](Answer result) {
             if (inside_run_ && std::holds_alternative<SqlError>(result)) {  // the connection broke while sending
                 answer_later(answer, std::get<SqlError>(std::move(result)));

@@ -39,9 +39,7 @@ public:
     void start();
     void stop();  // everything waiting or under way is answered as lost
     // `patience_down`: how long to wait while no connection is up. The answer never comes inside this call.
-    // `wanted`: asked when its turn comes; what nobody wants any more is not sent, and answered as lost.
-    void run(const Query &query, std::vector<Parameter> parameters, std::chrono::milliseconds patience_down, OnAnswer answer,
-             std::function<bool()> wanted = nullptr);
+    void run(const Query &query, std::vector<Parameter> parameters, std::chrono::milliseconds patience_down, OnAnswer answer);
 
     int up() const { return up_; }
     std::size_t waiting() const { return waiting_.size(); }
@@ -55,7 +53,6 @@ private:
         std::chrono::steady_clock::time_point since;
         std::chrono::milliseconds patience_down;
         std::size_t bytes;
-        std::function<bool()> wanted;
     };
 
     void dispatch();

@@ -1,6 +1,5 @@
 // An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle's. The handler's effects
-// are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives. A handler that has not begun
-// when its client hangs up does not run.
+// are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
 #include <utility>
 
 #include "base/json.hpp"
@@ -52,7 +51,6 @@ void Client::ask_event(Namespace &nsp, Inbound packet) {
     request.context = context(nsp, correlation_id);
     request.attachments = std::move(packet.attachments);
     request.correlation_id = correlation_id;
-    request.wanted = [&services = services_, id = id_] { return services.clients.find(id) != nullptr; };
     services_.queries.handle(std::move(request), [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
                                                   correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
         if (Client *client = services.clients.find(id)) {

@@ -268,16 +268,5 @@ TEST(Ask, E5_ADrainHearsOfQuestionsToo) {
     EXPECT_EQ(heard(world).args, std::nullopt);
 }
 
-TEST(Event, AHandlerWhoseClientHasGoneIsNotWanted) {
-    World world;
-    Caller peer(world);
-    peer.settle();
-    peer.emit("save");
-    const auto wanted = world.queries.handles.front().first.wanted;
-    EXPECT_TRUE(wanted());
-    peer.hang_up();
-    EXPECT_FALSE(wanted());
-}
-
 }  // namespace
 }  // namespace bridge::handlers::test
