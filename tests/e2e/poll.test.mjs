@@ -111,7 +111,9 @@ test('S1: refusals: tokens, rooms, rights gone meanwhile, no right to the past',
   const refusals = [[undefined, { room: 'open:a' }, 401], [token({ userId: 'ann', exp: 1 }), { room: 'open:a' }, 401], [ann, {}, 422],
     [ann, { room: 'open:a', timeout: '61' }, 422], [ann, { room: 'open:a', timeout: 'x' }, 422], [ann, { room: 'named:bob' }, 403]]
   for (const [who, parameters, status] of refusals) assert.equal((await poll(pulse.bridge, who, parameters)).status, status, JSON.stringify(parameters))
-  assert.equal((await poll(pulse.bridge, ann, { room: 'live:a', cursor: await start('live:a') })).body.error.code, 'forbidden')
+  const member = await start('live:a')  // a room with a policy for join only
+  assert.equal((await poll(pulse.bridge, ann, { room: 'live:a', cursor: member, timeout: '1' })).status, 204, 'a member goes on')
+  assert.equal((await poll(pulse.bridge, { userId: 'eve' }, { room: 'live:a', cursor: member })).body.error.code, 'forbidden', 'who was none does not')
   await pulse.sql(`INSERT INTO app.doors VALUES ('front', true)`)
   const cursor = await start('door:front')
   const parked = startPoll(pulse.bridge, ann, { room: 'door:front', cursor })

@@ -19,6 +19,7 @@ namespace {
 struct Gathering {
     Grant grant;
     std::optional<Cursor> cursor;
+    std::vector<std::optional<Position>> member;  // it was in the room at the cursor, and may have what came after this
     std::vector<Result<db::Decision>> answers;
     std::size_t missing;
     Gate::Then then;
@@ -36,13 +37,15 @@ Result<Grant> gathered(Gathering &all) {
         }
         if (n == 0 || decision.position.position < grant.position.position) grant.position = decision.position;
         grant.rooms[n].since = decision.position.position;
-        if (all.cursor && !decision.recovered && grant.must_refetch.empty()) {
+        if (all.cursor && !all.member[n] && !decision.recovered && grant.must_refetch.empty()) {
             grant.must_refetch = decision.must_refetch.empty() ? "unknown" : decision.must_refetch;
         }
     }
     if (all.cursor && grant.must_refetch.empty()) {
         grant.seen = all.cursor->position;
-        for (std::size_t n = 0; n < all.answers.size(); ++n) grant.rooms[n].since = (*all.answers[n]).since;
+        for (std::size_t n = 0; n < all.answers.size(); ++n) {
+            grant.rooms[n].since = all.member[n] ? *all.member[n] : (*all.answers[n]).since;
+        }
     }
     return grant;
 }
@@ -65,16 +68,32 @@ void RoomGate::ask(bool resume, Then then) {
             all->grant.must_refetch = "unknown";
         }
     }
+    const Cursor head = services_.hub.cursor();
+    const std::int64_t now = services_.deadlines.now();
+    for (const std::string &room : rooms_) {
+        all->member.push_back(all->cursor ? services_.admitted.since(claims_->user_id, room, *all->cursor, head, now) : std::nullopt);
+    }
     for (std::size_t n = 0; n < rooms_.size(); ++n) {
         db::DecideRequest request;
         request.room = rooms_[n];
         request.context = context(claims_.get(), asker_, all->grant.correlation_id);
-        if (all->cursor) request.since = cursor_;
-        services_.queries.decide(std::move(request), [all, n](Result<db::Decision> answer) {
+        if (all->cursor && !all->member[n]) request.since = cursor_;
+        services_.queries.decide(std::move(request), [&services = services_, all, n](Result<db::Decision> answer) {
             all->answers[n] = std::move(answer);
             if (--all->missing > 0) return;
             const std::string correlation_id = all->grant.correlation_id;
-            all->then(gathered(*all), correlation_id);
+            const ClaimsPtr claims = all->grant.claims;
+            for (std::size_t m = 0; m < all->answers.size(); ++m) {
+                if (all->answers[m] && !(*all->answers[m]).allowed) services.admitted.remove(claims->user_id, all->grant.rooms[m].room);
+            }
+            Result<Grant> grant = gathered(*all);
+            if (grant) {
+                const Position cursor = grant->seen.value_or(grant->position.position);
+                for (const Grant::Room &room : grant->rooms) {
+                    services.admitted.add(claims->user_id, room.room, {cursor, room.since}, grant->position, services.deadlines.now());
+                }
+            }
+            all->then(std::move(grant), correlation_id);
         });
     }
 }

@@ -33,6 +33,8 @@ public:
     virtual ~Gate() = default;
     // Later, never inside the call; the Gate may be gone by then. It may be asked again. `resume`: with the listener's cursor.
     virtual void ask(bool resume, Then then) = 0;
+    // The rooms' own policies let it in: it is a member of them like any other.
+    virtual bool by_policies() const = 0;
 };
 
 // The policies for join, and with a cursor for history, of all its rooms: one that refuses refuses the listener.
@@ -40,6 +42,7 @@ class RoomGate final : public Gate {
 public:
     RoomGate(Services &services, ClaimsPtr claims, Asker asker, std::string scope, std::vector<std::string> rooms, std::string cursor);
     void ask(bool resume, Then then) override;
+    bool by_policies() const override { return true; }
 
 private:
     Services &services_;
@@ -62,6 +65,7 @@ public:
     };
     RequestGate(Services &services, Question question) : services_(services), question_(std::move(question)) {}
     void ask(bool resume, Then then) override;
+    bool by_policies() const override { return false; }
 
 private:
     Services &services_;

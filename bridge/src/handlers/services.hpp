@@ -14,6 +14,7 @@
 #include "codec/native.hpp"
 #include "codec/socketio.hpp"
 #include "db/database.hpp"
+#include "handlers/admitted.hpp"
 #include "handlers/bookkeeper.hpp"
 #include "handlers/revocations.hpp"
 #include "hub/history.hpp"
@@ -75,6 +76,7 @@ struct Services {
     HandlerOptions options;
     Clients clients;
     Subscribers subscribers{};
+    Admitted admitted{};
 };
 
 }  // namespace bridge::handlers

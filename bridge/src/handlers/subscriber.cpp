@@ -34,11 +34,13 @@ void Subscriber::open(hub::Sink &sink) {
 
 void Subscriber::start(std::unique_ptr<Gate> gate) {
     gate_ = std::move(gate);
+    by_policies_ = gate_->by_policies();
     ask({});
 }
 
 void Subscriber::start(std::unique_ptr<Gate> gate, Grant grant) {
     gate_ = std::move(gate);
+    by_policies_ = gate_->by_policies();
     const std::string correlation_id = grant.correlation_id;
     answered(serial_, {}, std::move(grant), correlation_id);
 }
@@ -162,6 +164,15 @@ std::string Subscriber::cursor() const { return state_ == State::live ? services
 
 void Subscriber::stop(std::string_view reason) {
     if (state_ == State::ended) return;
+    if (state_ == State::live && by_policies_) {  // until now it was a member
+        if (const hub::Session *session = services_.hub.find(session_)) {
+            const std::vector<std::string> rooms = services_.hub.rooms_of(session_);  // in the order of Session::rooms
+            for (std::size_t n = 0; n < rooms.size(); ++n) {
+                services_.admitted.add(session->claims->user_id, rooms[n], {session->base, session->rooms[n].since}, services_.hub.cursor(),
+                                       services_.deadlines.now());
+            }
+        }
+    }
     if (state_ == State::live && protocol_ == Protocol::sse) {
         services_.metrics.connections_closed(label(services_.hub.nsp(session_)), name(protocol_), reason).Increment();
         services_.metrics.connection_duration().Observe(static_cast<double>(services_.deadlines.now() - opened_at_) / 1000.0);

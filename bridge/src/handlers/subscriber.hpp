@@ -88,6 +88,7 @@ private:
     Protocol protocol_;
     State state_ = State::asking;
     bool paged_;
+    bool by_policies_ = false;  // Gate::by_policies()
     std::uint8_t tries_ = 3;
     Alarm alarm_;
 };

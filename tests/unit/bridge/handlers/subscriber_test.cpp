@@ -124,10 +124,62 @@ TEST_F(SubscriberTest, E2ComesBackAndIsGivenWhatItMissedOnceAndInOrder) {
     EXPECT_EQ(one.take(), block(5));
 }
 
+TEST_F(SubscriberTest, F4WhoWasAMemberAMomentAgoNeedsNoRightToThePast) {
+    world.event(1, "a", "1");
+    {
+        Listener one(world);
+        one.ask({"a"});
+        one.decide(World::decision(true, 1));
+        EXPECT_EQ(one.lives, 1);
+    }
+    world.event(2, "a", "2");
+    Listener back(world);
+    back.ask({"a"}, at(1));
+    EXPECT_EQ(world.queries.decisions[0].request.since, "") << "only the policy for join is asked";
+    back.decide(World::decision(true, 2));
+    EXPECT_EQ(back.take(), "<hello " + at(1) + ">id: " + at(2) + "\nevent: e\ndata: 2\n\n");
+    EXPECT_EQ(back.must_refetch, "");
+}
+
+TEST_F(SubscriberTest, S1ThePastOfOthersOrOfBeforeOrOfLongAgoNeedsTheRightToIt) {
+    const auto since = [&](std::string cursor, std::string user) {
+        Listener listener(world);
+        listener.ask({"a"}, std::move(cursor), {}, std::move(user));
+        std::string asked = world.queries.decisions[0].request.since;
+        world.queries.decisions.clear();
+        return asked;
+    };
+    world.event(1, "a", "1");
+    world.event(2, "a", "2");
+    {
+        Listener one(world);
+        one.ask({"a"});
+        one.decide(World::decision(true, 2));
+    }
+    EXPECT_EQ(since(at(2), "u1"), "");
+    EXPECT_EQ(since(at(1), "u1"), at(1)) << "from before it was let in";
+    EXPECT_EQ(since(at(2), "u2"), at(2)) << "another user";
+    EXPECT_EQ(since("0000000000000000:2", "u1"), "0000000000000000:2") << "another epoch";
+    EXPECT_EQ(since(at(9), "u1"), at(9)) << "ahead of what is known here";
+    {
+        Listener refused(world);
+        refused.ask({"a"});
+        refused.decide(World::decision(false, 2));
+    }
+    EXPECT_EQ(since(at(2), "u1"), at(2)) << "not let in any more";
+    {
+        Listener again(world);
+        again.ask({"a"});
+        again.decide(World::decision(true, 2));
+    }
+    world.deadlines.advance(Admitted::kKept + 1);
+    EXPECT_EQ(since(at(2), "u1"), at(2)) << "too long ago";
+}
+
 TEST_F(SubscriberTest, E7WhatCannotBeGivenIsSaidAndThenItIsLive) {
     for (const std::string reason : {"expired", "future", "foreign_epoch", "forbidden", "evicted"}) {
         Listener one(world);
-        one.ask({"a"}, at(1));
+        one.ask({"a"}, at(1), {}, reason);  // users of their own: one that was just let in is a member
         one.decide(must_refetch(world.hub.head().value, reason));
         EXPECT_EQ(one.lives, 1);
         EXPECT_EQ(one.take(), "<hello " + at(world.hub.head().value) + " " + reason + ">");
