@@ -162,8 +162,14 @@ void Loop::Closer::operator()(uv_loop_s *loop) const {
         nullptr);
 }
 
-Loop::Loop() : loop_(new uv_loop_s), own_(new Own) {
-    must(uv_loop_init(loop_.get()), "uv_loop_init");
+// Only a loop that came about may be closed: libuv says no for want of descriptors.
+std::unique_ptr<uv_loop_s, Loop::Closer> Loop::open() {
+    auto raw = std::make_unique<uv_loop_s>();
+    must(uv_loop_init(raw.get()), "uv_loop_init");
+    return std::unique_ptr<uv_loop_s, Closer>(raw.release());
+}
+
+Loop::Loop() : loop_(open()), own_(new Own) {
     must(uv_async_init(loop_.get(), &own_->async, [](uv_async_t *async) { static_cast<Loop *>(async->data)->run_posted(); }),
          "uv_async_init");
     own_->async.data = this;

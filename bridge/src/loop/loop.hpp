@@ -112,6 +112,7 @@ private:
         void operator()(uv_loop_s *loop) const;
     };
 
+    static std::unique_ptr<uv_loop_s, Closer> open();
     void run_posted();
     void run_hooks();
 

@@ -34,7 +34,7 @@ struct FakeExchange final : http::Exchange {
     }
     net::StreamPtr detach(std::string &) override {
         EXPECT_FALSE(answer);
-        net::Connected made = net::connect(loop);
+        net::Connected made = net::connect(loop.emplace());
         peer.emplace(std::move(made.peer));
         return std::move(made.stream);
     }
@@ -54,7 +54,7 @@ struct FakeExchange final : http::Exchange {
     bool from_inside = false;
     http::Watcher *watcher = nullptr;
     std::optional<http::Reply> answer;
-    loop::Loop loop;
+    std::optional<loop::Loop> loop;  // made when it is wanted: descriptors are few
     std::optional<net::Peer> peer;
 };
 
