@@ -7,6 +7,14 @@ SELECT pulse.policy('emergency:{id}:requester', 'join', 'donors.may_join_request
 SELECT pulse.policy('donors:available', 'join', 'donors.may_join_available');
 SELECT pulse.policy('hospital:{id}', 'join', 'donors.may_join_hospital');
 
+-- Who may be in a room may also have what it missed there: listeners that come back by /sse and /poll on another bridge, pulse.history.
+-- Events name nobody that a member may not know (docs/reference/donors.md).
+SELECT pulse.policy('region:{countryCode}', 'history', 'donors.may_join_region');
+SELECT pulse.policy('emergency:{id}', 'history', 'donors.may_join_emergency');
+SELECT pulse.policy('emergency:{id}:requester', 'history', 'donors.may_join_requester');
+SELECT pulse.policy('donors:available', 'history', 'donors.may_join_available');
+SELECT pulse.policy('hospital:{id}', 'history', 'donors.may_join_hospital');
+
 SELECT pulse.on('donor:update-presence', 'donors.on_update_presence');
 SELECT pulse.on('emergency:join', 'donors.on_emergency_join');
 SELECT pulse.on('emergency:leave', 'donors.on_emergency_leave');
