@@ -4,15 +4,17 @@
 // functions with their bodies, grants, comments; and beside it the rows that an extension registers, and what of it is dumped.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { bindir, Cluster, root } from '../support/cluster.mjs'
+import { bindir, Cluster, packs, root } from '../support/cluster.mjs'
 
-// [extension, its folder]; the versions are those of its released install scripts.
-const extensions = [['pulse', 'sql/core'], ...readdirSync(join(root, 'sql/packs')).map(pack => [`pulse_${pack}`, `sql/packs/${pack}`])]
+// [extension, its folder] of those that have been released; the versions are those of their released install scripts.
+const extensions = [['pulse', 'sql/core'], ...packs.map(pack => [`pulse_${pack}`, `sql/packs/${pack}`])]
+  .filter(([, folder]) => existsSync(join(root, folder, 'released')))
+const ours = new RegExp(`pulse|${packs.join('|')}`)
 const released = folder => readdirSync(join(root, folder, 'released')).flatMap(name => /^\w+?--([\d.]+)\.sql$/.exec(name)?.[1] ?? [])
 
 let cluster
@@ -35,7 +37,7 @@ async function catalog(name) {
   for (const section of stdout.split(/^--\n(?=-- (?:Name|Data for Name): )/m).slice(1)) {
     const [, object, type, schema] = /^-- (?:Data for )?Name: (.*); Type: (.*); Schema: (.*); Owner: /.exec(section)
     // Of other extensions (postgis, plpgsql) nothing is compared.
-    if (!/^(_?(pulse|donors)\w*)$/.test(schema) && !/pulse|donors/.test(object)) continue
+    if (!ours.test(schema) && !ours.test(object)) continue
     const key = `${type} ${schema}.${object}`
     objects[key] = (objects[key] ?? []).concat(section.split('\n').filter(line => line !== '' && !transient.test(line)))
   }

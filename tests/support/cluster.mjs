@@ -1,7 +1,7 @@
 // A throw-away PostgreSQL cluster with pulse in it, made by tools/cluster. It listens on a socket in a private folder only, so
 // ports never collide. Made by startPulse(); a test that needs no bridge may use it alone. Removes everything at stop().
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,9 @@ import pg from 'pg'
 import { until } from './wait.mjs'
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+// Every pack there is, as tools/ and the Makefile find them: a folder of sql/packs with a Makefile is the extension pulse_<folder>.
+export const packs = readdirSync(join(root, 'sql/packs')).filter(name => existsSync(join(root, 'sql/packs', name, 'Makefile'))).sort()
+
 const tool = join(root, 'tools', 'cluster')
 const run = promisify(execFile)
 

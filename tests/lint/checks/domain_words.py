@@ -2,7 +2,7 @@
 import re
 
 NAME = "the engine and the bridge know no domain"
-WORDS = re.compile(r"\b(emergency|emergencies|donors?|sos|campus|families|porters?)\b", re.I)
+WORDS = re.compile(r"\b(emergency|emergencies|donors?|sos|campus|heatmaps?|families|caregivers?|medications?|porters?)\b", re.I)
 
 
 def check(tree):
