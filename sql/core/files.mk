@@ -6,6 +6,7 @@ SQL_FILES = \
     schema/dispatch.sql \
     schema/registry.sql \
     schema/sessions.sql \
+    schema/presence.sql \
     schema/jobs.sql \
     api/slot.sql \
     schema/defaults.sql \
@@ -20,6 +21,8 @@ SQL_FILES = \
     api/handle.sql \
     api/bridge.sql \
     api/sessions.sql \
+    api/presence.sql \
+    api/presence_sweep.sql \
     api/evict.sql \
     api/status.sql \
     schema/triggers.sql \

@@ -21,6 +21,15 @@ static uint64 delete_old_keys() {
     return plan.run({pg::param_int4(kBatch)});
 }
 
+// Leases end by the reports of bridges; where no bridge is left, by this.
+static bool end_leases() {
+    static pg::Plan plan("SELECT _pulse.sweep_leases($1)");
+    if (!pg::epoch_is_open()) return false;
+    const pg::SpiSession spi;
+    plan.run({pg::param_int4(kBatch)});
+    return pg::result_row().int4(1) >= kBatch;
+}
+
 // Runs a task that says whether there is more to do. An error is logged: a DBA's mistake in a setting, or a full disk, is no reason
 // to stop dispatching. Neither is a lock that somebody holds: not waited for, and not worth a word.
 template <class Task>
@@ -65,8 +74,9 @@ void Housekeeping::run_if_due() {
     if (now < due_) return;
     due_ = TimestampTzPlusMilliseconds(now, guc::housekeeping_interval);
     const bool keys = run("old idempotency keys stay", [] { return delete_old_keys() == static_cast<uint64>(kBatch); });
+    const bool leases = run("presence stays as it is", end_leases);
     const bool slots = run("old events stay", rotate_by_time);
-    if (keys || slots) due_ = now;
+    if (keys || leases || slots) due_ = now;
 }
 
 }  // namespace pulse::dispatch

@@ -1,6 +1,6 @@
-// What the dispatcher cleans up beside its ticks: old slots of the log (retention), and idempotency keys older than the setting
-// pulse/idempotency_keep. Looks every pulse.housekeeping_interval, each task in a transaction of its own. Never makes the dispatcher fail,
-// and never waits for a lock: what somebody else has locked is looked at again the next time.
+// What the dispatcher cleans up beside its ticks: old slots of the log (retention), idempotency keys older than the setting
+// pulse/idempotency_keep, and leases that are over. Looks every pulse.housekeeping_interval, each task in a transaction of its own. Never
+// makes the dispatcher fail, and never waits for a lock: what somebody else has locked is looked at again the next time.
 #pragma once
 
 #include "pg/worker.hpp"

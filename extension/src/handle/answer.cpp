@@ -1,5 +1,5 @@
 // pulse.handle_answer: what a client answered to pulse.ask, or that nobody did. Runs like a handler; its result is ignored.
-#include "handle/sessions.hpp"
+#include "handle/leases.hpp"
 #include "json/slice.hpp"
 #include "rooms/function.hpp"
 
@@ -30,7 +30,7 @@ PULSE_FN(pulse_handle_answer) {
         const auth::Scope scope(context, attachments);
         handle::run_as_client(rooms::client_role(), "answer function " + name, [&] { return (*function)({args}); });
     }
-    handle::store_memberships(owner, pg::view(pg::arg(fcinfo, 2)), context, effects, position);
+    handle::store_effects(owner, pg::view(pg::arg(fcinfo, 2)), context, effects, position);
 
     const std::optional<std::string> cursor = handle::text_of(position);
     Datum values[2] = {pg::text_datum(effects.json()), cursor ? pg::text_datum(*cursor) : Datum(0)};

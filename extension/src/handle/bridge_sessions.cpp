@@ -1,40 +1,73 @@
-// pulse.bridge_sessions: a bridge reports what became of its sessions, and by that it is alive. On the way, every 10 seconds, some
-// sessions that nobody can continue any more are deleted.
-#include "handle/sessions.hpp"
-#include "json/slice.hpp"
+// pulse.bridge_sessions: a bridge reports what became of its sessions and their leases, and by that it is alive. On the way leases that
+// are over end, and every 10 seconds some sessions that nobody can continue any more are deleted.
+#include "handle/leases.hpp"
 #include "pg/shmem.hpp"
 
 namespace pulse::handle {
 
 constexpr int32 kForgetAtOnce = 5000;
+constexpr int32 kSweepAtOnce = 1000;  // each takes a lock until the report is stored
+
+// What a bridge reports at once.
+struct Report {
+    std::map<std::string, std::vector<Change>> changes;  // by session; an empty list: its row is locked all the same
+    LeaseReport leases;
+    void add(std::string_view json);
+
+private:
+    void add_lease(const std::string &session, const std::optional<int64> &generation, std::string_view json);
+};
+
+static std::string text_of(const std::vector<json::Member> &members, const char *key) {
+    const auto value = json::find(members, key);
+    auto text = value ? json::unescape(*value) : std::nullopt;
+    if (!text) pg::fail(kBadRequest, std::string(key) + " is no string");
+    return std::move(*text);
+}
+
+void Report::add_lease(const std::string &session, const std::optional<int64> &generation, std::string_view json) {
+    const auto members = json::members(json);
+    if (!members) pg::fail(kBadRequest, "lease is no JSON object");
+    leases.written[session].emplace_back(generation,
+                                         LeaseReport::Written{text_of(*members, "room"), text_of(*members, "userId"), lease_of(*members),
+                                                              integer(json::find(*members, "age")).value_or(0)});
+}
 
 // One change; raises for what no bridge may say.
-static void add(std::map<std::string, std::vector<Change>> &changes, std::string_view json) {
+void Report::add(std::string_view json) {
     const auto members = json::members(json);
+    if (members && json::find(*members, "leasesComplete") == std::optional<std::string_view>("true")) {
+        leases.complete = true;
+        return;
+    }
     const auto key = members ? json::find(*members, "key") : std::nullopt;
     const auto session = key ? json::unescape(*key) : std::nullopt;
     if (!session) pg::fail(kBadRequest, "a change has no key");
+    std::vector<Change> &list = changes[*session];
     Change change{Change::Kind::kEnd, {}, 0, integer(json::find(*members, "generation"))};
-    if (const auto leave = json::find(*members, "leave")) {
-        auto room = json::unescape(*leave);
-        if (!room) pg::fail(kBadRequest, "leave is no string");
-        change.room = std::move(*room);
+    if (json::find(*members, "leave")) {
+        change.room = text_of(*members, "leave");
         const auto evicted_at = integer(json::find(*members, "evictedAt"));
         change.kind = evicted_at ? Change::Kind::kEvicted : Change::Kind::kLeave;
         change.position = evicted_at.value_or(0);
+    } else if (json::find(*members, "untrack")) {
+        change.room = text_of(*members, "untrack");
+        change.kind = Change::Kind::kUntrack;
+    } else if (const auto lease = json::find(*members, "lease")) {
+        return add_lease(*session, change.generation, *lease);
+    } else if (const auto idle = integer(json::find(*members, "idle"))) {
+        leases.active[*session] = {change.generation, *idle};
+        return;
     } else if (json::find(*members, "ended") != std::optional<std::string_view>("true")) {
-        pg::fail(kBadRequest, "a change is neither leave nor ended");
+        pg::fail(kBadRequest, "a change is none of leave, untrack, lease, idle and ended");
     } else if (json::find(*members, "forget") == std::optional<std::string_view>("true")) {
         change.kind = Change::Kind::kForget;
     }
-    changes[*session].push_back(std::move(change));
+    list.push_back(std::move(change));
 }
 
-}  // namespace pulse::handle
-
-using namespace pulse;
-
-PULSE_FN(pulse_bridge_sessions) {
+// Whether the bridge is to write all of its leases.
+static bool store(const Report &report, const std::string &bridge, Oid owner) {
     static pg::Plan seen(
         "INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, COALESCE(NULLIF(pg_catalog.current_setting('application_name'), ''), $1)) "
         "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name");
@@ -42,21 +75,33 @@ PULSE_FN(pulse_bridge_sessions) {
                         "<> pg_catalog.date_bin(interval '10 seconds', pg_catalog.clock_timestamp(), timestamptz 'epoch') "
                         "FROM _pulse.bridges b WHERE b.id = $1), true) WHERE NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = $1 "
                         "AND b.seen_at > pg_catalog.clock_timestamp() - interval '2 seconds')");
+    static pg::Plan sweep("SELECT _pulse.sweep_leases($1)");
     static pg::Plan forget("SELECT _pulse.forget_sessions($1)");
+    const LogScope scope(owner);
+    report.leases.lock_users();
+    const auto generations = apply(report.changes);
+    report.leases.apply(bridge, report.changes, generations);
+    // However often a bridge reports: its row is one that everybody reads, and under a held snapshot each update of it stays.
+    if (due.run({pg::param_text(bridge)}) > 0) {
+        const bool old_sessions = pg::result_row().boolean(1);
+        seen.run({pg::param_text(bridge)});
+        if (pg::epoch_is_open()) sweep.run({pg::param_int4(kSweepAtOnce)});
+        if (old_sessions && pg::epoch_is_open()) forget.run({pg::param_int4(kForgetAtOnce)});  // else who was silent need not be gone
+    }
+    return leases_are_wanted(bridge);
+}
+
+}  // namespace pulse::handle
+
+using namespace pulse;
+
+PULSE_FN(pulse_bridge_sessions) {
     const std::string bridge = handle::text_argument(fcinfo, 0, "bridge");
-    std::map<std::string, std::vector<handle::Change>> changes;
+    handle::Report report;
     if (!pg::arg_is_null(fcinfo, 1)) {
         const auto elements = json::elements(pg::view(pg::arg(fcinfo, 1)));
         if (!elements) pg::fail(handle::kBadRequest, "changes is no JSON array");
-        for (const std::string_view element : *elements) handle::add(changes, element);
+        for (const std::string_view element : *elements) report.add(element);
     }
-    const handle::LogScope scope(pg::function_owner(fcinfo));
-    handle::apply(changes);
-    // However often a bridge reports: its row is one that everybody reads, and under a held snapshot each update of it stays.
-    if (due.run({pg::param_text(bridge)}) > 0) {
-        const bool sweep = pg::result_row().boolean(1);
-        seen.run({pg::param_text(bridge)});
-        if (sweep && pg::epoch_is_open()) forget.run({pg::param_int4(handle::kForgetAtOnce)});  // else who was silent need not be gone
-    }
-    return Datum(0);
+    return pg::text_datum(handle::store(report, bridge, pg::function_owner(fcinfo)) ? R"({"leases":true})" : R"({"leases":false})");
 }

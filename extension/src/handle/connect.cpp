@@ -1,6 +1,7 @@
 // pulse.handle_connect: may a client connect to a namespace, and which rooms does it get at once. All connect functions
 // of the namespace are asked; their rooms are united; one that raises refuses. The session is stored for its return, and a
 // client that returns goes on with the stored one or begins a new one. What connect functions send goes to new sessions only.
+#include "handle/leases.hpp"
 #include "handle/recovery.hpp"
 #include "json/slice.hpp"
 #include "names/room_value.hpp"
@@ -17,6 +18,7 @@ struct Welcome {
     std::vector<std::string> rooms;
     std::vector<std::pair<std::string, std::string>> data;  // key, raw JSON; a later function's key wins
     std::string effects;                                    // a JSON array; empty: none
+    std::map<std::string, std::optional<Lease>> tracked;    // by room
 
     void join(std::string room) {
         if (std::find(rooms.begin(), rooms.end(), room) == rooms.end()) rooms.push_back(std::move(room));
@@ -145,10 +147,12 @@ Welcome Door::greet(const auth::Context &context) {
         if (result) unite(welcome, names_[n], pg::view(*result));
     }
     if (!effects.empty()) welcome.effects = effects.json();
+    welcome.tracked = effects.presence();
     return welcome;
 }
 
-std::string answer(const Welcome &welcome, const std::optional<Cursor> &position, const Recovery *recovery) {
+std::string answer(const Welcome &welcome, const std::optional<Cursor> &position, const Recovery *recovery,
+                   const std::optional<std::string> &leases = std::nullopt) {
     const bool recovered = recovery != nullptr && !recovery->refused();
     std::string text = "{\"rooms\":[";
     const char *separator = "";
@@ -164,6 +168,7 @@ std::string answer(const Welcome &welcome, const std::optional<Cursor> &position
     text += "],\"data\":" + welcome.data_json() + ",\"position\":" + (position ? json::quoted(position->text()) : "null");
     text += recovered ? ",\"recovered\":true,\"session\":" + recovery->session_json() : ",\"recovered\":false";
     if (recovery != nullptr && recovery->refused()) text += ",\"mustRefetch\":" + json::quoted(*recovery->refused());
+    if (leases) text += ",\"leases\":" + *leases;
     if (!recovered && !welcome.effects.empty()) text += ",\"effects\":" + welcome.effects;
     return text + "}";
 }
@@ -183,12 +188,28 @@ std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arr
         for (const json::Member &entry : json::members(stored).value_or(std::vector<json::Member>{})) kept.set(entry.key, entry.value);
         for (const auto &[key, value] : welcome.data) kept.set(key, value);
         welcome.data = std::move(kept.data);
+        if (context.user_id) {  // before the session's row: whoever wants both takes them in this order
+            const LogScope scope(owner);
+            lock_presence(*context.user_id);
+        }
         if (!recovery.take_over(owner, context, *arrival.bridge, welcome.rooms, door.position(), welcome.stored_data()))
             pg::fail(ERRCODE_TRIGGERED_ACTION_EXCEPTION, "not recovered");
     });
     if (!error) return welcome;
     if (!recovery.refused()) throw pg::Error(*error);
     return std::nullopt;
+}
+
+// Where the recovered session is present: what it was tracked for goes on, and what its connect functions tracked is added.
+std::optional<std::string> leases_of(Oid owner, const Arrival &arrival, const Welcome &welcome, const Recovery &recovery) {
+    if (!arrival.context.user_id) return std::nullopt;
+    const LogScope scope(owner);
+    auto leases = resume_leases(recovery.key(), *arrival.context.user_id, *arrival.bridge);
+    if (welcome.tracked.empty()) return leases;
+    auth::Context context = arrival.context;
+    context.session_id = recovery.key();
+    store_leases_of_connect(context, *arrival.bridge, welcome.tracked, false);
+    return resume_leases(recovery.key(), *arrival.context.user_id, *arrival.bridge);
 }
 
 constexpr int kTries = 4;  // while the old connection joins and leaves rooms, or others take the session over
@@ -210,7 +231,8 @@ PULSE_FN(pulse_handle_connect) {
         recovery = handle::Recovery::begin(owner, *arrival.recover, arrival.context, arrival.arrived_at, door.position());
         if (recovery->refused()) break;
         if (const auto welcome = handle::continue_stored(owner, door, arrival, *recovery))
-            return pg::text_datum(handle::answer(*welcome, door.position(), &*recovery));
+            return pg::text_datum(
+                handle::answer(*welcome, door.position(), &*recovery, handle::leases_of(owner, arrival, *welcome, *recovery)));
     }
     const handle::Welcome welcome = door.greet(arrival.context);
     if (arrival.bridge) {
@@ -228,6 +250,7 @@ PULSE_FN(pulse_handle_connect) {
                            .arrived_at = arrival.arrived_at,
                            .data = welcome.stored_data()}
             .store();
+        handle::store_leases_of_connect(arrival.context, *arrival.bridge, welcome.tracked, true);
     }
     return pg::text_datum(handle::answer(welcome, door.position(), recovery ? &*recovery : nullptr));
 }

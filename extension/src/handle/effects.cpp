@@ -34,12 +34,23 @@ Effects *Effects::current() { return current_effects; }
 NoEffects::NoEffects() : outer_(current_effects) { current_effects = nullptr; }
 NoEffects::~NoEffects() { current_effects = outer_; }
 
-void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json), std::nullopt}); }
+void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json), std::nullopt, std::nullopt}); }
 void Effects::join(const std::string &room) {
-    effects_.push_back({GetCurrentSubTransactionId(), "{\"join\":" + json::quoted(room) + "}", std::pair(true, room)});
+    effects_.push_back({GetCurrentSubTransactionId(), "{\"join\":" + json::quoted(room) + "}", std::pair(true, room), std::nullopt});
 }
 void Effects::leave(const std::string &room) {
-    effects_.push_back({GetCurrentSubTransactionId(), "{\"leave\":" + json::quoted(room) + "}", std::pair(false, room)});
+    effects_.push_back(
+        {GetCurrentSubTransactionId(), "{\"leave\":" + json::quoted(room) + "}", std::pair(false, room), std::pair(room, std::nullopt)});
+}
+void Effects::track(const std::string &room, const Lease &lease) {
+    std::string json = "{\"track\":{\"room\":" + json::quoted(room) + ",\"state\":" + lease.state +
+                       ",\"ttl\":" + (lease.ttl ? std::to_string(*lease.ttl) : "null") +
+                       ",\"announce\":" + (lease.announce ? "true" : "false") + "}}";
+    effects_.push_back({GetCurrentSubTransactionId(), std::move(json), std::nullopt, std::pair(room, lease)});
+}
+void Effects::untrack(const std::string &room) {
+    effects_.push_back(
+        {GetCurrentSubTransactionId(), "{\"untrack\":" + json::quoted(room) + "}", std::nullopt, std::pair(room, std::nullopt)});
 }
 std::size_t Effects::attach(std::string bytes) {
     attachments_.push_back({GetCurrentSubTransactionId(), std::move(bytes)});
@@ -98,8 +109,15 @@ std::vector<std::pair<bool, std::string>> Effects::memberships() const {
     return result;
 }
 
+std::map<std::string, std::optional<Lease>> Effects::presence() const {
+    std::map<std::string, std::optional<Lease>> result;
+    for (const Effect &effect : effects_)
+        if (effect.presence) result[effect.presence->first] = effect.presence->second;
+    return result;
+}
+
 // For what only handlers and answers may do.
-static Effects &effects_for(const char *function) {
+Effects &effects_for(const char *function) {
     if (Effects::current() == nullptr)
         pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, std::string(function) + " works only in a handler", {},
                  "Handlers are registered with pulse.on and run by the bridge.");
@@ -110,7 +128,7 @@ static Effects &effects_for(const char *function) {
 }
 
 // For what is sent to the session; connect functions may do that too.
-static Effects &messages_for(const char *function) { return Effects::current() != nullptr ? *Effects::current() : effects_for(function); }
+Effects &messages_for(const char *function) { return Effects::current() != nullptr ? *Effects::current() : effects_for(function); }
 
 static std::string event_argument(FunctionCallInfo fcinfo) {
     if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "event is null");

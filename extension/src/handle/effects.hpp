@@ -5,7 +5,16 @@
 
 #include "pg/guard.hpp"
 
+#include <map>
+
 namespace pulse::handle {
+
+// That a session is present in a room.
+struct Lease {
+    std::string state;         // compact JSON
+    std::optional<int64> ttl;  // ms
+    bool announce = true;
+};
 
 class Effects {
 public:
@@ -20,6 +29,8 @@ public:
     void add(std::string json);
     void join(const std::string &room);
     void leave(const std::string &room);
+    void track(const std::string &room, const Lease &lease);
+    void untrack(const std::string &room);
     std::size_t attach(std::string bytes);  // its number
 
     // JSON to send, as it goes out, and what it carries.
@@ -34,12 +45,15 @@ public:
     std::string json() const;
     // The rooms joined (true) and left, in order.
     std::vector<std::pair<bool, std::string>> memberships() const;
+    // Where the session is present in the end, by room; nullopt: not any more. Leaving a room ends presence there, too.
+    std::map<std::string, std::optional<Lease>> presence() const;
 
 private:
     struct Effect {
         SubTransactionId id;
         std::string json;
         std::optional<std::pair<bool, std::string>> membership;
+        std::optional<std::pair<std::string, std::optional<Lease>>> presence;
     };
     struct Attachment {
         SubTransactionId id;
@@ -50,6 +64,10 @@ private:
     std::vector<Attachment> attachments_;
     Effects *outer_;
 };
+
+// Of the call that runs; raises when `function` has no place in it. The second is for what connect functions may do, too.
+Effects &effects_for(const char *function);
+Effects &messages_for(const char *function);
 
 // While policies and stream functions run: they may not ask for effects.
 class NoEffects {

@@ -1,6 +1,6 @@
 // pulse.handle: runs the handler of a client's event as pulse_client, in the transaction of this one statement.
 #include "handle/answers.hpp"
-#include "handle/sessions.hpp"
+#include "handle/leases.hpp"
 #include "json/slice.hpp"
 #include "rooms/function.hpp"
 
@@ -80,7 +80,7 @@ PULSE_FN(pulse_handle) {
     auth::Scope scope(context, attachments);
     if (answer && answer->stored()) {
         handle::within_deadline("joining again", [&] { answer->rejoin(owner, effects); });
-        handle::store_memberships(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
+        handle::store_effects(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
         return handle::row_of(fcinfo, answer->ack(), effects.json(), position);
     }
     std::string ack =
@@ -90,6 +90,6 @@ PULSE_FN(pulse_handle) {
     if (!message.attachments.empty()) effects.add("{\"attach\":" + message.attachments + "}");
     const std::string asked = effects.json();
     if (answer) answer->store(owner, ack, asked);
-    handle::store_memberships(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
+    handle::store_effects(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
     return handle::row_of(fcinfo, ack, asked, position);
 }

@@ -1,6 +1,6 @@
 // pulse.history: the events of a room after a cursor, page by page. In a client's call the room's history policy decides, elsewhere
 // the role.
-#include "handle/decide.hpp"
+#include "handle/read_right.hpp"
 #include "json/slice.hpp"
 #include "log/find.hpp"
 #include "names/rules.hpp"
@@ -13,25 +13,9 @@ namespace pulse::handle {
 constexpr int32 kMostEvents = 10000;
 
 static void check_right(Oid owner, const std::string &room) {
-    if (auth::current() != nullptr) {
-        std::vector<Request> requests(1);
-        requests[0].operation = "history";
-        requests[0].room = room;
-        requests[0].context = auth::current();
-        decide_all(owner, requests);
-        if (!requests[0].allowed) pg::fail(kForbidden, requests[0].reason);
-        return;
-    }
-    const bool allowed = pg::call([] {
-        for (const char *role : {"pulse_publisher", "pulse_admin"}) {
-            const Oid oid = get_role_oid(role, true);
-            if (OidIsValid(oid) && has_privs_of_role(GetUserId(), oid)) return true;
-        }
-        return superuser();
-    });
-    if (!allowed)
-        pg::fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for the history of rooms", {},
-                 "Outside of a handler it takes the role pulse_publisher or pulse_admin.");
+    if (policy_allows(owner, "history", room) || may_read_rooms()) return;
+    pg::fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for the history of rooms", {},
+             "Outside of a handler it takes the role pulse_publisher or pulse_admin.");
 }
 
 // The position to go on after. Without a cursor everything that is still there comes.

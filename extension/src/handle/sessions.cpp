@@ -128,6 +128,7 @@ void Stored::apply(const Change &change) {
             evicted_position_ = std::max(evicted_position_, change.position);
             moved_ = true;
             return;
+        case Change::Kind::kUntrack: return;  // its membership stays
         case Change::Kind::kEnd: ended_ = true; return;
         case Change::Kind::kForget: forgotten_ = true; return;
     }

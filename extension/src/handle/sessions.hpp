@@ -41,7 +41,7 @@ struct NewSession {
 
 // What became of a session, in the order it happened.
 struct Change {
-    enum class Kind { kJoin, kLeave, kEvicted, kEnd, kForget };
+    enum class Kind { kJoin, kLeave, kEvicted, kUntrack, kEnd, kForget };
     Kind kind;
     std::string room;
     int64 position = 0;               // kJoin: of the decision; kEvicted: of the eviction

@@ -11,3 +11,4 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.job_id_seq', '');
 -- So that an event's id, which applications may keep, never comes again where a dump is restored.
 SELECT pg_catalog.pg_extension_config_dump('_pulse.event_id', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.revocations', '');
+SELECT pg_catalog.pg_extension_config_dump('_pulse.last_seen', '');
