@@ -163,7 +163,7 @@ SELECT isnt_empty($$SELECT FROM _pulse.sessions s WHERE s.key = 'k1'$$, 'an earl
 SELECT pulse.bridge_sessions('b1', '[{"key":"k1","ended":true,"forget":true,"generation":9}]');
 SELECT is_empty($$SELECT FROM _pulse.sessions s WHERE s.key = 'k1'$$, 'a session that its client ended is forgotten');
 SELECT throws_ok(format('SELECT pulse.bridge_sessions(%L, %L)', 'b1', changes), 'PL400', message, changes) FROM (VALUES ('{}', 'changes is no JSON array'), ('[7]', 'a change has no key'),
-    ('[{"key":"k"}]', 'a change is none of leave, untrack, lease, idle and ended'), ('[{"key":"k","leave":7}]', 'leave is no string'), ('[{"key":"k","ended":false}]', 'a change is neither leave nor ended')) bad (changes, message);
+    ('[{"key":"k"}]', 'a change is none of leave, untrack, lease, idle and ended'), ('[{"key":"k","leave":7}]', 'leave is no string'), ('[{"key":"k","ended":false}]', 'a change is none of leave, untrack, lease, idle and ended')) bad (changes, message);
 
 -- bridges that are gone
 SELECT is((SELECT b.name FROM _pulse.bridges b WHERE b.id = 'b1'), current_setting('application_name'), 'a bridge is known by its report');
