@@ -1,0 +1,5 @@
+-- What an operator may change while everything runs: SELECT pulse.configure('campus', 'heatmap_cell_m', '250').
+SELECT pulse.define_setting('campus', 'heatmap_min_interval', '1 s',
+    'how long after a heatmap and statistics of an organization the next ones may come');
+SELECT pulse.define_setting('campus', 'heatmap_cell_m', '100',
+    'side of a cell of the heatmap in metres');

@@ -1,0 +1,7 @@
+-- What pg_dump carries: every row that people wrote. What was told of them last (_campus.refreshes) belongs to this cluster.
+SELECT pg_catalog.pg_extension_config_dump('campus.organizations', '');
+SELECT pg_catalog.pg_extension_config_dump('campus.campuses', '');
+SELECT pg_catalog.pg_extension_config_dump('campus.buildings', '');
+SELECT pg_catalog.pg_extension_config_dump('campus.members', '');
+SELECT pg_catalog.pg_extension_config_dump('campus.issues', '');
+SELECT pg_catalog.pg_extension_config_dump('campus.maintenance_alerts', '');

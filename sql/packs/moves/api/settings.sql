@@ -1,0 +1,16 @@
+-- What an operator may change while everything runs: SELECT pulse.configure('moves', 'offer_ttl', '30 s'). The limits of clients'
+-- events are changed by pulse.limit, see api/registrations.sql.
+SELECT pulse.define_setting('moves', 'location_ttl', '1 h',
+    'how long a porter''s last position is kept');
+SELECT pulse.define_setting('moves', 'location_sample', '10',
+    'one position in so many of a porter is kept for good in moves.porter_track');
+SELECT pulse.define_setting('moves', 'offer_ttl', '60 s',
+    'how long a job offer that names no expires_at can be accepted');
+SELECT pulse.define_setting('moves', 'access_token_ttl', '15 min',
+    'how long an access token of moves.mint_access_token is good');
+SELECT pulse.define_setting('moves', 'socket_token_ttl', '24 h',
+    'how long a socket token is good');
+SELECT pulse.define_setting('moves', 'session_ttl', '24 h',
+    'how long a reconnect token is good');
+SELECT pulse.define_setting('moves', 'subscription_ttl', '24 h',
+    'how long after order:subscribe a reconnect token brings the order''s room back');
