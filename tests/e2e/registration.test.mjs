@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
-import { gather, next } from '../support/wait.mjs'
+import { gather, next, until } from '../support/wait.mjs'
 
 let pulse
 before(async () => {
@@ -99,7 +99,7 @@ test('design 6: a handler that fails, escapes or never ends gets a clear error; 
   assert.equal(crash.error.code, 'internal')
   assert.ok(crash.error.correlationId)
   assert.ok(!JSON.stringify(crash).includes('secret plan'))
-  assert.ok(pulse.bridge.text.includes(crash.error.correlationId), 'the log has the correlation id')
+  await until(() => pulse.bridge.text.includes(crash.error.correlationId), { what: 'the correlation id in the log' })
   const escape = await socket.emitWithAck('escape')
   assert.ok(escape.error, `RESET ROLE must not work: ${JSON.stringify(escape)}`)
   const endless = socket.emitWithAck('endless')

@@ -34,7 +34,7 @@ struct FakeExchange final : http::Exchange {
     }
     net::StreamPtr detach(std::string &) override {
         EXPECT_FALSE(answer);
-        net::Connected made = net::connect(loop.emplace());
+        net::Connected made = net::connect(loop());
         peer.emplace(std::move(made.peer));
         return std::move(made.stream);
     }
@@ -54,8 +54,13 @@ struct FakeExchange final : http::Exchange {
     bool from_inside = false;
     http::Watcher *watcher = nullptr;
     std::optional<http::Reply> answer;
-    std::optional<loop::Loop> loop;  // made when it is wanted: descriptors are few
     std::optional<net::Peer> peer;
+
+    // One for all: a stream may outlive the exchange that it came from, and descriptors are few.
+    static loop::Loop &loop() {
+        static loop::Loop shared;
+        return shared;
+    }
 };
 
 inline std::string at(std::uint64_t position) { return std::string(kEpoch) + ":" + std::to_string(position); }

@@ -97,7 +97,7 @@ TEST_F(SseTest, WhoHangsUpIsForgottenAtOnce) {
     decide(world, World::decision(true, 0));
     hear(*one);
     one->peer->hang_up();
-    for (int turn = 0; turn < 100 && world.hub.connections() > 0; ++turn) one->loop->run_once();
+    for (int turn = 0; turn < 100 && world.hub.connections() > 0; ++turn) FakeExchange::loop().run_once();
     EXPECT_EQ(world.hub.connections(), 0U);
     EXPECT_EQ(sse.open(), 0U);
     EXPECT_EQ(open(), 0);
