@@ -1,7 +1,6 @@
 // Bad input: each gets a clear error with a code; the bridge, the backends and other clients notice nothing (issue row "Bad input").
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
@@ -11,7 +10,7 @@ import { gather, next, until } from '../support/wait.mjs'
 let pulse, witness, bridgePid, started
 before(async () => {
   pulse = await startPulse({ environment: { PULSE_MAX_PAYLOAD: '100000' } })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   witness = await pulse.io({ userId: 'witness' })
   bridgePid = pulse.bridge.pid
   started = await pulse.value('SELECT pg_postmaster_start_time()::text || pulse.position()')

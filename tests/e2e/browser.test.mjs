@@ -1,6 +1,6 @@
 // A page in Chromium, from another origin than the bridge: every client that a browser has, cut off and coming back (E5, F3, C3).
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Browser, PageServer } from '../support/browser.mjs'
@@ -17,7 +17,7 @@ let pages, strangers, browser, pulse, proxy, page, reachable = true
 before(async () => {
   [pages, strangers, browser] = await Promise.all([PageServer.start(), PageServer.start(), Browser.start()])
   pulse = await startPulse({ environment: { PULSE_CORS_ORIGIN: pages.origin, PULSE_SSE_RETRY: '200ms' } })
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
   proxy = await Proxy.start(() => reachable ? [pulse.bridge.port] : [])
   page = await browser.open(pages.origin)
 })

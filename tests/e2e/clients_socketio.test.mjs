@@ -2,7 +2,6 @@
 // its connection (E5, F4, M1).
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { Proxy } from '../support/proxy.mjs'
 import { startPulse } from '../support/pulse.mjs'
@@ -12,7 +11,7 @@ import { connecting, gather, next, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 2, environment: { PULSE_PING_INTERVAL: '300ms', PULSE_MAX_PAYLOAD: '400000' } })
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
 })
 after(() => pulse?.stop())
 

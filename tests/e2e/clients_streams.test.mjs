@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -17,7 +16,7 @@ const sources = new Set(), children = new Set()
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 2, environment: { PULSE_SSE_RETRY: '100ms', PULSE_PING_INTERVAL: '300ms' } })
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
 })
 after(async () => {
   for (const source of sources) source.close()

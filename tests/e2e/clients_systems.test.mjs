@@ -12,7 +12,7 @@ let pulse
 const open = []
 before(async () => {
   pulse = await startPulse({ extensions: ['pulse', 'pulse_donors'] })
-  await pulse.cluster.sql(readFileSync(new URL('../support/systems.sql', import.meta.url), 'utf8'))
+  await pulse.load('systems')
 })
 after(async () => {
   for (const one of open) one.disconnect?.() ?? one.close?.()

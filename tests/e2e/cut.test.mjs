@@ -1,6 +1,5 @@
 // Cuts: the LISTEN connection under load, every backend, the dispatcher, the server. Sockets stay, and get everything once.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, next, until } from '../support/wait.mjs'
@@ -8,7 +7,7 @@ import { gather, next, until } from '../support/wait.mjs'
 let pulse, sockets
 before(async () => {
   pulse = await startPulse()
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   sockets = []
   for (let n = 0; n < 4; n++) {
     const socket = await pulse.io({ userId: `u${n}` })

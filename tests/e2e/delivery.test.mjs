@@ -1,6 +1,5 @@
 // From a commit to sockets: what arrives, what must not, in which order, and how often.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, next, until } from '../support/wait.mjs'
@@ -8,7 +7,7 @@ import { gather, next, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 2 })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
 })
 after(() => pulse?.stop())
 

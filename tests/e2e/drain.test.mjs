@@ -1,6 +1,5 @@
 // SIGTERM: everybody is told to come back, of every protocol, not all at once; what was under way is answered; nothing is lost.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { RawHttp, request } from '../support/raw_http.mjs'
@@ -10,7 +9,7 @@ import { gather, next, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)  // polls read it
 })
 after(() => pulse.stop())

@@ -1,6 +1,5 @@
 // Engine.IO v4 over HTTP long-polling, by hand: handshake, payloads, closing, and every refusal with its exact answer (E5).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { RawSocket } from '../support/frames.mjs'
@@ -13,7 +12,7 @@ let pulse, url
 before(async () => {
   pulse = await startPulse({ environment: { PULSE_ENGINEIO_ECHO: 'true', PULSE_MAX_PAYLOAD: '100000', PULSE_CORS_ORIGIN: 'https://app.example' } })
   url = pulse.bridge.url
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
 })
 after(() => pulse?.stop())
 

@@ -1,7 +1,6 @@
 // From polling to WebSocket: the probe, what goes where while it lasts, and everything that may go wrong with it (E5).
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { io } from 'socket.io-client'
 import { http, Polling, texts } from '../support/polling.mjs'
@@ -13,7 +12,7 @@ let pulse, url
 before(async () => {
   pulse = await startPulse({ environment: { PULSE_ENGINEIO_ECHO: 'true' } })
   url = pulse.bridge.url
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
 })
 after(() => pulse?.stop())
 

@@ -1,6 +1,5 @@
 // So much and no more: connections, their rate, payloads on each protocol, events and rooms of a session, bytes for one that does not read.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { RawHttp, request } from '../support/raw_http.mjs'
@@ -10,7 +9,7 @@ import { gather, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)  // event streams that come back read it
 })
 after(() => pulse.stop())

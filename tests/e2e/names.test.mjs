@@ -18,7 +18,7 @@ before(async () => {
   execFileSync('cc', ['-shared', '-fPIC', '-o', join(folder, 'slow_names.so'), join(root, 'tests/support/slow_names.c'), '-ldl'])
   const port = await freePort()
   pulse = await startPulse({ cluster: await Cluster.create({ port }) })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`ALTER ROLE bridge PASSWORD 'bridge'`)
   address = hosts => ({
     PULSE_DATABASE_URL: `postgresql://bridge:bridge@${hosts.map(host => `${host}:${port}`).join(',')}/pulse?sslmode=disable`,

@@ -1,7 +1,6 @@
 // The native protocol pulse.v1.json with the plain `ws` client, as docs/reference/native.md tells it (E5).
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { token } from '../support/token.mjs'
@@ -10,7 +9,7 @@ import { gather, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
 })
 after(() => pulse?.stop())
 

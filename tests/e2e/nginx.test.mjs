@@ -1,6 +1,5 @@
 // Two bridges behind nginx with the configuration of docs/how-to/nginx.conf: every protocol, stickiness where it is needed, and a bridge that dies (E5, M10).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { EventSource } from 'eventsource'
 import { Nginx } from '../support/nginx.mjs'
@@ -11,7 +10,7 @@ import { connecting, gather, until } from '../support/wait.mjs'
 let pulse, nginx
 before(async () => {
   pulse = await startPulse({ bridges: 2, environment: { PULSE_SSE_RETRY: '100ms' } })
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
 })
 after(() => pulse?.stop())
 // One for each test: it remembers for a while which bridge did not answer.

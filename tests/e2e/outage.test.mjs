@@ -1,7 +1,6 @@
 // PostgreSQL goes away and comes back: sockets and streams stay, what needs it waits or is refused as unavailable, HTTP says 503 within a
 // second and when to come back, and afterwards everything goes on.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { RawHttp, request } from '../support/raw_http.mjs'
@@ -14,7 +13,7 @@ let pulse, bridge, sockets, native, stream, parked
 before(async () => {
   pulse = await startPulse()
   bridge = pulse.bridge
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)  // polls read it
   await pulse.sql(`CREATE FUNCTION app.stream(request json) RETURNS json LANGUAGE sql RETURN '{"rooms":["open:stays"]}'::json`)
   await pulse.sql(`SELECT pulse.stream('/stays', 'app.stream', 'none')`)

@@ -17,10 +17,7 @@ after(() => pulse?.stop())
 
 const ann = { userId: 'ann' }
 const publish = (room, number, event = 'n') => dispatched(`SELECT pulse.publish($1, $2, to_json($3::int))`, [room, event, number])
-async function dispatched(statement, parameters) {
-  const id = await pulse.value(statement, parameters)
-  await until(() => pulse.value('SELECT EXISTS (SELECT FROM pulse.deliveries WHERE event_id = $1)', [id]), { what: 'the dispatch' })
-}
+const dispatched = (statement, parameters) => pulse.dispatched(statement, parameters)
 const start = async (room, bridge = pulse.bridge) => (await poll(bridge, ann, { room })).body.cursor
 const waiting = (bridge, n) => until(async () => await bridge.metric('pulse_bridge_polls_waiting') === n, { what: `${n} waiting polls` })
 const numbers = ({ body }) => body.events.map(({ args }) => args[0])

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
@@ -18,7 +17,7 @@ let pulse
 const running = new Set()
 before(async () => {
   pulse = await startPulse({ environment: { PULSE_PING_INTERVAL: '300ms' } })
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
 })
 after(async () => {
   for (const child of running) child.kill()

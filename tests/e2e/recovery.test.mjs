@@ -1,6 +1,5 @@
 // Sessions go on after a cut: each event once and in order, on this bridge or another, over each protocol (E2, E7).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { protocols, SocketIoClient } from '../support/returning.mjs'
@@ -9,7 +8,7 @@ import { gather, next, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 2 })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)
   await pulse.sql(`CREATE FUNCTION app.my_session(args json) RETURNS json LANGUAGE sql STABLE RETURN to_json(pulse.session_id())`)
   await pulse.sql(`SELECT pulse.on('my-session', 'app.my_session')`)

@@ -1,7 +1,6 @@
 // Every way in which a client can come back and be told that it cannot have what it missed, over each protocol: an ordinary new session
 // and the reason, never an error and never a part (E2, E7).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { protocols } from '../support/returning.mjs'
@@ -11,7 +10,7 @@ import { until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse({ environment: { PULSE_RECOVERY_MAX_EVENTS: '50' } })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`CREATE TABLE app.doors (name text PRIMARY KEY, open boolean)`)
   await pulse.sql(`CREATE FUNCTION app.door(claims json, room text, params json) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = app, pg_temp RETURN coalesce((SELECT d.open FROM app.doors d WHERE d.name = params->>'name'), false)`)
@@ -21,10 +20,7 @@ after(() => pulse?.stop())
 
 const publish = (room, number) => dispatched(`SELECT pulse.publish($1, 'n', to_json($2::int))`, [room, number])
 // Returns when the event that this statement publishes has its position.
-async function dispatched(statement, parameters) {
-  const id = await pulse.value(statement, parameters)
-  await until(() => pulse.value('SELECT EXISTS (SELECT FROM pulse.deliveries WHERE event_id = $1)', [id]), { what: 'the dispatch' })
-}
+const dispatched = (statement, parameters) => pulse.dispatched(statement, parameters)
 const position = () => pulse.value('SELECT pulse.position()')
 let users = 0
 

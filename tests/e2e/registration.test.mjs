@@ -1,6 +1,5 @@
 // An application made of SQL on the running system: rooms, policies, handlers, namespaces, without a restart (E3, issue row 8).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, next, until } from '../support/wait.mjs'
@@ -8,7 +7,7 @@ import { gather, next, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
 })
 after(() => pulse?.stop())
 

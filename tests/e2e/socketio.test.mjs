@@ -1,6 +1,5 @@
 // Socket.IO v5 packet by packet, over both transports (E5): what each packet brings, and which ones end the session.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { lines, SocketLine } from '../support/lines.mjs'
 import { startPulse } from '../support/pulse.mjs'
@@ -10,7 +9,7 @@ import { until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  for (const file of ['rooms.sql', 'clients.sql']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'clients')
   await pulse.sql(`CREATE FUNCTION app.greet(claims json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pulse.reply('hello', '1'); RETURN '{"rooms":["hall"]}'; END $$`)
   await pulse.sql(`SELECT pulse.namespace('/hall', 'app.greet'), pulse.on('echo', 'app.echo', namespace => '/hall')`)
 })

@@ -19,10 +19,7 @@ after(() => pulse?.stop())
 
 const ann = { userId: 'ann' }
 const publish = (room, number, event = 'n') => dispatched(`SELECT pulse.publish($1, $2, to_json($3::int))`, [room, event, number])
-async function dispatched(statement, parameters) {
-  const id = await pulse.value(statement, parameters)
-  await until(() => pulse.value('SELECT EXISTS (SELECT FROM pulse.deliveries WHERE event_id = $1)', [id]), { what: 'the dispatch' })
-}
+const dispatched = (statement, parameters) => pulse.dispatched(statement, parameters)
 const numbers = stream => stream.named('n')
 
 test('M1: head, first block, events with id, name and payload, one of several rooms', async () => {

@@ -20,7 +20,7 @@ before(async () => {
   certificates = new Certificates()
   certificates.write(1)
   pulse = await startPulse({ bridges: 0 })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   await pulse.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)  // polls read it
   bridge = await pulse.addBridge(certificates.settings)
 })

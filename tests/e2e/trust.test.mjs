@@ -1,6 +1,5 @@
 // Whom a bridge believes. NOTIFY has no privileges in PostgreSQL, so the secret channel and the sender's pid are what it goes by.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, until } from '../support/wait.mjs'
@@ -8,7 +7,7 @@ import { gather, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
 })
 after(() => pulse?.stop())
 

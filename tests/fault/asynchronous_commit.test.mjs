@@ -1,7 +1,6 @@
 // synchronous_commit = off at the publishers: a crash may take transactions whose commit was confirmed, as PostgreSQL says. What pulse
 // adds: never one whose event a client has seen, since the dispatcher's own commit reaches the disk first and takes along all before it.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { until } from '../support/wait.mjs'
@@ -10,7 +9,7 @@ let pulse
 before(async () => {
   // The writer of the log looks as rarely as it can: what nobody flushes is lost for sure.
   pulse = await startPulse({ settings: { wal_writer_delay: '10s', wal_writer_flush_after: '10MB' } })
-  await pulse.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
 })
 after(() => pulse?.stop())
 

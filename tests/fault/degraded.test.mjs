@@ -2,7 +2,6 @@
 // queue. In each, users' transactions go on committing, pulse.status() and /ready say what is wrong and what to do, the sockets stay, and
 // afterwards they have everything that was committed, once and in order.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, until } from '../support/wait.mjs'
@@ -11,8 +10,8 @@ let pulse, clients
 const published = []   // the numbers whose commit was confirmed, in order
 before(async () => {
   pulse = await startPulse()
-  await pulse.sql(`${readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8')};
-    CREATE TABLE app.orders (n int); SELECT pulse.watch('app.orders', 'order', ARRAY['open:d'])`)
+  await pulse.load('rooms')
+  await pulse.sql(`CREATE TABLE app.orders (n int); SELECT pulse.watch('app.orders', 'order', ARRAY['open:d'])`)
   const socket = await pulse.io({ userId: 'io' }), native = await pulse.ws({ userId: 'native' })
   assert.equal((await socket.emitWithAck('room:join', { room: 'open:d' })).ok, true)
   await native.frames.atLeast(1)

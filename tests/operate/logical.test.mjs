@@ -2,7 +2,6 @@
 // are local. The subscriber's own dispatcher gives its own positions and delivers to its own clients; both sides get the same
 // events, in the same order, also over a restart of the subscriber and a rotation of the publisher's log.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, until } from '../support/wait.mjs'
@@ -12,7 +11,7 @@ let near, far
 before(async () => {
   near = await startPulse({ settings: { wal_level: 'logical' } })
   far = await startPulse()
-  for (const { cluster } of [near, far]) await cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  for (const { cluster } of [near, far]) await cluster.load('rooms')
 })
 after(async () => {
   await far?.stop()   // first: a slot in use cannot be dropped with its cluster

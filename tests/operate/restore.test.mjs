@@ -2,7 +2,7 @@
 // The new cluster has an epoch of its own: a client that comes with a cursor of the old one is told to fetch anew, and events go on.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -15,8 +15,8 @@ let source, dumps, client
 before(async () => {
   dumps = mkdtempSync(join(tmpdir(), 'dumps-'))
   source = await startPulse({ extensions: ['pulse', 'pulse_donors'] })
-  await source.sql(`${readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8')};
-    SELECT pulse.policy('open:{id}', 'history', 'app.allow');
+  await source.load('rooms')
+  await source.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow');
     SELECT pulse.define_setting('app', 'colour', 'red', 'a setting of the application'), pulse.configure('app', 'colour', 'green'), pulse.configure('donors', 'presence_ttl', '7 min');
     SELECT pulse.policy('region:{countryCode}', 'join', 'app.allow');
     CREATE TABLE app.orders (id int, status text); SELECT pulse.watch('app.orders', 'order', ARRAY['open:orders'], 'insert, update', payload => '{"order": "{id}"}');

@@ -2,7 +2,6 @@
 // and lagging: the last events, which clients have already seen, are gone, and their positions are used again; whoever saw one of
 // them is told to fetch anew, explicitly, and nobody misses a new event silently.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, test } from 'node:test'
 import { Cluster } from '../support/cluster.mjs'
 import { startPulse } from '../support/pulse.mjs'
@@ -13,7 +12,7 @@ import { Follower } from './follower.mjs'
 let primary, standby, pulse
 beforeEach(async () => {
   primary = await Cluster.create()
-  await primary.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await primary.load('rooms')
   await primary.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)
   standby = await Cluster.standbyOf(primary)
   // The bridge follows whichever of the two is the primary.

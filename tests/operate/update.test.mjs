@@ -1,7 +1,6 @@
 // ALTER EXTENSION … UPDATE on a system in use. One library serves every SQL version: after the restart that loaded it, and before the
 // update, the SQL of 1.0 calls it. Then users go on, nothing is dispatched, it is said why; after the update everything is delivered.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, until } from '../support/wait.mjs'
@@ -10,7 +9,8 @@ import { Follower } from './follower.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 0, extensions: ['pulse 1.0', 'pulse_donors 1.0'] })
-  await pulse.sql(`${readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8')}; SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)
+  await pulse.load('rooms')
+  await pulse.sql(`SELECT pulse.policy('open:{id}', 'history', 'app.allow')`)
 })
 after(() => pulse?.stop())
 

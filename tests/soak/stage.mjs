@@ -27,7 +27,7 @@ export class Stage {
     const stage = new Stage()
     stage.pulse = await startPulse({ environment })
     try {
-      for (const file of ['rooms.sql', 'clients.sql']) await stage.pulse.sql(readFileSync(new URL(`../support/${file}`, import.meta.url), 'utf8'))
+      await stage.pulse.load('rooms', 'clients')
       stage.pid = stage.pulse.bridge.pid
       stage.witnesses = await witnesses(stage.pulse)
       stage.cursor = await stage.pulse.value('SELECT pulse.position()')

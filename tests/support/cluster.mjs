@@ -123,6 +123,17 @@ export class Cluster {
     return row && Object.values(row)[0]
   }
 
+  // Runs scripts of this folder, by their names without `.sql`.
+  async load(...scripts) {
+    for (const script of scripts) await this.sql(readFileSync(new URL(`${script}.sql`, import.meta.url), 'utf8'))
+  }
+
+  // Runs a statement that gives the id of an event, and waits until the event has its position.
+  async dispatched(statement, parameters) {
+    const id = await this.value(statement, parameters)
+    await until(() => this.value('SELECT EXISTS (SELECT FROM pulse.deliveries WHERE event_id = $1)', [id]), { what: 'the dispatch' })
+  }
+
   // A connection of one's own: for LISTEN, transactions, SET ROLE. The caller ends it.
   async connect({ user = 'postgres', database = this.database } = {}) {
     const client = new pg.Client({ host: this.host, port: this.port, user, database })

@@ -36,6 +36,8 @@ class Pulse {
 
   sql(text, parameters) { return this.cluster.sql(text, parameters) }
   value(text, parameters) { return this.cluster.value(text, parameters) }
+  load(...scripts) { return this.cluster.load(...scripts) }
+  dispatched(statement, parameters) { return this.cluster.dispatched(statement, parameters) }
 
   // A socket.io-client, not yet connected: give it listeners, then socket.connect(). who: claims, or a token's text.
   socket(who, { bridge = this.bridge, namespace = '/', transports = ['websocket'], ...options } = {}) {

@@ -5,18 +5,7 @@ SELECT plan(73);
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
 
--- What a statement raises, as `sqlstate message / hint`; also a cancelled query, which WHEN OTHERS does not catch.
-CREATE FUNCTION shop.error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    v_hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS OR query_canceled THEN
-    GET STACKED DIAGNOSTICS v_hint = PG_EXCEPTION_HINT;
-    RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN v_hint <> '' THEN ' / ' || v_hint ELSE '' END;
-END
-$$;
+\ir ../../support/error_of.sql
 -- Registers a handler `event` with this plpgsql body.
 CREATE FUNCTION shop.handler(event text, body text, attributes text DEFAULT '') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

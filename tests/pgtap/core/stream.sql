@@ -4,17 +4,7 @@ SELECT plan(100);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
-CREATE FUNCTION shop.error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    v_hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS OR query_canceled THEN
-    GET STACKED DIAGNOSTICS v_hint = PG_EXCEPTION_HINT;
-    RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN v_hint <> '' THEN ' / ' || v_hint ELSE '' END;
-END
-$$;
+\ir ../../support/error_of.sql
 -- Registers a stream with this plpgsql body.
 CREATE FUNCTION shop.stream(path text, body text, auth text DEFAULT 'jwt') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
