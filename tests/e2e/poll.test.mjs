@@ -1,6 +1,5 @@
 // GET /poll as docs/reference/poll.md tells it (M1, E2, E5, E7, S1, D4).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { connections, poll, startPoll } from '../support/listen.mjs'
 import { startPulse } from '../support/pulse.mjs'
@@ -11,7 +10,7 @@ let pulse, other
 before(async () => {
   pulse = await startPulse({ bridges: 2 })
   other = pulse.bridges[1]
-  for (const file of ['rooms', 'listeners']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}.sql`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'listeners')
 })
 after(() => pulse?.stop())
 

@@ -1,7 +1,6 @@
 // GET /sse as docs/reference/sse.md tells it, read by the rules of the standard, by npm's eventsource and by curl (M1, E2, E5, E7, S1).
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { EventSource } from 'eventsource'
 import { connections, sse } from '../support/listen.mjs'
@@ -13,7 +12,7 @@ let pulse, other
 before(async () => {
   pulse = await startPulse({ bridges: 2, environment: { PULSE_RECOVERY_MAX_EVENTS: '50' } })
   other = pulse.bridges[1]
-  for (const file of ['rooms', 'listeners']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}.sql`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'listeners')
 })
 after(() => pulse?.stop())
 

@@ -1,6 +1,5 @@
 // Event streams on paths of the application's own: pulse.stream and what the bridge makes of it (C3, D4).
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { poll, sse, startPoll } from '../support/listen.mjs'
 import { startPulse } from '../support/pulse.mjs'
@@ -10,7 +9,7 @@ import { until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse()
-  for (const file of ['rooms', 'listeners']) await pulse.cluster.sql(readFileSync(new URL(`../support/${file}.sql`, import.meta.url), 'utf8'))
+  await pulse.load('rooms', 'listeners')
 })
 after(() => pulse?.stop())
 

@@ -18,7 +18,7 @@ constexpr std::size_t kShare = 262'144;  // bytes that one connection may bring 
 }
 
 Stream::Stream(loop::Loop &loop, int fd, std::string ip, bool internal, std::unique_ptr<TlsSession> tls)
-    : poller_(loop.poller()), tls_(std::move(tls)), ip_(std::move(ip)), fd_(fd), internal_(internal) {
+    : tls_(std::move(tls)), fd_(fd), internal_(internal), poller_(loop.poller()), ip_(std::move(ip)) {
     if (!poller_.add(fd, *this)) fail();
 }
 

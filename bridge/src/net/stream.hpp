@@ -58,7 +58,10 @@ public:
     const std::string &ip() const { return ip_; }
     bool internal() const { return internal_; }  // came in by the internal listener
     bool encrypted() const { return tls_ != nullptr; }
-    void prefetch() const { __builtin_prefetch(this); }  // a write() follows very soon
+    void prefetch() const {  // a write() follows very soon
+        __builtin_prefetch(this);
+        __builtin_prefetch(&failed_);
+    }
 
 private:
     friend class Goodbye;
@@ -83,21 +86,22 @@ private:
     bool end();
     void shut_down();
 
-    loop::Poller &poller_;
-    User *user_ = nullptr;
-    Counter *counter_ = nullptr;
+    // What a write() reads comes first, so that prefetch() brings all of it.
     std::unique_ptr<Rest> rest_;
     std::unique_ptr<TlsSession> tls_;
-    std::string ip_;
     int fd_;
+    bool failed_ = false;
     bool internal_;
     bool paused_ = false;
     bool readable_ = false;  // there was more when it was paused, or when it had its share
     bool over_ = false;      // the peer closed its side: what is left is to be read up to its end
     bool wants_writable_ = false;
-    bool failed_ = false;
     bool shut_down_ = false;  // nothing is written any more
     bool ended_ = false;      // the User knows
+    loop::Poller &poller_;
+    User *user_ = nullptr;
+    Counter *counter_ = nullptr;
+    std::string ip_;
 };
 using StreamPtr = std::unique_ptr<Stream>;
 

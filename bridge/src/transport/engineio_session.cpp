@@ -181,13 +181,11 @@ void EngineioSession::left() {
 }
 
 hub::Sink::Write EngineioSession::write(std::string_view frames) {
-    if (polling_) {
-        if (!polling_->wants() && !collecting_) return Write::choked;
-        polling_->give(frames);
-        return Write::taken;
-    }
-    if (!base64_frames_) return Session::write(frames);
-    return Session::write(engineio::base64_frames(frames));
+    if (stream_ != nullptr) return Session::write(base64_frames_ ? engineio::base64_frames(frames) : frames);
+    if (!polling_) return Write::failed;
+    if (!polling_->wants() && !collecting_) return Write::choked;
+    polling_->give(frames);
+    return Write::taken;
 }
 
 void EngineioSession::request_writable() {

@@ -69,9 +69,8 @@ private:
     Engineio &engineio_;
     PublicId sid_;
     bool echo_;
-    bool base64_frames_ = false;  // its WebSocket takes no binary frames, though they are made for it
-    bool dying_ = false;          // the client and the hub are told; only what is left is still to be fetched
-    bool collecting_ = false;     // everything that the hub holds is taken, whether a GET waits or not
+    bool dying_ = false;       // the client and the hub are told; only what is left is still to be fetched
+    bool collecting_ = false;  // everything that the hub holds is taken, whether a GET waits or not
     codec::socketio::Decoder decoder_;
     std::unique_ptr<Polling> polling_;
     std::unique_ptr<Probe> probe_;

@@ -66,12 +66,14 @@ protected:
     void alarm(std::int64_t due) { services_.deadlines.arm(heart_, due); }
     std::int64_t now() const { return services_.deadlines.now(); }
 
+    // From here to over_: what each delivery reads, in one line of the cache.
     handlers::Services &services_;
     const SessionOptions &options_;
     std::unique_ptr<WebSocket> socket_;
     net::Stream *stream_ = nullptr;  // of socket_, for the fan-out; null when frames do not go straight there
     ConnectionId id_;
     Protocol protocol_;
+    bool base64_frames_ = false;  // the WebSocket takes no binary frames, though they are made for it
     bool awaiting_pong_ = false;
     bool deaf_ = false;     // what still comes in is dropped
     bool closing_ = false;  // nothing is sent any more but what waits, and then the close frame

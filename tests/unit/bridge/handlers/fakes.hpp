@@ -157,6 +157,18 @@ struct World {
         decision.position = Cursor{std::string(kEpoch), Position{position}};
         return decision;
     }
+    static db::Decision may_recover(std::uint64_t position, std::uint64_t since) {
+        db::Decision yes = decision(true, position);
+        yes.recovered = true;
+        yes.since = Position{since};
+        return yes;
+    }
+    static db::Decision not_recovered(std::uint64_t position, std::string reason) {
+        db::Decision yes = decision(true, position);
+        yes.must_refetch = std::move(reason);
+        return yes;
+    }
+    static std::string at(std::uint64_t position) { return std::string(kEpoch) + ":" + std::to_string(position); }
     static db::HandleAnswer handled(std::string ack, std::string effects = "[]") {
         return {std::move(ack), std::move(effects), Cursor{std::string(kEpoch), Position{}}};
     }

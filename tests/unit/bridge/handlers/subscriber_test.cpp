@@ -70,18 +70,6 @@ struct Listener : Subscriber::Owner {
 
 struct SubscriberTest : ::testing::Test {
     World world;
-    static std::string at(std::uint64_t position) { return std::string(kEpoch) + ":" + std::to_string(position); }
-    static db::Decision may_recover(std::uint64_t position, std::uint64_t since) {
-        db::Decision decision = World::decision(true, position);
-        decision.recovered = true;
-        decision.since = Position{since};
-        return decision;
-    }
-    static db::Decision must_refetch(std::uint64_t position, std::string reason) {
-        db::Decision decision = World::decision(true, position);
-        decision.must_refetch = std::move(reason);
-        return decision;
-    }
 };
 
 TEST_F(SubscriberTest, M1IsGreetedAndHearsItsRoomsFromTheDecisionOn) {
@@ -94,9 +82,9 @@ TEST_F(SubscriberTest, M1IsGreetedAndHearsItsRoomsFromTheDecisionOn) {
     EXPECT_EQ(one.lives, 0);
     one.decide(World::decision(true, 1));
     EXPECT_EQ(one.lives, 1);
-    EXPECT_EQ(one.take(), "<hello " + at(1) + ">") << "the cursor misses nothing in any of the rooms";
+    EXPECT_EQ(one.take(), "<hello " + World::at(1) + ">") << "the cursor misses nothing in any of the rooms";
     world.event(2, "b", "2");
-    EXPECT_EQ(one.take(), "id: " + at(2) + "\nevent: e\ndata: 2\n\n");
+    EXPECT_EQ(one.take(), "id: " + World::at(2) + "\nevent: e\ndata: 2\n\n");
     EXPECT_EQ(world.metrics.connections_opened("/sse", "sse").Value(), 1);
 }
 
@@ -114,12 +102,12 @@ TEST_F(SubscriberTest, S1OneRoomThatIsNotAllowedRefusesAll) {
 TEST_F(SubscriberTest, E2ComesBackAndIsGivenWhatItMissedOnceAndInOrder) {
     for (std::uint64_t n = 1; n <= 4; ++n) world.event(n, n % 2 == 1 ? "a" : "b", std::to_string(n));
     Listener one(world);
-    one.ask({"a", "b"}, at(1), {"e"});
-    EXPECT_EQ(world.queries.decisions[0].request.since, at(1));
-    one.decide(may_recover(4, 1), 2);
+    one.ask({"a", "b"}, World::at(1), {"e"});
+    EXPECT_EQ(world.queries.decisions[0].request.since, World::at(1));
+    one.decide(World::may_recover(4, 1), 2);
     EXPECT_EQ(one.lives, 1);
-    const auto block = [](std::uint64_t n) { return "id: " + at(n) + "\nevent: e\ndata: " + std::to_string(n) + "\n\n"; };
-    EXPECT_EQ(one.take(), "<hello " + at(1) + ">" + block(2) + block(3) + block(4));
+    const auto block = [](std::uint64_t n) { return "id: " + World::at(n) + "\nevent: e\ndata: " + std::to_string(n) + "\n\n"; };
+    EXPECT_EQ(one.take(), "<hello " + World::at(1) + ">" + block(2) + block(3) + block(4));
     world.event(5, "a", "5");
     EXPECT_EQ(one.take(), block(5));
 }
@@ -134,10 +122,10 @@ TEST_F(SubscriberTest, F4WhoWasAMemberAMomentAgoNeedsNoRightToThePast) {
     }
     world.event(2, "a", "2");
     Listener back(world);
-    back.ask({"a"}, at(1));
+    back.ask({"a"}, World::at(1));
     EXPECT_EQ(world.queries.decisions[0].request.since, "") << "only the policy for join is asked";
     back.decide(World::decision(true, 2));
-    EXPECT_EQ(back.take(), "<hello " + at(1) + ">id: " + at(2) + "\nevent: e\ndata: 2\n\n");
+    EXPECT_EQ(back.take(), "<hello " + World::at(1) + ">id: " + World::at(2) + "\nevent: e\ndata: 2\n\n");
     EXPECT_EQ(back.must_refetch, "");
 }
 
@@ -156,33 +144,33 @@ TEST_F(SubscriberTest, S1ThePastOfOthersOrOfBeforeOrOfLongAgoNeedsTheRightToIt) 
         one.ask({"a"});
         one.decide(World::decision(true, 2));
     }
-    EXPECT_EQ(since(at(2), "u1"), "");
-    EXPECT_EQ(since(at(1), "u1"), at(1)) << "from before it was let in";
-    EXPECT_EQ(since(at(2), "u2"), at(2)) << "another user";
+    EXPECT_EQ(since(World::at(2), "u1"), "");
+    EXPECT_EQ(since(World::at(1), "u1"), World::at(1)) << "from before it was let in";
+    EXPECT_EQ(since(World::at(2), "u2"), World::at(2)) << "another user";
     EXPECT_EQ(since("0000000000000000:2", "u1"), "0000000000000000:2") << "another epoch";
-    EXPECT_EQ(since(at(9), "u1"), at(9)) << "ahead of what is known here";
+    EXPECT_EQ(since(World::at(9), "u1"), World::at(9)) << "ahead of what is known here";
     {
         Listener refused(world);
         refused.ask({"a"});
         refused.decide(World::decision(false, 2));
     }
-    EXPECT_EQ(since(at(2), "u1"), at(2)) << "not let in any more";
+    EXPECT_EQ(since(World::at(2), "u1"), World::at(2)) << "not let in any more";
     {
         Listener again(world);
         again.ask({"a"});
         again.decide(World::decision(true, 2));
     }
     world.deadlines.advance(Admitted::kKept + 1);
-    EXPECT_EQ(since(at(2), "u1"), at(2)) << "too long ago";
+    EXPECT_EQ(since(World::at(2), "u1"), World::at(2)) << "too long ago";
 }
 
 TEST_F(SubscriberTest, E7WhatCannotBeGivenIsSaidAndThenItIsLive) {
     for (const std::string reason : {"expired", "future", "foreign_epoch", "forbidden", "evicted"}) {
         Listener one(world);
-        one.ask({"a"}, at(1), {}, reason);  // users of their own: one that was just let in is a member
-        one.decide(must_refetch(world.hub.head().value, reason));
+        one.ask({"a"}, World::at(1), {}, reason);  // users of their own: one that was just let in is a member
+        one.decide(World::not_recovered(world.hub.head().value, reason));
         EXPECT_EQ(one.lives, 1);
-        EXPECT_EQ(one.take(), "<hello " + at(world.hub.head().value) + " " + reason + ">");
+        EXPECT_EQ(one.take(), "<hello " + World::at(world.hub.head().value) + " " + reason + ">");
         world.event(world.hub.head().value + 1, "a", "1");
         EXPECT_THAT(one.take(), ::testing::HasSubstr("data: 1"));
     }
@@ -197,10 +185,10 @@ TEST_F(SubscriberTest, E7WhatCannotBeGivenIsSaidAndThenItIsLive) {
 TEST_F(SubscriberTest, E7OneRoomOfSeveralThatCannotBeGivenRefusesThePast) {
     world.event(1, "a", "1");
     Listener one(world);
-    one.ask({"a", "b"}, at(0));
-    one.decide(may_recover(1, 0));
-    one.decide(must_refetch(1, "forbidden"));
-    EXPECT_EQ(one.take(), "<hello " + at(1) + " forbidden>") << "never a part";
+    one.ask({"a", "b"}, World::at(0));
+    one.decide(World::may_recover(1, 0));
+    one.decide(World::not_recovered(1, "forbidden"));
+    EXPECT_EQ(one.take(), "<hello " + World::at(1) + " forbidden>") << "never a part";
 }
 
 TEST_F(SubscriberTest, E7TooMuchIsNoticedBeforeAnythingIsSentAndAskedAnew) {
@@ -227,14 +215,15 @@ TEST_F(SubscriberTest, E7TooMuchIsNoticedBeforeAnythingIsSentAndAskedAnew) {
     FakeSink sink;
     subscriber.open(sink);
     auto claims = authenticate(services, small.token("u1"));
-    subscriber.start(std::make_unique<RoomGate>(services, *claims, Asker{"", "", "sse"}, "/sse", std::vector<std::string>{"a"}, at(1)));
-    one.decide(may_recover(5, 1));
+    subscriber.start(
+        std::make_unique<RoomGate>(services, *claims, Asker{"", "", "sse"}, "/sse", std::vector<std::string>{"a"}, World::at(1)));
+    one.decide(World::may_recover(5, 1));
     EXPECT_EQ(one.must_refetch, "too_much");
     ASSERT_EQ(small.queries.decisions.size(), 1U) << "a fresh decision, without the cursor";
     EXPECT_EQ(small.queries.decisions[0].request.since, "");
     one.decide(World::decision(true, 5));
     small.hub.flush();
-    EXPECT_EQ(sink.bytes, "<hello " + at(5) + " too_much>");
+    EXPECT_EQ(sink.bytes, "<hello " + World::at(5) + " too_much>");
     subscriber.stop("client_close");
     subscriber.closed();
 }
@@ -243,10 +232,10 @@ TEST_F(SubscriberTest, M1WhoPollsIsGivenTheFirstOfManyHoweverManyThereAre) {
     World small;
     for (std::uint64_t n = 1; n <= 5; ++n) small.event(n, "a", std::to_string(n));
     Listener one(small, Protocol::poll);
-    one.ask({"a"}, at(4));
-    one.decide(may_recover(5, 4));
+    one.ask({"a"}, World::at(4));
+    one.decide(World::may_recover(5, 4));
     const std::string lines = one.take();
-    EXPECT_THAT(lines, ::testing::HasSubstr(at(5) + R"( {"event":"e","args":[5],"room":"a","position":")" + at(5) + "\"}\n"));
+    EXPECT_THAT(lines, ::testing::HasSubstr(World::at(5) + R"( {"event":"e","args":[5],"room":"a","position":")" + World::at(5) + "\"}\n"));
 }
 
 TEST_F(SubscriberTest, WhoHasWhatItWantedIsNoSession) {
@@ -254,7 +243,7 @@ TEST_F(SubscriberTest, WhoHasWhatItWantedIsNoSession) {
     one.declines = true;
     one.ask({"a"});
     one.decide(World::decision(true, 7));
-    EXPECT_EQ(one.position, at(7));
+    EXPECT_EQ(one.position, World::at(7));
     EXPECT_EQ(world.hub.sessions(), 0U);
     EXPECT_EQ(one.lives, 0);
 }
@@ -340,7 +329,7 @@ TEST_F(SubscriberTest, S1OutOfOneRoomItStaysOutOfAllItEnds) {
     };
     evict(1, "a");
     world.advance(10);
-    EXPECT_EQ(one.take(), "id: " + at(1) + "\nevent: room:evicted\ndata: {\"room\":\"a\",\"reason\":\"gone\"}\n\n");
+    EXPECT_EQ(one.take(), "id: " + World::at(1) + "\nevent: room:evicted\ndata: {\"room\":\"a\",\"reason\":\"gone\"}\n\n");
     EXPECT_TRUE(one.sink.closes.empty());
     evict(2, "b");
     world.advance(10);
@@ -367,14 +356,14 @@ TEST_F(SubscriberTest, C3AStreamOfSqlIsLetInByItsFunction) {
     question.path = "/api/orders/7/stream";
     question.request = R"({"query":{}})";
     question.context = R"({"claims":null})";
-    question.cursor = at(1);
+    question.cursor = World::at(1);
     question.claims = std::make_shared<const Claims>();
     for (std::uint64_t n = 1; n <= 3; ++n) world.event(n, "order:7", std::to_string(n), n == 2 ? R"("other")" : R"("changed")");
     one.subscriber.start(std::make_unique<RequestGate>(world.services, question));
     ASSERT_EQ(world.queries.requests.size(), 1U);
     auto [call, then] = std::move(world.queries.requests.front());
     EXPECT_EQ(call.path, "/api/orders/7/stream");
-    EXPECT_THAT(call.context, ::testing::HasSubstr(R"("cursor":")" + at(1) + "\"}"));
+    EXPECT_THAT(call.context, ::testing::HasSubstr(R"("cursor":")" + World::at(1) + "\"}"));
     db::StreamAnswer answer;
     answer.path = "/api/orders/{id}/stream";
     answer.rooms = {"order:7"};
@@ -384,7 +373,7 @@ TEST_F(SubscriberTest, C3AStreamOfSqlIsLetInByItsFunction) {
     answer.since = Position{1};
     then(answer);
     EXPECT_EQ(one.lives, 1);
-    EXPECT_EQ(one.take(), "<hello " + at(1) + ">id: " + at(3) + "\nevent: changed\ndata: 3\n\n");
+    EXPECT_EQ(one.take(), "<hello " + World::at(1) + ">id: " + World::at(3) + "\nevent: changed\ndata: 3\n\n");
     EXPECT_EQ(world.metrics.sse_messages("/api/orders/{id}/stream").Value(), 1);
 }
 

@@ -63,8 +63,6 @@ struct FakeExchange final : http::Exchange {
     }
 };
 
-inline std::string at(std::uint64_t position) { return std::string(kEpoch) + ":" + std::to_string(position); }
-
 // The next `count` decisions.
 inline void decide(World &world, const db::Decision &decision, int count = 1) {
     for (; count > 0; --count) {
@@ -73,17 +71,6 @@ inline void decide(World &world, const db::Decision &decision, int count = 1) {
         world.queries.decisions.pop_front();
         asked.then(decision);
     }
-}
-inline db::Decision may_recover(std::uint64_t position, std::uint64_t since) {
-    db::Decision decision = World::decision(true, position);
-    decision.recovered = true;
-    decision.since = Position{since};
-    return decision;
-}
-inline db::Decision not_recovered(std::uint64_t position, std::string reason) {
-    db::Decision decision = World::decision(true, position);
-    decision.must_refetch = std::move(reason);
-    return decision;
 }
 
 }  // namespace bridge::transport::test

@@ -22,8 +22,8 @@ struct PollTest : ::testing::Test {
     // Waiting for what comes after the head.
     std::unique_ptr<FakeExchange> parked(std::string timeout = "25") {
         const std::uint64_t head = world.hub.head().value;
-        auto exchange = ask({{"cursor", at(head)}, {"timeout", std::move(timeout)}});
-        decide(world, may_recover(head, head));
+        auto exchange = ask({{"cursor", World::at(head)}, {"timeout", std::move(timeout)}});
+        decide(world, World::may_recover(head, head));
         EXPECT_EQ(exchange->status(), 0);
         return exchange;
     }
@@ -39,7 +39,7 @@ TEST_F(PollTest, M1WithoutACursorItIsToldWhereToStart) {
     const auto one = ask({});
     decide(world, World::decision(true, 7));
     EXPECT_EQ(one->status(), 200);
-    EXPECT_EQ(one->answer->body, R"({"events":[],"cursor":")" + at(7) + "\"}");
+    EXPECT_EQ(one->answer->body, R"({"events":[],"cursor":")" + World::at(7) + "\"}");
     swept();
 }
 
@@ -54,8 +54,9 @@ TEST_F(PollTest, M1WhatHappensIsAnsweredInTheFlushOfItsTurnAllInOne) {
     EXPECT_EQ(one->status(), 0);
     world.hub.flush();
     ASSERT_EQ(one->status(), 200);
-    EXPECT_EQ(one->answer->body, R"({"events":[{"event":"e","args":[2],"room":"a","position":")" + at(2) +
-                                     R"("},{"event":"e","args":[4],"room":"a","position":")" + at(4) + R"("}],"cursor":")" + at(5) + "\"}");
+    EXPECT_EQ(one->answer->body, R"({"events":[{"event":"e","args":[2],"room":"a","position":")" + World::at(2) +
+                                     R"("},{"event":"e","args":[4],"room":"a","position":")" + World::at(4) + R"("}],"cursor":")" +
+                                     World::at(5) + "\"}");
     swept();
 }
 
@@ -64,7 +65,7 @@ TEST_F(PollTest, E2TheCursorNeverStandsBeforeWhatWasGivenNorBehindWhatWasNot) {
     const std::string rooms = R"(["a"])", name = R"("e")";
     world.hub.deliver({Position{1}, 1, rooms, name, "{}", "1", {}});
     world.hub.flush();  // in the middle of a turn, before the hub's head has come so far
-    EXPECT_THAT(one->answer->body, HasSubstr(R"("cursor":")" + at(1)));
+    EXPECT_THAT(one->answer->body, HasSubstr(R"("cursor":")" + World::at(1)));
     world.hub.advance(Position{1});
     world.advance(10);
 
@@ -87,7 +88,7 @@ TEST_F(PollTest, M1NothingInTimeIs204WithACursor) {
     EXPECT_EQ(one->status(), 0);
     world.advance(200);
     EXPECT_EQ(one->status(), 204);
-    EXPECT_EQ(one->header("Pulse-Cursor"), at(1));
+    EXPECT_EQ(one->header("Pulse-Cursor"), World::at(1));
     swept();
     const auto at_once = parked("0");
     world.advance(10);
@@ -100,14 +101,14 @@ TEST_F(PollTest, M1ALongAbsenceComesInParts) {
     std::uint64_t from = 0;
     std::vector<std::size_t> sizes;
     while (from < 2'500) {
-        const auto one = ask({{"cursor", at(from)}});
-        decide(world, may_recover(2'500, from));
+        const auto one = ask({{"cursor", World::at(from)}});
+        decide(world, World::may_recover(2'500, from));
         world.hub.flush();
         ASSERT_EQ(one->status(), 200);
         const auto tree = json::parse(one->answer->body);
         ASSERT_TRUE(tree);
         for (const auto &event : (*tree)["events"]) EXPECT_EQ(event["args"][0].get<std::uint64_t>(), ++from);
-        EXPECT_EQ((*tree)["cursor"], at(from));
+        EXPECT_EQ((*tree)["cursor"], World::at(from));
         sizes.push_back((*tree)["events"].size());
         world.advance(10);
     }
@@ -116,15 +117,15 @@ TEST_F(PollTest, M1ALongAbsenceComesInParts) {
 }
 
 TEST_F(PollTest, E7WhatCannotBeGivenIs410AndWithoutTheRightToThePast403) {
-    const auto expired = ask({{"cursor", at(1)}});
-    decide(world, not_recovered(9, "expired"));
+    const auto expired = ask({{"cursor", World::at(1)}});
+    decide(world, World::not_recovered(9, "expired"));
     EXPECT_EQ(expired->status(), 410);
-    EXPECT_THAT(expired->answer->body, HasSubstr(R"("reason":"expired"},"cursor":")" + at(9)));
+    EXPECT_THAT(expired->answer->body, HasSubstr(R"("reason":"expired"},"cursor":")" + World::at(9)));
     const auto unknown = ask({{"cursor", "nothing of ours"}});
     decide(world, World::decision(true, 9));
     EXPECT_THAT(unknown->answer->body, HasSubstr(R"("reason":"unknown")"));
-    const auto forbidden = ask({{"cursor", at(1)}});
-    decide(world, not_recovered(9, "forbidden"));
+    const auto forbidden = ask({{"cursor", World::at(1)}});
+    decide(world, World::not_recovered(9, "forbidden"));
     EXPECT_EQ(forbidden->status(), 403);
     swept();
 }
@@ -139,7 +140,7 @@ TEST_F(PollTest, D4ADrainAnswersWithWhatIsThereOrNothing) {
         EXPECT_EQ((*one)->header("Pulse-Cursor"), "");
     }
     polls.drain();
-    EXPECT_EQ(ask({{"cursor", at(1)}})->status(), 503);
+    EXPECT_EQ(ask({{"cursor", World::at(1)}})->status(), 503);
     swept();
 }
 
@@ -163,9 +164,9 @@ TEST_F(PollTest, WhoHangsUpIsForgottenAtOnceWhateverItWaitedFor) {
     const auto one = parked();
     one->hang_up();
     EXPECT_EQ(world.hub.connections(), 0U);
-    const auto asking = ask({{"cursor", at(0)}});
+    const auto asking = ask({{"cursor", World::at(0)}});
     asking->hang_up();
-    decide(world, may_recover(0, 0));
+    decide(world, World::may_recover(0, 0));
     EXPECT_EQ(world.hub.connections(), 0U);
     const auto answered = parked();
     world.event(1, "a", "1");
@@ -178,7 +179,7 @@ TEST_F(PollTest, WhoHangsUpIsForgottenAtOnceWhateverItWaitedFor) {
 
 TEST_F(PollTest, D4NoDatabaseIs503WithRetryAfterWithinASecond) {
     world.queries.is_up = false;
-    const auto one = ask({{"cursor", at(0)}});
+    const auto one = ask({{"cursor", World::at(0)}});
     world.advance(999);
     EXPECT_EQ(one->status(), 503);
     EXPECT_EQ(one->header("Retry-After"), "1");
@@ -186,7 +187,7 @@ TEST_F(PollTest, D4NoDatabaseIs503WithRetryAfterWithinASecond) {
 }
 
 TEST_F(PollTest, WhatWaitsKeepsLittleOfItsRequest) {
-    FakeExchange exchange({{"room", "a"}, {"cursor", at(0)}}, world.token("u1"));
+    FakeExchange exchange({{"room", "a"}, {"cursor", World::at(0)}}, world.token("u1"));
     exchange.asked.headers.emplace_back("origin", "https://app.example");
     exchange.asked.headers.emplace_back("user-agent", std::string(500, 'x'));
     polls.request(exchange);

@@ -42,18 +42,18 @@ TEST_F(SseTest, M1HeadFirstBlockAndEvents) {
     EXPECT_THAT(text, HasSubstr("text/event-stream; charset=utf-8"));
     EXPECT_THAT(text, HasSubstr("Access-Control-Allow-Origin: https://app.example"));
     EXPECT_THAT(text, Not(HasSubstr("Content-Length")));
-    EXPECT_THAT(text, EndsWith("\r\n\r\nretry: 1500\nid: " + at(0) + "\n\nid: " + at(1) + "\nevent: e\ndata: 1\n\n"));
+    EXPECT_THAT(text, EndsWith("\r\n\r\nretry: 1500\nid: " + World::at(0) + "\n\nid: " + World::at(1) + "\nevent: e\ndata: 1\n\n"));
     EXPECT_EQ(open(), 1);
     world.event(2, "b", "2");
     world.advance(10'000);
-    EXPECT_EQ(hear(*one), ": ping\nid: " + at(2) + "\n\n");
+    EXPECT_EQ(hear(*one), ": ping\nid: " + World::at(2) + "\n\n");
 }
 
 TEST_F(SseTest, E7WhatCannotBeGivenIsSaidAtOnce) {
-    const auto one = ask({{"room", "a"}, {"lastEventId", at(1)}});
-    decide(world, not_recovered(9, "expired"));
-    EXPECT_THAT(hear(*one), EndsWith("id: " + at(9) + "\n\nid: " + at(9) +
-                                     "\nevent: must-refetch\ndata: {\"reason\":\"expired\",\"position\":\"" + at(9) + "\"}\n\n"));
+    const auto one = ask({{"room", "a"}, {"lastEventId", World::at(1)}});
+    decide(world, World::not_recovered(9, "expired"));
+    EXPECT_THAT(hear(*one), EndsWith("id: " + World::at(9) + "\n\nid: " + World::at(9) +
+                                     "\nevent: must-refetch\ndata: {\"reason\":\"expired\",\"position\":\"" + World::at(9) + "\"}\n\n"));
 }
 
 TEST_F(SseTest, S1RefusalsHaveAStatusAndTheHeaderWinsOverTheQuery) {
@@ -64,10 +64,10 @@ TEST_F(SseTest, S1RefusalsHaveAStatusAndTheHeaderWinsOverTheQuery) {
     FakeExchange nobody({{"room", "a"}}, "");
     sse.request(nobody);
     EXPECT_EQ(nobody.status(), 401);
-    FakeExchange both({{"room", "a"}, {"lastEventId", at(5)}}, world.token("u1"));
-    both.asked.headers.emplace_back("last-event-id", at(6));
+    FakeExchange both({{"room", "a"}, {"lastEventId", World::at(5)}}, world.token("u1"));
+    both.asked.headers.emplace_back("last-event-id", World::at(6));
     sse.request(both);
-    EXPECT_EQ(world.queries.decisions.front().request.since, at(6));
+    EXPECT_EQ(world.queries.decisions.front().request.since, World::at(6));
     both.hang_up();
     EXPECT_EQ(world.metrics.sse_errors().Value(), 3);
     EXPECT_EQ(open(), 0);
@@ -130,7 +130,8 @@ TEST_F(SseTest, C3SqlIsToldOfTheRequestButNotOfSecrets) {
     answer.position = Cursor{std::string(kEpoch), Position{0}};
     then(answer);
     world.event(1, "order:7", "2");
-    EXPECT_THAT(hear(exchange), EndsWith("id: " + at(0) + "\n\nevent: now\ndata: {\"n\":1}\n\nid: " + at(1) + "\nevent: e\ndata: 2\n\n"));
+    EXPECT_THAT(hear(exchange),
+                EndsWith("id: " + World::at(0) + "\n\nevent: now\ndata: {\"n\":1}\n\nid: " + World::at(1) + "\nevent: e\ndata: 2\n\n"));
     EXPECT_EQ(world.metrics.sse_streams("/api/{name}/stream").Value(), 1);
 }
 
