@@ -5,6 +5,8 @@
 #include "dispatch/progress.hpp"
 #include "dispatch/retention.hpp"
 #include "dispatch/utility_hook.hpp"
+#include "ephemeral/memory.hpp"
+#include "ephemeral/outbox.hpp"
 #include "guc.hpp"
 #include "handle/quiet.hpp"
 #include "pg/catalog.hpp"
@@ -30,11 +32,13 @@ void _PG_init(void) {
     pulse::pg::init_run_as();
     pulse::pg::init_leftovers();
     pulse::handle::init_quiet();
+    pulse::ephemeral::init_outbox();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
     pulse::dispatch::init_retention();
     if (!process_shared_preload_libraries_in_progress) return;
     pulse::pg::request_shmem();
+    pulse::ephemeral::request_memory();
     pulse::dispatch::register_launcher();
     pulse::dispatch::init_utility_hook();
 }

@@ -7,6 +7,7 @@ namespace pulse::guc {
 
 char *databases = nullptr;
 int max_payload = 1024 * 1024;
+int ephemeral_memory = 4096;
 int handler_timeout = 5000;
 double notify_queue_threshold = 0.5;
 int dispatch_max_gap = 8;
@@ -23,6 +24,10 @@ void define() {
                                GUC_LIST_INPUT, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.max_payload", "Largest payload of an event.", nullptr, &max_payload, 1024 * 1024, 1024, 64 * 1024 * 1024,
                             PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+    if (process_shared_preload_libraries_in_progress)  // later nothing could come of it
+        DefineCustomIntVariable("pulse.ephemeral_memory", "Shared memory for ephemeral events on their way, throttles and samples.",
+                                "When it is full, the oldest events are dropped and counted.", &ephemeral_memory, 4096, 128, 1024 * 1024,
+                                PGC_POSTMASTER, GUC_UNIT_KB, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.handler_timeout", "Longest run of a handler, connect function or batch of policies.",
                             "0 means no limit.", &handler_timeout, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pulse.notify_queue_threshold",

@@ -5,6 +5,7 @@ namespace pulse::guc {
 
 extern char *databases;
 extern int max_payload;                // bytes
+extern int ephemeral_memory;           // kB
 extern int handler_timeout;            // ms
 extern double notify_queue_threshold;  // 0 … 1
 extern int dispatch_max_gap;           // ms

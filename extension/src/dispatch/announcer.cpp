@@ -89,6 +89,13 @@ void BridgeAnnouncer::announce(const Epoch &epoch, std::int64_t first, std::int6
         send_legacy(legacy);
 }
 
+void BridgeAnnouncer::announce_ephemeral(const std::vector<std::string> &lines, std::uint64_t &sequence, std::uint64_t dropped) {
+    for (std::string &payload : pack_ephemeral(epoch_.epoch, lines, sequence, dropped)) {
+        notify_bridges(std::move(payload));
+        count(&pg::DatabaseEntry::notifications, 1);
+    }
+}
+
 void BridgeAnnouncer::notify_bridges(std::string payload) {
     if (deferred_)
         outbox_.push_back({epoch_.channel, std::move(payload)});

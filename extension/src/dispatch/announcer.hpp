@@ -30,6 +30,11 @@ public:
     void announce(const Epoch &epoch, std::int64_t first, std::int64_t last, bool with_lines, const std::vector<EventLine> &lines,
                   std::vector<Notification> &legacy) override;
 
+    // Whether the NOTIFY queue has room for events that nobody can read again. False: they are dropped.
+    bool takes_ephemeral() { return queue_is_low(); }
+    // Inside the transaction, after the tick: behind the durable events that were committed with them.
+    void announce_ephemeral(const std::vector<std::string> &lines, std::uint64_t &sequence, std::uint64_t dropped);
+
     // Somebody else may have ticked: positions up to head are owed to the bridges.
     void observe(std::int64_t head);
     // Milliseconds until an owed wake-up may be sent; nullopt when none is owed.

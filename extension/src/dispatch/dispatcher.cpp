@@ -1,6 +1,7 @@
 // The dispatcher process: one a database. Ticks when a commit wakes it, pauses under load so that batches grow, looks by
 // itself only at the slow safety interval. Any error ends it; the launcher starts it again. README.md draws the states.
 #include "dispatch/announcer.hpp"
+#include "dispatch/ephemeral.hpp"
 #include "dispatch/housekeeping.hpp"
 #include "dispatch/pacing.hpp"
 #include "dispatch/tick.hpp"
@@ -59,6 +60,7 @@ private:
     pg::DatabaseEntry *entry_;
     Backlog backlog_;
     BridgeAnnouncer announcer_;
+    EphemeralEvents ephemeral_;
     Pacing pacing_;
     Housekeeping housekeeping_;
 };
@@ -78,6 +80,7 @@ void Dispatcher::open() {
         pg::call([] { PopActiveSnapshot(); });
     });
     if (gone) pg::end_without_extension();
+    ephemeral_.start();
 }
 
 TickResult Dispatcher::tick_once() {
@@ -85,10 +88,15 @@ TickResult Dispatcher::tick_once() {
     pg_atomic_write_u32(&entry_->dispatcher_work, 0);
     pg_memory_barrier();
     TickResult result;
+    ephemeral_.take();
     {
         const FailureCount count(entry_);
         announcer_.defer(pg::standby_wanted());
-        pg::transaction([&] { result = tick(announcer_, &backlog_, entry_->failed_ticks > 0); });
+        pg::transaction([&] {
+            result = tick(announcer_, &backlog_, entry_->failed_ticks > 0);
+            if (result.events == 0) announcer_.defer(false);  // nothing that a standby must have first
+            if (!result.extension_gone) ephemeral_.send(announcer_);
+        });
         // Without events too; but the end of a backlog that the process before had found already proves nothing.
         if (result.events > 0 || !result.more) entry_->failed_ticks = 0;
     }
@@ -98,10 +106,14 @@ TickResult Dispatcher::tick_once() {
         pg::transaction([&] { announcer_.send_deferred(); });
     }
     announcer_.defer(false);
+    const auto ephemeral = static_cast<std::int64_t>(ephemeral_.count());
+    ephemeral_.sent();
     if (result.extension_gone) pg::end_without_extension();
     announcer_.observe(static_cast<std::int64_t>(pg_atomic_read_u64(&entry_->head)));
     if (announcer_.wake_up_due() == 0) pg::transaction([&] { announcer_.send_wake_up(); });
     pg::call([] { pgstat_report_stat(false); });
+    result.events += ephemeral;
+    result.more = result.more || ephemeral_.more();
     return result;
 }
 
@@ -112,7 +124,8 @@ void Dispatcher::pause(double ms) {
 
 void Dispatcher::sleep() {
     long timeout = guc::dispatch_safety_interval;
-    if (const auto due = announcer_.wake_up_due()) timeout = std::min(timeout, *due);
+    for (const auto due : {announcer_.wake_up_due(), ephemeral_.due()})
+        if (due) timeout = std::min(timeout, *due);
     pg_atomic_write_u32(&entry_->dispatcher_idle, 1);
     pg_memory_barrier();
     // Who committed before the flag was up has set dispatcher_work; who commits after it sets the latch.

@@ -48,6 +48,17 @@ std::string header_line(std::string_view epoch, std::int64_t first, std::int64_t
     return line;
 }
 
+std::vector<std::string> pack_ephemeral(std::string_view epoch, const std::vector<std::string> &lines, std::uint64_t &sequence,
+                                        std::uint64_t dropped) {
+    std::vector<std::string> out;
+    for (const std::string &line : lines) {
+        if (out.empty() || out.back().size() + 1 + line.size() > kMaxNotification)
+            out.push_back(std::string(epoch) + " ~ " + std::to_string(++sequence) + ' ' + std::to_string(dropped));
+        out.back().append(1, '\n').append(line);
+    }
+    return out;
+}
+
 // 16 digits of epoch, three blanks, two positions and a sequence of at most 20 digits.
 static constexpr std::size_t kMaxHeader = 16 + 3 + 3 * 20;
 

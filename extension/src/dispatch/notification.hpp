@@ -51,6 +51,10 @@ private:
     std::size_t bytes_ = 0;
 };
 
+// Ephemeral events: `lines` (rooms, name, headers, payload, tab-separated) as notifications `epoch ~ sequence dropped`.
+std::vector<std::string> pack_ephemeral(std::string_view epoch, const std::vector<std::string> &lines, std::uint64_t &sequence,
+                                        std::uint64_t dropped);
+
 std::string header_line(std::string_view epoch, std::int64_t first, std::int64_t last, std::uint64_t sequence);
 
 }  // namespace pulse::dispatch

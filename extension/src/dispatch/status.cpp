@@ -1,4 +1,5 @@
 // What pulse.status() cannot read from tables: shared memory and settings, as one JSON object. Reads only.
+#include "ephemeral/memory.hpp"
 #include "guc.hpp"
 #include "json/slice.hpp"
 #include "pg/extension.hpp"
@@ -56,6 +57,14 @@ std::string counters(const pg::DatabaseEntry *entry) {
         const uint64 value = entry == nullptr ? 0 : pg_atomic_read_u64(const_cast<pg_atomic_uint64 *>(&(entry->*one.counter)));
         result += (result.size() > 1 ? ",\"" : "\"") + std::string(one.name) + "\":" + std::to_string(value);
     }
+    ephemeral::Ring::Queue ephemeral{};
+    if (ephemeral::is_there()) {
+        ephemeral::Locked memory;
+        ephemeral = memory.ring.queue(memory.mine);
+    }
+    const std::pair<const char *, std::uint64_t> counted[] = {
+        {"ephemeralEvents", ephemeral.sent}, {"ephemeralDropped", ephemeral.dropped}, {"ephemeralReplaced", ephemeral.replaced}};
+    for (const auto &[name, value] : counted) result += ",\"" + std::string(name) + "\":" + std::to_string(value);
     return result + '}';
 }
 

@@ -41,20 +41,6 @@ void check_rooms(std::vector<std::string_view> &rooms) {
                  "An event has at most " + std::to_string(kMaxRooms) + " rooms; publish to a room that all of them join.");
 }
 
-void check_may_write() {
-    if (GetDatabaseEncoding() != PG_UTF8)
-        pg::fail(ERRCODE_FEATURE_NOT_SUPPORTED, std::string("database encoding is ") + GetDatabaseEncodingName() + ", pulse needs UTF8", {},
-                 "Create the database with ENCODING 'UTF8'.");
-    if (RecoveryInProgress())
-        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot publish on a standby", {}, "Publish on the primary server.");
-    if (XactReadOnly)
-        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot publish in a read-only transaction", {},
-                 "Publish in a READ WRITE transaction; a function that publishes must be VOLATILE.");
-    if (IsInParallelMode())
-        pg::fail(ERRCODE_INVALID_TRANSACTION_STATE, "cannot publish in a parallel operation", {},
-                 "Mark the calling function PARALLEL UNSAFE.");
-}
-
 // Without shared memory there is no dispatcher: the event waits in the log until the server was restarted with pulse.
 void warn_not_preloaded() {
     static bool warned = false;
@@ -102,6 +88,20 @@ void insert(const Event &event, int64 id, Relation events, int16 slot) {
 }
 
 }  // namespace
+
+void check_may_write() {
+    if (GetDatabaseEncoding() != PG_UTF8)
+        pg::fail(ERRCODE_FEATURE_NOT_SUPPORTED, std::string("database encoding is ") + GetDatabaseEncodingName() + ", pulse needs UTF8", {},
+                 "Create the database with ENCODING 'UTF8'.");
+    if (RecoveryInProgress())
+        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot publish on a standby", {}, "Publish on the primary server.");
+    if (XactReadOnly)
+        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot publish in a read-only transaction", {},
+                 "Publish in a READ WRITE transaction; a function that publishes must be VOLATILE.");
+    if (IsInParallelMode())
+        pg::fail(ERRCODE_INVALID_TRANSACTION_STATE, "cannot publish in a parallel operation", {},
+                 "Mark the calling function PARALLEL UNSAFE.");
+}
 
 void check(Event &event) {
     require(check_event_name(event.name));

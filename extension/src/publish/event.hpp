@@ -20,6 +20,7 @@ struct Event {
 
 // Raises with a hint that lists what is accepted. Takes duplicates out of the rooms.
 void check(Event &event);
+void check_may_write();  // raises where nothing can be published: on a standby, in a read-only transaction
 // Writes a checked event; returns its id, or of a known idempotency key the id of the first event.
 int64 store(const Event &event);
 

@@ -6,6 +6,7 @@
 #include "json/slice.hpp"
 #include "names/rules.hpp"
 #include "pg/text.hpp"
+#include "publish/ephemeral.hpp"
 #include "publish/event.hpp"
 
 namespace pulse::publish {
@@ -14,7 +15,19 @@ using namespace names;
 
 namespace {
 
-enum Argument { kRoom, kEvent, kPayload, kAttachments, kHeaders, kExceptSession, kPartitionKey, kIdempotencyKey };
+enum Argument {
+    kRoom,
+    kEvent,
+    kPayload,
+    kAttachments,
+    kHeaders,
+    kExceptSession,
+    kPartitionKey,
+    kIdempotencyKey,
+    kEphemeral,
+    kThrottle,
+    kThrottleKey
+};
 
 std::string_view required(FunctionCallInfo fcinfo, Argument n, const char *name) {
     if (pg::arg_is_null(fcinfo, n))
@@ -104,6 +117,22 @@ std::string_view jsonb_text(FunctionCallInfo fcinfo) {
     });
 }
 
+// The SQL of 1.0 has not these arguments.
+bool is_ephemeral(FunctionCallInfo fcinfo) {
+    return PG_NARGS() > kEphemeral && !pg::arg_is_null(fcinfo, kEphemeral) && DatumGetBool(pg::arg(fcinfo, kEphemeral));
+}
+
+ThrottleOptions throttle_of(FunctionCallInfo fcinfo, bool ephemeral) {
+    ThrottleOptions throttle;
+    if (PG_NARGS() <= kThrottleKey) return throttle;
+    if (!pg::arg_is_null(fcinfo, kThrottle)) throttle.interval = pg::arg(fcinfo, kThrottle);
+    throttle.key = optional(fcinfo, kThrottleKey);
+    if (throttle.interval && !ephemeral)
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "only ephemeral events can be throttled", {},
+                 "Add ephemeral => true: a stored event is delivered in any case.");
+    return throttle;
+}
+
 Datum publish(FunctionCallInfo fcinfo, bool many_rooms, bool jsonb) {
     Event event;
     if (many_rooms)
@@ -124,7 +153,11 @@ Datum publish(FunctionCallInfo fcinfo, bool many_rooms, bool jsonb) {
     const std::string headers = headers_of(fcinfo, event, except_session);
     event.headers = headers;
     check(event);
-    return Int64GetDatum(store(event));
+    const bool ephemeral = is_ephemeral(fcinfo);
+    const ThrottleOptions throttle = throttle_of(fcinfo, ephemeral);
+    if (!ephemeral) return Int64GetDatum(store(event));
+    send_ephemeral(event, throttle);
+    return Int64GetDatum(0);
 }
 
 }  // namespace

@@ -173,3 +173,11 @@ CREATE TABLE _pulse.last_seen (
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE _pulse.last_seen IS 'when users who were tracked were last there; written when they leave a room';
 SELECT pg_catalog.pg_extension_config_dump('_pulse.last_seen', '');
+
+-- Ephemeral events: three more arguments.
+DROP FUNCTION pulse.publish(text, text, json, bytea[], json, text, text, text);
+DROP FUNCTION pulse.publish(text, text, text, bytea[], json, text, text, text);
+DROP FUNCTION pulse.publish(text, text, jsonb, bytea[], json, text, text, text);
+DROP FUNCTION pulse.publish(text[], text, json, bytea[], json, text, text, text);
+DROP FUNCTION pulse.publish(text[], text, text, bytea[], json, text, text, text);
+DROP FUNCTION pulse.publish(text[], text, jsonb, bytea[], json, text, text, text);

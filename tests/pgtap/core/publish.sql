@@ -22,7 +22,7 @@ END
 $$;
 
 -- The functions
-SELECT has_function('pulse', 'publish', ARRAY[room, 'text', payload, 'bytea[]', 'json', 'text', 'text', 'text'], 'publish takes ' || room || ' and ' || payload)
+SELECT has_function('pulse', 'publish', ARRAY[room, 'text', payload, 'bytea[]', 'json', 'text', 'text', 'text', 'boolean', 'interval', 'text'], 'publish takes ' || room || ' and ' || payload)
 FROM unnest(ARRAY['text', 'text[]']) room, unnest(ARRAY['json', 'jsonb', 'text']) payload;
 SELECT is(array_agg(DISTINCT l.lanname)::text, '{c}', 'publish is C') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
 WHERE p.pronamespace = 'pulse'::regnamespace AND p.proname = 'publish';

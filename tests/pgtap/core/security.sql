@@ -33,7 +33,7 @@ SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.ac
           'pulse.session_data', 'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.track', 'pulse.untrack', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
     ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
-SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room'], 'pulse_client executes the engine''s policy and evicts');
+SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room', 'pulse.sampled'], 'pulse_client executes the engine''s policy, evicts and samples');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
     WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,

@@ -119,5 +119,19 @@ TEST(LegacyPayload, TruncatesAtItsLimit) {
     EXPECT_EQ(legacy_payload(sized(kMaxLegacyPayload - around + 1), 7), truncated);
 }
 
+TEST(PackEphemeral, E3EachNotificationIsUniqueAndFits) {
+    std::uint64_t sequence = 4;
+    EXPECT_THAT(pack_ephemeral(kEpoch, {"[\"r\"]\t\"t\"\t{}\t1", "[\"r\"]\t\"t\"\t{}\t1"}, sequence, 2),
+                ElementsAre("9f3c01ab5577de20 ~ 5 2\n[\"r\"]\t\"t\"\t{}\t1\n[\"r\"]\t\"t\"\t{}\t1"));
+    EXPECT_THAT(pack_ephemeral(kEpoch, {}, sequence, 2), testing::IsEmpty());
+    const std::uint64_t most = UINT64_MAX - 100;
+    sequence = most;
+    const auto out = pack_ephemeral(kEpoch, std::vector<std::string>(10, std::string(7900, 'x')), sequence, UINT64_MAX);
+    EXPECT_EQ(out.size(), 10U);
+    EXPECT_EQ(sequence, most + 10);
+    for (const std::string &one : out) EXPECT_LE(one.size(), kMaxNotification);
+    EXPECT_NE(out[0], out[1]);
+}
+
 }  // namespace
 }  // namespace pulse::dispatch
