@@ -1,6 +1,6 @@
 -- Heatmap and statistics: what they say, and when they are published.
 BEGIN;
-SELECT plan(26);
+SELECT plan(39);
 
 INSERT INTO campus.organizations (id, name) VALUES ('org1', 'One'), ('org2', 'Two');
 INSERT INTO campus.campuses (id, organization_id, name) VALUES ('c1', 'org1', 'North'), ('c2', 'org1', 'South');
@@ -13,19 +13,20 @@ BEGIN
     PERFORM set_config('t.seen', (SELECT max(e.id)::text FROM pulse.events e), true);
 END
 $$;
--- every job that waits, as the worker runs them; what each of them published. A change of a transaction that has not ended is seen by
--- no snapshot: xid stands for one that has.
-CREATE FUNCTION pg_temp.work(xid text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+-- every job that waits, as the worker runs them; what each of them published
+CREATE FUNCTION pg_temp.work() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_job record;
     v_done text := '';
 BEGIN
     FOR v_job IN WITH taken AS (DELETE FROM _pulse.jobs j WHERE j.queue = 'campus' RETURNING j.id, j.args) SELECT * FROM taken ORDER BY id LOOP
-        v_done := v_done || ' ' || (campus.refresh(json_build_object('organizationId', v_job.args -> 'args' -> 'organizationId', 'xid', coalesce(work.xid, v_job.args -> 'args' ->> 'xid'))) ->> 'published');
+        v_done := v_done || ' ' || (campus.refresh(v_job.args -> 'args') ->> 'published');
     END LOOP;
     RETURN btrim(v_done);
 END
 $$;
+CREATE FUNCTION pg_temp.waiting() RETURNS bigint LANGUAGE sql AS $$SELECT count(*) FROM _pulse.jobs j WHERE j.queue = 'campus'$$;
+CREATE FUNCTION pg_temp.later() RETURNS void LANGUAGE sql AS $$UPDATE _campus.refreshes SET at = at - interval '1 s'$$;
 
 SELECT is(campus.stats('org1')::jsonb - 'generatedAt', '{"organizationId":"org1","open":0,"assigned":0,"inProgress":0,"resolved":0,"total":0,"byBuilding":{}}', 'C1: statistics of nothing');
 SELECT is(campus.heatmap('org1')::jsonb - 'generatedAt', '{"organizationId":"org1","cells":[]}', 'C1: a heatmap of nothing');
@@ -49,30 +50,53 @@ SELECT is(json_array_length(campus.heatmap('org1', 'c1') -> 'cells'), 1, 'C1: he
 SELECT pulse.configure('campus', 'heatmap_cell_m', NULL);
 
 -- when
-SELECT is((SELECT count(*) FROM _pulse.jobs j WHERE j.queue = 'campus'), 2::bigint, 'C1: each statement stores one job an organization');
-SELECT is(pg_temp.work('3'), '4 0', 'C1: the first publishes, the others find that it has seen their change');
-SELECT is((SELECT count(*) FROM _pulse.jobs j WHERE j.queue = 'campus'), 0::bigint, 'C1: and are done');
+SELECT is(pg_temp.waiting(), 2::bigint, 'C1: each statement stores one job an organization');
+SELECT is((SELECT max(j.run_at) FROM _pulse.jobs j WHERE j.queue = 'campus'), now(), 'C3: which runs at once');
+SELECT is(pg_temp.work(), '4 0', 'C1: the first publishes, the other finds it at work');
 SELECT results_eq('SELECT name, rooms, payload ->> ''campusId'' FROM pg_temp.events()', $$VALUES ('stats:updated', '{org:org1}'::text[], NULL), ('heatmap:updated', '{heatmap:org1,org:org1}'::text[], NULL),
     ('heatmap:updated', '{campus:c1}'::text[], 'c1'), ('heatmap:updated', '{campus:c2}'::text[], 'c2')$$, 'C1, C6: statistics to the organization, heatmaps to all who look at one');
-UPDATE _campus.refreshes SET at = at - interval '1 min';
-UPDATE campus.issues SET title = 'other words' WHERE title = 'a';
-SELECT is(pg_temp.work(), '0', 'C1: what does not change them is not told');
-SELECT is_empty('SELECT * FROM pg_temp.events()', 'C1: really');
-UPDATE _campus.refreshes SET at = at - interval '1 min';
+SELECT ok((SELECT j.run_at BETWEEN r.at + interval '0.9 s' AND r.at + interval '1 s' FROM _pulse.jobs j, _campus.refreshes r WHERE j.queue = 'campus'), 'C3: the next comes a second later');
 UPDATE campus.issues SET status = 'resolved' WHERE title = 'd';
-SELECT is(pg_temp.work(), '3', 'C1: statistics, the heatmap, and that of the campus');
+SELECT is(pg_temp.waiting(), 1::bigint, 'C1: a change in between relies on it');
+SELECT is(pg_temp.work(), '0', 'C3: one that comes too early');
+SELECT is_empty('SELECT * FROM pg_temp.events()', 'C3: tells nothing');
+SELECT is((SELECT j.run_at FROM _pulse.jobs j WHERE j.queue = 'campus'), (SELECT r.at + interval '1 s' FROM _campus.refreshes r), 'C3: and comes again');
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '3', 'C3: the last change is never left out');
 SELECT results_eq('SELECT name, rooms FROM pg_temp.events()', $$VALUES ('stats:updated', '{org:org1}'::text[]), ('heatmap:updated', '{heatmap:org1,org:org1}'), ('heatmap:updated', '{campus:c2}')$$, 'C6: the campus where it changed');
-
--- not more often than heatmap_min_interval
+UPDATE campus.issues SET title = 'other words' WHERE title = 'a';
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '0', 'C1: what changes no numbers is not told');
+SELECT is((SELECT (armed, pg_temp.waiting())::text FROM _campus.refreshes), '(f,1)', 'C1: then nobody relies on it any more');
 DELETE FROM campus.issues WHERE title = 'c';
-SELECT is((SELECT j.run_at FROM _pulse.jobs j WHERE j.queue = 'campus'), (SELECT r.at + interval '1 s' FROM _campus.refreshes r), 'C3: the next comes a second after the last');
-SELECT is(pg_temp.work(), '0', 'C3: one that comes earlier is put off');
-SELECT is((SELECT j.run_at FROM _pulse.jobs j WHERE j.queue = 'campus'), (SELECT r.at + interval '1 s' FROM _campus.refreshes r), 'C3: until then');
-UPDATE _campus.refreshes SET at = at - interval '1 s';
-SELECT is(pg_temp.work(), '3', 'C3: the last change is never lost');
-SELECT pulse.configure('campus', 'heatmap_min_interval', '1 h');
+SELECT is(pg_temp.waiting(), 2::bigint, 'C1: a change stores a job again');
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '3 0', 'C1: of two jobs one publishes');
+SELECT is((SELECT (armed, pg_temp.waiting())::text FROM _campus.refreshes), '(t,1)', 'C1: and goes on');
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '0', 'C1: until nothing changes');
+UPDATE _campus.refreshes SET boundary = '9000000000';
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '0', 'C1: it waits for the transactions that may have relied on it');
+SELECT is((SELECT (armed, pg_temp.waiting())::text FROM _campus.refreshes), '(f,1)', 'C1: as long as they take');
+UPDATE _campus.refreshes SET boundary = '3';
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '0', 'C1: when they have ended');
+SELECT is(pg_temp.waiting(), 0::bigint, 'C1: it ends');
+
+-- a chain that died
 DELETE FROM campus.issues WHERE title = 'b';
-SELECT is((SELECT j.run_at FROM _pulse.jobs j WHERE j.queue = 'campus'), (SELECT r.at + interval '1 h' FROM _campus.refreshes r), 'C3: heatmap_min_interval counts at once');
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '3', 'C1: a new one');
+DELETE FROM _pulse.jobs;
+UPDATE _campus.refreshes SET alive_until = clock_timestamp();
+DELETE FROM campus.issues WHERE title = 'e';
+SELECT pg_temp.later();
+SELECT is(pg_temp.work(), '1', 'C1: one that was lost is replaced');
+SELECT is(campus.refresh('{"organizationId":"org1","chain":1}') ->> 'published', '0', 'C1: and does nothing when it comes back');
+SELECT pulse.configure('campus', 'heatmap_min_interval', '1 h');
+SELECT is(pg_temp.work(), '0', 'C3: heatmap_min_interval');
+SELECT is((SELECT j.run_at FROM _pulse.jobs j WHERE j.queue = 'campus'), (SELECT r.at + interval '1 h' FROM _campus.refreshes r), 'C3: counts at once');
 DELETE FROM campus.organizations;
 SELECT lives_ok('SELECT pg_temp.work()', 'C1: an organization that is gone has nothing to tell');
 SELECT is_empty('SELECT * FROM _campus.refreshes', 'C1: and is forgotten');

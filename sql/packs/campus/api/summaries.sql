@@ -1,6 +1,6 @@
 -- Heatmap and statistics of an organization, as clients read them in events, in streams and when they poll.
 
--- The cells without the time of making, by which it is seen whether anything has changed.
+-- The cells without the time of making, by which it is seen whether anything has changed. At most 5,000, the heaviest: an event has an end.
 CREATE OR REPLACE FUNCTION _campus.cells(organization text, campus text) RETURNS json
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -13,7 +13,8 @@ AS $$
              CROSS JOIN LATERAL _campus.cell_of(coalesce(i.latitude, b.latitude), coalesce(i.longitude, b.longitude), campus.heatmap_cell_m()) c
              WHERE i.organization_id = cells.organization AND i.status <> 'resolved' AND c.cell IS NOT NULL
                AND i.campus_id = coalesce(cells.campus, i.campus_id)
-             GROUP BY 1, 2, 3) g
+             GROUP BY 1, 2, 3
+             ORDER BY weight DESC, c.cell LIMIT 5000) g
 $$;
 COMMENT ON FUNCTION _campus.cells(text, text) IS 'cells with the unresolved issues of an organization, or of one campus';
 
