@@ -17,6 +17,7 @@ int retention = 24 * 3600;
 int max_retention = 7 * 24 * 3600;
 int housekeeping_interval = 10000;
 bool warn_not_preloaded = true;
+char *jwt_secret_file = nullptr;
 
 void define() {
     DefineCustomStringVariable("pulse.databases", "Databases that get a dispatcher and a job worker, separated by commas.",
@@ -50,6 +51,9 @@ void define() {
                             &housekeeping_interval, 10000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.",
                              nullptr, &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("pulse.jwt_secret_file", "File with the secret by which pulse.mint_token signs.",
+                               "At least 32 bytes; a relative path is one in the data directory.", &jwt_secret_file, "", PGC_SUSET,
+                               GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pulse");
 }
 

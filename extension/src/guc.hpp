@@ -15,6 +15,7 @@ extern int retention;                  // s
 extern int max_retention;              // s
 extern int housekeeping_interval;      // ms
 extern bool warn_not_preloaded;
+extern char *jwt_secret_file;  // empty: none
 
 void define();  // from _PG_init
 

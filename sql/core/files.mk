@@ -17,6 +17,7 @@ SQL_FILES = \
     api/settings.sql \
     api/log.sql \
     api/claims.sql \
+    api/token.sql \
     api/registry.sql \
     api/handle.sql \
     api/bridge.sql \

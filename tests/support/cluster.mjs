@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { secret } from './token.mjs'
 import { until } from './wait.mjs'
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -41,9 +42,10 @@ export class Cluster {
     cluster.database = database
     cluster.#dir = mkdtempSync(join(process.env.PULSE_TEST_DIR ?? tmpdir(), 'cluster-'))
     process.once('exit', cluster.#onExit)
-    const all = { fsync: 'off', full_page_writes: 'off', max_prepared_transactions: 20, 'pulse.databases': database, ...settings }
+    const all = { fsync: 'off', full_page_writes: 'off', max_prepared_transactions: 20, 'pulse.databases': database, 'pulse.jwt_secret_file': 'jwt_secret', ...settings }
     await run(tool, ['create', cluster.#dir, ...(port === undefined ? [] : ['--port', port]), ...Object.entries(all).map(([name, value]) => `${name}=${value}`)])
     await cluster.start()
+    await cluster.write('jwt_secret', secret)
     await cluster.sql(`CREATE DATABASE ${pg.escapeIdentifier(database)}`, [], 'postgres')
     await createExtensions(cluster, database, extensions)
     await cluster.sql(`CREATE ROLE bridge LOGIN ${extensions.length > 0 ? 'IN ROLE pulse_bridge' : ''}`)   // the role comes with the extension
@@ -73,6 +75,11 @@ export class Cluster {
   async set(name, value) {
     await this.sql(`ALTER SYSTEM SET ${name} = ${pg.escapeLiteral(String(value))}`, [], 'postgres')
     await this.sql('SELECT pg_reload_conf()', [], 'postgres')
+  }
+
+  // A file with this one line in the data directory, as the server's user.
+  async write(name, line) {
+    await this.sql(`DO $do$ BEGIN EXECUTE format('COPY (SELECT %L) TO %L', ${pg.escapeLiteral(line)}, current_setting('data_directory') || ${pg.escapeLiteral(`/${name}`)}); END $do$`, [], 'postgres')
   }
 
   async start() {

@@ -68,8 +68,9 @@ class Database:
     def sql(self, text: str, database: str = "pulse") -> str:
         return self.tool("psql", "-qAt", "-d", database, "-f", "-", input=text)
 
-    def prepare(self, password: str) -> None:
-        """The database, its extensions in the versions now installed, the sample data, and the login roles."""
+    def prepare(self, password: str, jwt_secret: str) -> None:
+        """The database, its extensions in the versions now installed, the sample data, the login roles, and the secret of tokens."""
+        self.give_jwt_secret(jwt_secret)
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = 'pulse'", database="postgres").strip():
             self.sql("CREATE DATABASE pulse", database="postgres")
         for extension in ["pulse", *self.packs]:
@@ -84,6 +85,13 @@ class Database:
             SET log_statement = 'none';
             ALTER ROLE postgres PASSWORD '{password}';""")
         self.marker.write_text(json.dumps(self.installed(), indent=1) + "\n")
+
+    def give_jwt_secret(self, secret: str) -> None:
+        """pulse.mint_token signs with the bridge's secret, unless somebody has said otherwise."""
+        name = "pulse_jwt_secret"
+        self.tool("as-owner", "sh", "-c", 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"', "sh", (self.home / "data").resolve() / name, input=secret)
+        if not self.sql("SHOW pulse.jwt_secret_file", database="postgres").strip():
+            self.sql(f"ALTER SYSTEM SET pulse.jwt_secret_file = '{name}';\nSELECT pg_reload_conf();", database="postgres")
 
     def load_sample(self, schema: str) -> None:
         """A pack with something to show has a function <schema>.load_sample(). At every start: what expires is there again."""

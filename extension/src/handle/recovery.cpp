@@ -76,10 +76,11 @@ void Recovery::check_evictions() {
 }
 
 bool Recovery::take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
-                         const std::optional<Cursor> &decided, const std::optional<std::string> &data) {
+                         const std::optional<Cursor> &decided, const std::optional<std::string> &data,
+                         const std::optional<std::string> &device) {
     static pg::Plan plan("UPDATE _pulse.sessions s SET generation = s.generation + 1, bridge = $4, jti = $5, rooms = $6, joined_at = $7, "
                          "epoch = $8, position = $9, decided_position = $10, "
-                         "arrived_at = GREATEST(s.arrived_at, $11), ended_at = NULL, data = $12 "
+                         "arrived_at = GREATEST(s.arrived_at, $11), ended_at = NULL, data = $12, device = COALESCE($13, s.device) "
                          "WHERE s.key = $1 AND s.generation = $2 AND s.rooms = $3");
     std::vector<Request> requests;
     for (const Membership &member : kept_) {
@@ -112,7 +113,7 @@ bool Recovery::take_over(Oid owner, const auth::Context &context, const std::str
     if (plan.run({pg::param_text(session_.key), pg::param_int8(session_.generation), pg::param_texts(before), pg::param_text(bridge),
                   pg::param_text(text_claim(context, "jti")), pg::param_texts(names), pg::param_int8s(joined_at),
                   pg::param_text(cursor_.substr(0, colon)), pg::param_int8(since_), pg::param_int8(position), pg::param_int8(arrived_at_),
-                  pg::param_json(data)}) == 0) {
+                  pg::param_json(data), pg::param_text(device)}) == 0) {
         changed_ = true;
         refused_ = "unknown";
         return false;

@@ -20,7 +20,7 @@ public:
     // Asks the policies of the stored rooms that were not given anew, then takes the session over for `bridge`, with this `data` from
     // here on. False: it was refused; everything done under its key is to be rolled back.
     bool take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
-                   const std::optional<Cursor> &decided, const std::optional<std::string> &data);
+                   const std::optional<Cursor> &decided, const std::optional<std::string> &data, const std::optional<std::string> &device);
     const std::optional<std::string> &data() const { return session_.data; }  // as it was stored
     // Somebody changed or took over the session while the policies were asked: it is worth another try.
     bool changed() const { return changed_; }

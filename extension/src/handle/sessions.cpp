@@ -47,9 +47,10 @@ std::optional<Session> Session::find(std::string_view pid) {
 void NewSession::store() const {
     static pg::Plan plan(
         "INSERT INTO _pulse.sessions AS s (key, pid_hash, user_id, jti, namespace, socket_id, bridge, rooms, joined_at, epoch, "
-        "position, decided_position, arrived_at, data) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, $5, $6, "
+        "position, decided_position, arrived_at, data, device) VALUES ($1, pg_catalog.sha256(pg_catalog.convert_to($2, 'UTF8')), $3, $4, "
+        "$5, $6, "
         "$7, "
-        "$8, $9, $10, $11, $11, $12, $13) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
+        "$8, $9, $10, $11, $11, $12, $13, $14) ON CONFLICT (key) DO UPDATE SET rooms = excluded.rooms, joined_at = excluded.joined_at, "
         "epoch = excluded.epoch, position = excluded.position, decided_position = excluded.decided_position, data = excluded.data "
         "WHERE s.bridge = excluded.bridge AND s.generation = 1 AND s.user_id IS NOT DISTINCT FROM excluded.user_id");
     const int64 position = cursor ? cursor->position : 0;
@@ -57,7 +58,7 @@ void NewSession::store() const {
               pg::param_text(socket_id), pg::param_text(bridge), pg::param_texts({rooms.begin(), rooms.end()}),
               pg::param_int8s(std::vector<int64>(rooms.size(), position)),
               pg::param_text(cursor ? std::optional(cursor->epoch) : std::nullopt), pg::param_int8(position), pg::param_int8(arrived_at),
-              pg::param_json(data)});
+              pg::param_json(data), pg::param_text(device)});
 }
 
 namespace {

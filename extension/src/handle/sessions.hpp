@@ -35,7 +35,7 @@ struct NewSession {
     std::vector<std::string> rooms;
     std::optional<Cursor> cursor;
     int64 arrived_at = 0;
-    std::optional<std::string> data;
+    std::optional<std::string> data, device;
     void store() const;
 };
 

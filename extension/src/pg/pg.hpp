@@ -54,7 +54,9 @@ extern "C" {
 #include <commands/trigger.h>
 #include <common/base64.h>
 #include <common/hashfn.h>
+#include <common/hmac.h>
 #include <common/jsonapi.h>
+#include <common/sha2.h>
 #include <common/shortest_dec.h>
 #include <executor/executor.h>
 #include <executor/spi.h>
@@ -74,6 +76,7 @@ extern "C" {
 #include <replication/syncrep.h>
 #include <replication/walsender.h>
 #include <replication/walsender_private.h>
+#include <storage/fd.h>
 #include <storage/ipc.h>
 #include <storage/latch.h>
 #include <storage/lmgr.h>

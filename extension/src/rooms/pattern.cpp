@@ -93,10 +93,10 @@ int Pattern::compare_specificity(const Pattern &other) const {
     return 0;
 }
 
-const char *const kBridgeEventList = "room:join, room:leave, ping, heartbeat";
+const char *const kBridgeEventList = "room:join, room:leave, auth:refresh, ping, heartbeat";
 
 bool answered_by_bridge(std::string_view event) {
-    return event == "room:join" || event == "room:leave" || event == "ping" || event == "heartbeat";
+    return event == "room:join" || event == "room:leave" || event == "auth:refresh" || event == "ping" || event == "heartbeat";
 }
 
 }  // namespace pulse::rooms

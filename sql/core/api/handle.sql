@@ -7,6 +7,13 @@ COMMENT ON FUNCTION pulse.handle_connect(text, json) IS 'bridge: may a client co
 REVOKE ALL ON FUNCTION pulse.handle_connect(text, json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.handle_connect(text, json) TO pulse_bridge;
 
+-- pulse.handle_refresh(namespace text, context json) returns json
+CREATE OR REPLACE FUNCTION pulse.handle_refresh(namespace text, context json) RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle_refresh';
+COMMENT ON FUNCTION pulse.handle_refresh(text, json) IS 'bridge: a session shows a newer token; which rooms may it be in now';
+REVOKE ALL ON FUNCTION pulse.handle_refresh(text, json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.handle_refresh(text, json) TO pulse_bridge;
+
 -- pulse.handle(namespace text, event text, args json, context json, attachments bytea[] default null)
 -- Runs the registered handler as pulse_client, limited by pulse.handler_timeout. Deferrable constraints are checked
 -- before it returns and stay immediate until the transaction ends.

@@ -26,10 +26,11 @@ GRANT EXECUTE ON FUNCTION pulse.bridge_sessions(text, json) TO pulse_bridge;
 -- pulse.sessions(user_id text)
 -- The sessions of a user that are connected or can still be continued. ended_at is null while connected.
 CREATE OR REPLACE FUNCTION pulse.sessions(user_id text)
-    RETURNS TABLE (session_id text, namespace text, socket_id text, bridge text, rooms text[], connected_at timestamptz, ended_at timestamptz)
+    RETURNS TABLE (session_id text, namespace text, socket_id text, bridge text, rooms text[], connected_at timestamptz, ended_at timestamptz,
+                   device text)
     LANGUAGE sql STABLE SECURITY DEFINER ROWS 3 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT s.key, s.namespace, s.socket_id, coalesce(b.name, s.bridge), s.rooms, s.connected_at, s.ended
+    SELECT s.key, s.namespace, s.socket_id, coalesce(b.name, s.bridge), s.rooms, s.connected_at, s.ended, s.device
     FROM _pulse.session_states s LEFT JOIN _pulse.bridges b ON b.id = s.bridge
     WHERE s.user_id = sessions.user_id AND (s.ended IS NULL OR s.ended >= clock_timestamp() - _pulse.recovery_window())
     ORDER BY s.connected_at, s.key;

@@ -50,6 +50,7 @@ CREATE TABLE _pulse.sessions (
     connected_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at         timestamptz,
     data             json,
+    device           text,
     CONSTRAINT sessions_pkey PRIMARY KEY (key)
 ) WITH (fillfactor = 70, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.05);
 CREATE UNIQUE INDEX sessions_pid_hash_idx ON _pulse.sessions (pid_hash);
@@ -66,6 +67,7 @@ COMMENT ON COLUMN _pulse.sessions.position IS 'with epoch, the cursor that is us
 COMMENT ON COLUMN _pulse.sessions.decided_position IS 'position of the last connect''s decision';
 COMMENT ON COLUMN _pulse.sessions.evicted_position IS 'position of the last eviction that a bridge carried out on it';
 COMMENT ON COLUMN _pulse.sessions.data IS 'pulse.session_data(): what connect functions gave, united';
+COMMENT ON COLUMN _pulse.sessions.device IS 'what the client of the last connect calls itself';
 COMMENT ON COLUMN _pulse.sessions.arrived_at IS 'when the client of the last connect stood at its bridge, in ms since 1970: one from before that comes too late';
 
 CREATE TABLE _pulse.bridges (
@@ -87,7 +89,7 @@ CREATE VIEW _pulse.session_states AS
                       FROM (SELECT greatest(b.seen_at, (SELECT e.opened_at FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1)) AS at
                             FROM _pulse.bridges b WHERE b.id = s.bridge) heard)
            END AS ended,
-           s.ended_at, s.data
+           s.ended_at, s.data, s.device
     FROM _pulse.sessions s;
 
 CREATE TABLE _pulse.revocations (

@@ -1,6 +1,6 @@
 -- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
 BEGIN;
-SELECT plan(48);
+SELECT plan(52);
 
 CREATE VIEW pg_temp.functions AS
     SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
@@ -32,11 +32,11 @@ SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.ac
     ARRAY['pulse.ask', 'pulse.attach', 'pulse.attachments', 'pulse.auth', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.job_id', 'pulse.join', 'pulse.last_seen', 'pulse.leave', 'pulse.position', 'pulse.presence', 'pulse.presence_count', 'pulse.reply', 'pulse.reply_args',
           'pulse.session_data', 'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.track', 'pulse.untrack', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
-    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
+    ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_refresh', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room', 'pulse.sampled'], 'pulse_client executes the engine''s policy, evicts and samples');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
-    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
+    WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_refresh', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
     'nobody else executes those of the bridge');
 
 -- schemas and tables
@@ -109,6 +109,9 @@ SELECT is(shop.as_role('pulse_bridge', statement), NULL, 'pulse_bridge can: ' ||
 SELECT matches(shop.as_role('pulse_bridge', statement), '^42501 permission denied', 'pulse_bridge cannot: ' || statement)
     FROM unnest(ARRAY['SELECT FROM pulse.events', 'SELECT FROM pulse.ticks', 'SELECT FROM _pulse.epochs', $$SELECT pulse.publish('a', 'b', '1'::json)$$, $$SELECT pulse.on('x', 'shop.who')$$,
         $$SELECT pulse.configure('pulse', 'idempotency_keep', '1 s')$$, $$SELECT pulse.evict('a')$$, $$SELECT pulse.revoke('ann')$$]) statement;
+SELECT matches(shop.as_role(role, $$SELECT pulse.mint_token('{"userId":"ann"}')$$), '^42501 permission denied for function mint_token', role || ' makes no tokens')
+    FROM unnest(ARRAY['pulse_client', 'pulse_bridge', 'pulse_publisher']) role;
+SELECT matches(shop.as_role('pulse_admin', $$SET pulse.jwt_secret_file = '/etc/hostname'$$), '^42501 permission denied to set parameter', 'pulse_admin says not with which secret');
 SELECT matches(shop.as_role('pulse_bridge', $$SELECT pulse.handle('/', 'calls_handle', '[]', '{}')$$), '^42501 permission denied for function handle', 'a handler cannot act as another client');
 SELECT matches(shop.as_role('pulse_client', $$SELECT pulse.handle('/', 'who', '[]', '{}')$$), '^42501 permission denied for function handle', 'pulse_client cannot call the bridge''s functions');
 
