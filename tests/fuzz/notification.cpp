@@ -40,6 +40,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
         for (;;) {
             const auto line = parsed->next();
             if (!line || !*line) break;
+            CHECK((*line)->event.ephemeral == parsed->header().ephemeral);
+            if (parsed->header().ephemeral) {
+                CHECK(!(*line)->event.payload.empty() && !(*line)->event.rooms.empty() && !(*line)->by_reference);
+                continue;
+            }
             CHECK((*line)->event.position > before && (*line)->event.position <= parsed->header().last);
             before = (*line)->event.position;
         }

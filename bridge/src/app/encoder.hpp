@@ -23,6 +23,7 @@ public:
         out.room = room;
         // A reply is no event of the log, so it has no position; what a Socket.IO client keeps of it is where the session stands.
         if (protocol != Protocol::native || !room.empty()) out.position = cursor;
+        out.ephemeral = event.ephemeral;
         out.offset = recovery_;
         out.attachments = event.attachments;
         hub::FramePtr frame = hub::make_frame(codec::event_frame(protocol, out));

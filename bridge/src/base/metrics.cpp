@@ -102,6 +102,10 @@ struct Metrics::State {
     Counter &foreign = counter("pulse_bridge_foreign_notifications_total", "Notifications dropped: not the dispatcher's.");
     Counter &malformed = counter("pulse_bridge_malformed_notifications_total", "Notifications that could not be read.");
     Counter &duplicates = counter("pulse_bridge_duplicate_notifications_total", "Notifications already handled.");
+    Gauge &ephemeral_dropped =
+        gauge("pulse_ephemeral_dropped", "Ephemeral events that the database dropped since it started, as last told.");
+    Counter &ephemeral_missed =
+        counter("pulse_bridge_ephemeral_missed_total", "Notifications of ephemeral events dropped while the bridge caught up.");
     Counter &slow = counter("pulse_bridge_slow_consumers_total", "Clients disconnected because their queue was full.");
     Counter &refusals =
         counter("pulse_bridge_handler_queue_refusals_total", "Inbound events refused because the session's queue was full.");
@@ -188,6 +192,8 @@ Counter &Metrics::catch_ups() { return state_->catch_ups; }
 Counter &Metrics::events_caught_up() { return state_->caught_up; }
 Counter &Metrics::foreign_notifications() { return state_->foreign; }
 Counter &Metrics::malformed_notifications() { return state_->malformed; }
+Gauge &Metrics::ephemeral_dropped() { return state_->ephemeral_dropped; }
+Counter &Metrics::ephemeral_missed() { return state_->ephemeral_missed; }
 Counter &Metrics::duplicate_notifications() { return state_->duplicates; }
 Counter &Metrics::slow_consumers() { return state_->slow; }
 Counter &Metrics::queue_refusals() { return state_->refusals; }

@@ -9,12 +9,13 @@
 namespace bridge::codec {
 
 std::string event_frame(Protocol protocol, const OutEvent &event) {
-    if (protocol == Protocol::native) {
-        return native::event({event.name, event.args, event.room, event.position, event.id, event.attachments});
-    }
-    if (protocol == Protocol::sse) return sse::event({event.name, event.args, event.position, !event.attachments.empty()});
-    if (protocol == Protocol::poll) return poll::line({event.name, event.args, event.room, event.position, event.id, event.attachments});
-    const bool offset = event.offset && event.id.empty();
+    const std::string_view position = event.ephemeral ? std::string_view() : event.position;
+    if (protocol == Protocol::native) return native::event({event.name, event.args, event.room, position, event.id, event.attachments});
+    if (protocol == Protocol::sse) return sse::event({event.name, event.args, position, !event.attachments.empty()});
+    if (protocol == Protocol::poll)
+        return poll::line({event.name, event.args, event.room, position, event.id, event.attachments}, event.position);
+    // The stock client takes a last argument that is a string for an offset: then it shall be one.
+    const bool offset = event.offset && event.id.empty() && (!event.ephemeral || event.args.starts_with('"'));
     return socketio::event({event.nsp, event.name, event.args, event.id, offset ? event.position : std::string_view(), event.attachments,
                             protocol == Protocol::socketio_base64});
 }

@@ -19,6 +19,7 @@ struct OutEvent {
     std::string_view id;        // set: asks for an ack
     std::string_view room;      // native and poll only
     std::string_view position;  // cursor
+    bool ephemeral = false;     // `position` is where the stream stands: the client is not told
     bool offset = false;        // Socket.IO: append `position` as last argument (recovery is on)
     std::span<const std::string> attachments;
 };

@@ -4,10 +4,10 @@
 
 namespace bridge::codec::poll {
 
-std::string line(const native::Event &event) {
+std::string line(const native::Event &event, std::string_view cursor) {
     std::string out;
-    out.reserve(event.args.size() + event.name.size() + event.room.size() + 2 * event.position.size() + 64);
-    out.append(event.position).append(1, ' ');
+    out.reserve(event.args.size() + event.name.size() + event.room.size() + 2 * cursor.size() + 64);
+    out.append(cursor).append(1, ' ');
     native::append_event(out.append(1, '{'), event);
     return out.append("}\n");
 }

@@ -12,7 +12,9 @@
 
 namespace bridge::codec::poll {
 
-std::string line(const native::Event &event);  // with its position
+// `cursor`: where to go on after it, which is its position when it has one.
+std::string line(const native::Event &event, std::string_view cursor);
+inline std::string line(const native::Event &event) { return line(event, event.position); }
 
 struct Limits {
     std::size_t events = 1'000;

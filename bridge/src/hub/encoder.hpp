@@ -12,7 +12,7 @@
 
 namespace bridge::hub {
 
-// One event of the log, as slices of a NOTIFY line or of a row. All JSON is raw.
+// One event of the log, as slices of a NOTIFY line or of a row; or an ephemeral one, which has no position and no id. All JSON is raw.
 struct Event {
     Position position;
     std::uint64_t id = 0;
@@ -21,14 +21,16 @@ struct Event {
     std::string_view headers;  // JSON object
     std::string_view payload;
     std::span<const std::string> attachments;
+    bool ephemeral = false;
 };
 
 class Encoder {
 public:
     virtual ~Encoder() = default;
 
-    // `cursor` is the event's own `epoch:position`. `room` is one of the event's rooms that the receiver is in; "" for a reply.
-    // Null: this event is not for sessions of this namespace (an event stream listens to some names only).
+    // `cursor` is the event's own `epoch:position`; of an ephemeral event the stream's, which is no offset to give away. `room` is one of
+    // the event's rooms that the receiver is in; "" for a reply. Null: this event is not for sessions of this namespace (an event stream
+    // listens to some names only).
     virtual FramePtr encode(Protocol protocol, std::string_view nsp, const Event &event, std::string_view cursor,
                             std::string_view room) = 0;
 

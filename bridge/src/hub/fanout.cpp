@@ -1,4 +1,4 @@
-// The way of an event to its receivers, and of bytes to sockets. The hot loop is fan_out(): for each receiver it reads 8 bytes of the
+// The way of an event to its receivers, and of bytes to sockets. The hot loop is give(): for each receiver it reads 8 bytes of the
 // room, 16 of the session and writes 12 of the turn; the write itself is the only virtual call, in flush().
 #include <algorithm>
 #include <utility>
@@ -18,30 +18,45 @@ void Hub::deliver(const Event &event) {
     State &s = *state_;
     s.replay.remember(event, false);
     if (event.name.starts_with("\"pulse:") && is_system(event)) s.act(event);
-    s.targets.clear();
+    if (!s.find_targets(event)) return;
+    s.fan_out(event, event.position, s.cursor_text(event.position));
+}
+
+void Hub::deliver_ephemeral(const Event &event) {
+    State &s = *state_;
+    if (!s.find_targets(event)) return;
+    // It stands before the next event: who was let in ahead of the stream hears nothing before that gets there.
+    s.fan_out(event, Position{s.head.value + 1}, s.cursor_text(s.head));
+}
+
+// The rooms of the event that somebody is in, and whom it leaves out.
+bool Hub::State::find_targets(const Event &event) {
+    targets.clear();
     each_room(event.rooms, [&](std::string_view room) {
-        if (const auto index = s.rooms.find(room)) s.targets.push_back(*index);
+        if (const auto index = rooms.find(room)) targets.push_back(*index);
         return true;
     });
-    if (s.targets.empty()) return;
+    if (targets.empty()) return false;
+    if (turn_events++ == 0) turn_started = clock.now();
+    ++stamp;
+    if (const auto key = except(event.headers)) {
+        if (const std::uint32_t session = with_key(*key); session != kNone) hot[session].stamp = stamp;  // counts as reached already
+    }
+    return true;
+}
 
-    if (s.turn_events++ == 0) s.turn_started = s.clock.now();
-    ++s.stamp;
-    if (const auto key = s.except(event.headers)) {
-        if (const SessionId except = find_key(*key)) s.hot[except.index].stamp = s.stamp;  // counts as reached already
-    }
-    const std::string cursor = s.cursor_text(event.position);
-    if (event.position <= s.latest_since) {
-        s.fan_out<true>(event, cursor);
+void Hub::State::fan_out(const Event &event, Position position, std::string_view cursor) {
+    if (position <= latest_since) {
+        give<true>(event, position, cursor);
     } else {
-        s.fan_out<false>(event, cursor);
+        give<false>(event, position, cursor);
     }
-    s.count_touched(event.name);
-    if (s.turn.size() >= kMaxTurn) s.write_out();
+    count_touched(event.name);
+    if (turn.size() >= kMaxTurn) write_out();
 }
 
 template <bool kCheckSince>
-void Hub::State::fan_out(const Event &event, std::string_view cursor) {
+void Hub::State::give(const Event &event, Position position, std::string_view cursor) {
     const std::uint64_t event_stamp = stamp;
     for (const RoomIndex room : targets) {
         const std::uint64_t room_stamp = ++stamp;  // frames that name the room are made anew for each
@@ -49,7 +64,7 @@ void Hub::State::fan_out(const Event &event, std::string_view cursor) {
             SessionHot &session = hot[member.session];
             if (session.stamp >= event_stamp) continue;
             if constexpr (kCheckSince) {
-                if (event.position <= sessions[member.session].rooms[member.place].since) continue;
+                if (position <= sessions[member.session].rooms[member.place].since) continue;
             }
             session.stamp = event_stamp;
             Encoding &encoding = encodings[session.encoding];

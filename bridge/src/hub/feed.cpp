@@ -19,6 +19,7 @@ void Feed::start(std::string_view epoch, Position position, const Past &past) {
     const char *lost = why_lost(epoch, from, position, past);
     if (epoch_ != epoch) {
         epoch_ = epoch;
+        ephemeral_sequence_ = 0;
         hub_.set_epoch(epoch);
     }
     if (lost) {
@@ -72,6 +73,7 @@ void Feed::notification(std::string_view payload) {
         waiting_bytes_ += payload.size();
     } else if (const auto parsed = Notification::parse(payload)) {
         wanted_ = std::max(wanted_, parsed->header().last);
+        if (parsed->header().ephemeral) metrics_.ephemeral_missed().Increment();
     }
 }
 
@@ -85,6 +87,7 @@ void Feed::handle(std::string_view payload) {
     if (!parsed) return fail(parsed.error().detail);
     const NotificationHeader &header = parsed->header();
     if (header.epoch != epoch_) return restart();
+    if (header.ephemeral) return handle_ephemeral(*parsed);
     if (header.last <= head_) {
         metrics_.duplicate_notifications().Increment();
         return;
@@ -108,6 +111,22 @@ void Feed::handle(std::string_view payload) {
         advance(event.position);
     }
     advance(header.last);
+}
+
+void Feed::handle_ephemeral(Notification &notification) {
+    const NotificationHeader &header = notification.header();
+    metrics_.ephemeral_dropped().Set(static_cast<double>(header.dropped));
+    if (header.sequence <= ephemeral_sequence_) {
+        metrics_.duplicate_notifications().Increment();
+        return;
+    }
+    ephemeral_sequence_ = header.sequence;
+    for (;;) {
+        const auto line = notification.next();
+        if (!line) return fail(line.error().detail);
+        if (!*line) return;
+        hub_.deliver_ephemeral((*line)->event);
+    }
 }
 
 void Feed::wait_for(std::string_view payload, Position up_to) {

@@ -9,7 +9,9 @@
 // log (the epoch ended below its head, or is unknown: positions are given anew), nor when what is missing can no longer be read: then
 // nobody here can be told everything, every connection ends and may come back, and the stream is begun anew at its end.
 //
-// While reading, notifications are kept up to a bound in bytes; beyond it they are dropped and their range is read instead.
+// While reading, notifications are kept up to a bound in bytes; beyond it they are dropped and their range is read instead. Ephemeral
+// events stay in their place among them, so they come after the durable ones that were sent before; what is dropped of them is lost, and
+// counted.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,7 @@
 namespace bridge::hub {
 
 class Hub;
+class Notification;
 
 class Feed {
 public:
@@ -76,6 +79,7 @@ public:
 
 private:
     void handle(std::string_view payload);
+    void handle_ephemeral(Notification &notification);
     void wait_for(std::string_view payload, Position up_to);
     void read_to(Position up_to);
     void drain_waiting();
@@ -93,8 +97,9 @@ private:
     bool started_once_ = false;
     std::string epoch_;
     Position head_;
-    Position reading_to_;  // end of the read under way
-    Position wanted_;      // highest position known to exist that is not in waiting_
+    Position reading_to_;                   // end of the read under way
+    std::uint64_t ephemeral_sequence_ = 0;  // of the last notification of ephemeral events, in this epoch
+    Position wanted_;                       // highest position known to exist that is not in waiting_
     std::deque<std::string> waiting_;
     std::size_t waiting_bytes_ = 0;
 };

@@ -164,6 +164,8 @@ public:
     // --- the stream; called by Feed in order of positions ---
     void set_epoch(std::string_view epoch);
     void deliver(const Event &event);  // sessions of event.rooms, each once, minus headers.exceptSession
+    // To the sessions of its rooms that are here, and kept for nobody.
+    void deliver_ephemeral(const Event &event);
     void pass_by(const Event &event);  // by reference, and anybody_in() said no: only remembered, for later joins
     bool anybody_in(std::string_view rooms_json) const;
     void advance(Position head);  // everything up to `head` has been delivered

@@ -31,6 +31,10 @@ bool is_epoch(std::string_view text) {
     return true;
 }
 
+bool is_well_formed(const Event &event) {
+    return event.rooms[0] == '[' && event.name.size() >= 2 && event.name[0] == '"' && !event.headers.empty() && event.headers[0] == '{';
+}
+
 }  // namespace
 
 Result<Notification> Notification::parse(std::string_view payload) {
@@ -45,6 +49,16 @@ Result<Notification> Notification::parse(std::string_view payload) {
     }
     NotificationHeader &header = made.header_;
     std::string_view first, last;
+    if (line.size() > 18 && line.substr(16, 3) == " ~ ") {
+        header.ephemeral = true;
+        header.epoch = line.substr(0, 16);
+        line.remove_prefix(19);
+        if (!is_epoch(header.epoch) || !take(line, ' ', first) || !number(first, header.sequence) || !number(line, header.dropped) ||
+            made.wake_up_) {
+            return malformed("malformed header of ephemeral events");
+        }
+        return made;
+    }
     if (!take(line, ' ', header.epoch) || !take(line, ' ', first) || !take(line, ' ', last) || !is_epoch(header.epoch) ||
         !number(first, header.first.value) || !number(last, header.last.value) || !number(line, header.sequence)) {
         return malformed("malformed notification header");
@@ -65,6 +79,15 @@ Result<std::optional<EventLine>> Notification::next() {
     }
     EventLine found;
     Event &event = found.event;
+    if (header_.ephemeral) {
+        event.ephemeral = true;
+        if (!take(line, '\t', event.rooms) || !take(line, '\t', event.name) || !take(line, '\t', event.headers) || line.empty() ||
+            line.find('\t') != std::string_view::npos || event.rooms.empty() || !is_well_formed(event)) {
+            return malformed("malformed ephemeral event");
+        }
+        event.payload = line;
+        return std::optional<EventLine>(found);
+    }
     std::string_view position, id;
     if (!take(line, '\t', position) || !take(line, '\t', id) || !take(line, '\t', event.rooms) || !take(line, '\t', event.name) ||
         !take(line, '\t', event.headers) || line.find('\t') != std::string_view::npos || !number(position, event.position.value) ||
@@ -78,7 +101,7 @@ Result<std::optional<EventLine>> Notification::next() {
     found.unknown_rooms = event.rooms.empty();
     if (found.unknown_rooms) {
         if (!found.by_reference || !event.name.empty() || !event.headers.empty()) return malformed("event line without rooms");
-    } else if (event.rooms[0] != '[' || event.name.size() < 2 || event.name[0] != '"' || event.headers.empty() || event.headers[0] != '{') {
+    } else if (!is_well_formed(event)) {
         return malformed("malformed event line");
     }
     return std::optional<EventLine>(found);

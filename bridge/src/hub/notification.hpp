@@ -11,8 +11,10 @@ namespace bridge::hub {
 
 struct NotificationHeader {
     std::string_view epoch;
-    Position first, last;
+    Position first, last;  // none when ephemeral
     std::uint64_t sequence = 0;
+    bool ephemeral = false;
+    std::uint64_t dropped = 0;  // ephemeral events that reached no bridge, since the server started
 };
 
 struct EventLine {

@@ -149,8 +149,10 @@ struct Hub::State {
     void revoke(const Eviction &eviction);
     void tell_evicted(std::uint32_t session, const Eviction &eviction, Position cursor);
 
+    bool find_targets(const Event &event);
+    void fan_out(const Event &event, Position position, std::string_view cursor);
     template <bool kCheckSince>
-    void fan_out(const Event &event, std::string_view cursor);
+    void give(const Event &event, Position position, std::string_view cursor);
     void write_out();
     void write(std::uint32_t connection, std::span<const Turn::FrameIndex> frames);
     void enqueue(std::uint32_t connection, std::span<const Turn::FrameIndex> frames);

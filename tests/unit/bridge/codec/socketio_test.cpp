@@ -273,5 +273,22 @@ TEST(Outbound, OffsetGoesOnlyIntoSocketIoEventsWithoutAckId) {
     EXPECT_EQ(connect_error_data({Errc::unavailable, "", ""}), R"({"code":"unavailable","retryable":true})");
 }
 
+TEST(Outbound, E3AnEphemeralEventHasNoPosition) {
+    OutEvent e;
+    e.name = "\"t\"";
+    e.args = "1";
+    e.room = "r";
+    e.position = "9f3c01ab5577de20:7";
+    e.ephemeral = true;
+    e.offset = true;
+    EXPECT_THAT(frames(event_frame(Protocol::socketio, e)), ElementsAre(R"(t42["t",1])"));
+    EXPECT_THAT(frames(event_frame(Protocol::native, e)), ElementsAre(R"(t{"type":"event","event":"t","args":[1],"room":"r"})"));
+    EXPECT_EQ(event_frame(Protocol::sse, e), "event: t\ndata: 1\n\n");
+    EXPECT_EQ(event_frame(Protocol::poll, e), "9f3c01ab5577de20:7 {\"event\":\"t\",\"args\":[1],\"room\":\"r\"}\n");
+    e.args = "\"text\"";
+    EXPECT_THAT(frames(event_frame(Protocol::socketio, e)), ElementsAre(R"(t42["t","text","9f3c01ab5577de20:7"])"))
+        << "the client would take the text for its offset";
+}
+
 }  // namespace
 }  // namespace bridge::codec::socketio

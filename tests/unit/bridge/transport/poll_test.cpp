@@ -80,6 +80,23 @@ TEST_F(PollTest, E2TheCursorNeverStandsBeforeWhatWasGivenNorBehindWhatWasNot) {
     swept();
 }
 
+TEST_F(PollTest, E3AnEphemeralEventIsGivenToWhoWaitsAndTheCursorMissesNothing) {
+    world.event(1, "a", "1");
+    const auto one = parked();
+    world.hub.deliver_ephemeral({{}, 0, R"(["a"])", R"("t")", "{}", "7", {}, true});
+    world.event(2, "a", "2");
+    world.hub.flush();
+    ASSERT_EQ(one->status(), 200);
+    EXPECT_EQ(one->answer->body, R"({"events":[{"event":"t","args":[7],"room":"a"},{"event":"e","args":[2],"room":"a","position":")" +
+                                     at(2) + R"("}],"cursor":")" + at(2) + "\"}");
+    world.advance(10);
+    const auto alone = parked();
+    world.hub.deliver_ephemeral({{}, 0, R"(["a"])", R"("t")", "{}", "8", {}, true});
+    world.hub.flush();
+    EXPECT_EQ(alone->answer->body, R"({"events":[{"event":"t","args":[8],"room":"a"}],"cursor":")" + at(2) + "\"}");
+    swept();
+}
+
 TEST_F(PollTest, M1NothingInTimeIs204WithACursor) {
     const auto one = parked("2");
     world.event(1, "elsewhere", "1");
