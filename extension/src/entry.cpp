@@ -9,6 +9,8 @@
 #include "ephemeral/outbox.hpp"
 #include "guc.hpp"
 #include "handle/quiet.hpp"
+#include "limits/classes.hpp"
+#include "limits/table.hpp"
 #include "pg/catalog.hpp"
 #include "pg/commit_wake.hpp"
 #include "pg/guard.hpp"
@@ -33,12 +35,14 @@ void _PG_init(void) {
     pulse::pg::init_leftovers();
     pulse::handle::init_quiet();
     pulse::ephemeral::init_outbox();
+    pulse::limits::init_classes();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
     pulse::dispatch::init_retention();
     if (!process_shared_preload_libraries_in_progress) return;
     pulse::pg::request_shmem();
     pulse::ephemeral::request_memory();
+    pulse::limits::init_table();
     pulse::dispatch::register_launcher();
     pulse::dispatch::init_utility_hook();
 }

@@ -16,6 +16,7 @@ int dispatch_safety_interval = 1000;
 int retention = 24 * 3600;
 int max_retention = 7 * 24 * 3600;
 int housekeeping_interval = 10000;
+int limit_buckets = 65536;
 bool warn_not_preloaded = true;
 char *jwt_secret_file = nullptr;
 
@@ -49,6 +50,9 @@ void define() {
                             &max_retention, 7 * 24 * 3600, 0, 10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.housekeeping_interval", "How often the dispatcher looks for what can be removed.", nullptr,
                             &housekeeping_interval, 10000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.limit_buckets", "How many subjects of rate limits can be counted at once.",
+                            "Shared memory of the server, about 60 bytes each.", &limit_buckets, 65536, 16, 16777216, PGC_POSTMASTER, 0,
+                            nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.",
                              nullptr, &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pulse.jwt_secret_file", "File with the secret by which pulse.mint_token signs.",

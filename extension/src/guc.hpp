@@ -14,6 +14,7 @@ extern int dispatch_safety_interval;   // ms
 extern int retention;                  // s
 extern int max_retention;              // s
 extern int housekeeping_interval;      // ms
+extern int limit_buckets;
 extern bool warn_not_preloaded;
 extern char *jwt_secret_file;  // empty: none
 

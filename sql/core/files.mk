@@ -19,6 +19,7 @@ SQL_FILES = \
     api/claims.sql \
     api/token.sql \
     api/registry.sql \
+    api/limits.sql \
     api/handle.sql \
     api/bridge.sql \
     api/sessions.sql \

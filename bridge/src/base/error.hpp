@@ -89,6 +89,8 @@ struct Error {
     std::string detail{};
     std::string hint{};            // empty: none
     std::int64_t retry_after = 0;  // seconds; 0: not said
+    std::string details{};         // more members for the client, raw: `"class":"chat","left":3`; empty: none
+    std::string limit_class{};     // of `rate_limited`: which limit it was; empty: not said
 };
 
 }  // namespace bridge

@@ -60,6 +60,7 @@ struct Metrics::State {
     prometheus::Registry registry;
     std::set<std::string, std::less<>> events{"error", "ping", "pong", "heartbeat", "heartbeat:ack", "room:join", "room:leave"};
     std::set<std::string, std::less<>> namespaces{"/", "/sse", "/poll"};
+    std::set<std::string, std::less<>> limit_classes{"events"};
 
     prometheus::Family<Counter> &counters(const char *name, const char *help) {
         return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -90,6 +91,8 @@ struct Metrics::State {
     Histogram &fanout = histogram("realtime_fanout_latency_seconds", "Notification read until handed to the kernel.", kFanoutBuckets);
     Histogram &handler = histogram("pulse_bridge_handler_seconds", "A handler asked until its answer.", kHandlerBuckets);
     Histogram &duration = histogram("realtime_connection_duration_seconds", "Life of a connection.", kDurationBuckets);
+    Counter &decisions = counter("pulse_bridge_decisions_total", "Joins that policies were asked about.");
+    Counter &decision_batches = counter("pulse_bridge_decision_batches_total", "Statements that asked policies, each about many joins.");
     Gauge &sockets = gauge("pulse_bridge_sockets", "Open sockets.");
     Gauge &sessions = gauge("pulse_bridge_sessions", "Sessions: one namespace on one connection.");
     Gauge &rooms = gauge("pulse_bridge_rooms", "Rooms with somebody here.");
@@ -181,6 +184,8 @@ Gauge &Metrics::polls_waiting() { return state_->polls; }
 Histogram &Metrics::fanout_latency() { return state_->fanout; }
 Histogram &Metrics::handler_latency() { return state_->handler; }
 Histogram &Metrics::connection_duration() { return state_->duration; }
+Counter &Metrics::decisions() { return state_->decisions; }
+Counter &Metrics::decision_batches() { return state_->decision_batches; }
 Gauge &Metrics::sockets() { return state_->sockets; }
 Gauge &Metrics::sessions() { return state_->sessions; }
 Gauge &Metrics::rooms() { return state_->rooms; }
@@ -197,7 +202,11 @@ Counter &Metrics::ephemeral_missed() { return state_->ephemeral_missed; }
 Counter &Metrics::duplicate_notifications() { return state_->duplicates; }
 Counter &Metrics::slow_consumers() { return state_->slow; }
 Counter &Metrics::queue_refusals() { return state_->refusals; }
-Counter &Metrics::rate_limited(std::string_view limit_class) { return state_->rate_limited.get({limit_class}); }
+Counter &Metrics::rate_limited(std::string_view limit_class) {
+    auto &classes = state_->limit_classes;
+    if (classes.size() < kMaxNames && !classes.contains(limit_class)) classes.emplace(limit_class);
+    return state_->rate_limited.get({classes.contains(limit_class) ? limit_class : "other"});
+}
 Counter &Metrics::connections_refused(std::string_view reason) { return state_->refused.get({reason}); }
 Counter &Metrics::streams_lost() { return state_->streams_lost; }
 Counter &Metrics::evictions() { return state_->evictions; }

@@ -44,6 +44,8 @@ public:
     prometheus::Histogram &fanout_latency();   // seconds: notification read → handed to the kernel
     prometheus::Histogram &handler_latency();  // seconds: pulse.handle asked → answered
     prometheus::Histogram &connection_duration();
+    prometheus::Counter &decisions();         // joins that policies were asked about
+    prometheus::Counter &decision_batches();  // in so many statements
 
     prometheus::Gauge &sockets();  // open sockets, whatever they speak
     prometheus::Gauge &sessions();
@@ -61,7 +63,7 @@ public:
     prometheus::Counter &ephemeral_missed();  // notifications that this bridge had no room for while it caught up
     prometheus::Counter &slow_consumers();    // disconnected because their queue was full
     prometheus::Counter &queue_refusals();    // inbound events refused because the session's handler queue was full
-    prometheus::Counter &rate_limited(std::string_view limit_class);
+    prometheus::Counter &rate_limited(std::string_view limit_class);  // one of too many classes counts as "other"
     prometheus::Counter &connections_refused(std::string_view reason);  // before anything was read
 
     prometheus::Counter &streams_lost();     // the stream could not be continued: everybody was told to come back

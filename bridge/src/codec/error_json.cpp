@@ -22,6 +22,7 @@ std::string error_json(const Error &error, const ErrorDetails &details) {
     text("event", details.event);
     text("correlationId", details.correlation_id);
     if (details.retry_after) out += ",\"retryAfter\":" + std::to_string(*details.retry_after);
+    if (!error.details.empty()) out += ',' + error.details;
     out += '}';
     return out;
 }

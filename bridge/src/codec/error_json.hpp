@@ -1,5 +1,6 @@
-// The one form of an error in JSON: `{"code","message","hint"?,"event"?,"correlationId"?,"retryAfter"?}`. Acks and HTTP bodies wrap
-// it as {"error":…}; the events `error` and the native message carry it as it is; connect_error has its own data.
+// The one form of an error in JSON: `{"code","message","hint"?,"event"?,"correlationId"?,"retryAfter"?}` and what SQL
+// gave as details. Acks and HTTP bodies wrap it as {"error":…}; the events `error` and the native message carry it as it is; connect_error
+// has its own data.
 #pragma once
 
 #include <cstdint>

@@ -45,9 +45,10 @@ QueryPool::Options question_pool(const Database::Options &options) {
     return pool;
 }
 
-// The client's part of a failed statement; what only the log may know is logged here.
-Error failure(const SqlError &error, const char *what, std::string_view correlation_id) {
+// The client's part of a failed statement; what only the log may know is logged here, and a limit is counted.
+Error failure(Metrics &metrics, const SqlError &error, const char *what, std::string_view correlation_id) {
     const Error out = to_error(error);
+    if (!out.limit_class.empty()) metrics.rate_limited(out.limit_class).Increment();
     if (out.code == Errc::internal) {
         log::error("statement failed", {{"statement", what},
                                         {"correlationId", correlation_id},
@@ -214,8 +215,8 @@ void Database::stop() {
 
 void Database::connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) {
     questions_.run(kConnect, {std::move(nsp), std::move(context)}, options_.patience_connect,
-                   [then = std::move(then), id = std::move(correlation_id)](Answer answer) {
-                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "handle_connect", id));
+                   [this, then = std::move(then), id = std::move(correlation_id)](Answer answer) {
+                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_connect", id));
                        const Rows &rows = std::get<Rows>(answer);
                        then(connect_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
                    });
@@ -230,7 +231,7 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
                   [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
                       metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
                       if (const auto *error = std::get_if<SqlError>(&answer)) {
-                          then(failure(*error, "handle", id));
+                          then(failure(metrics_, *error, "handle", id));
                           return;
                       }
                       const Rows &rows = std::get<Rows>(answer);
@@ -248,8 +249,8 @@ void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
     Parameter args = std::nullopt;
     args.text = std::move(request.args);
     handlers_.run(kAnswer, {std::move(request.function), std::move(args), std::move(request.context), bytea_array(request.attachments)},
-                  options_.patience_connect, [then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
-                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "handle_answer", id));
+                  options_.patience_connect, [this, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
+                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_answer", id));
                       const Rows &rows = std::get<Rows>(answer);
                       if (rows.size() != 1) return then(bad_answer("handle_answer"));
                       auto cursor = Cursor::parse(rows.text(0, 1));
@@ -259,8 +260,8 @@ void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
 
 void Database::request(RequestCall call, Then<StreamAnswer> then) {
     requests_.run(kRequest, {std::move(call.method), std::move(call.path), std::move(call.request), std::move(call.context)},
-                  options_.patience_request, [then = std::move(then), id = std::move(call.correlation_id)](Answer answer) {
-                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "handle_request", id));
+                  options_.patience_request, [this, then = std::move(then), id = std::move(call.correlation_id)](Answer answer) {
+                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_request", id));
                       const Rows &rows = std::get<Rows>(answer);
                       then(stream_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
                   });
@@ -297,10 +298,12 @@ void Database::send_decisions() {
         }
         requests += ']';
         ++batches_under_way_;
+        metrics_.decisions().Increment(static_cast<double>(size));
+        metrics_.decision_batches().Increment();
         questions_.run(kDecide, {std::move(requests)}, options_.patience_connect, [this, batch](Answer answer) {
             --batches_under_way_;
             if (const auto *error = std::get_if<SqlError>(&answer)) {
-                const Error out = failure(*error, "decide", "");
+                const Error out = failure(metrics_, *error, "decide", "");
                 for (Waiting &waiting : *batch) waiting.then(out);
             } else {
                 const Rows &rows = std::get<Rows>(answer);
@@ -328,15 +331,17 @@ void Database::send_decisions() {
 }
 
 void Database::sessions(std::string bridge, std::string changes, Then<bool> then) {
-    questions_.run(kSessions, {std::move(bridge), std::move(changes)}, options_.patience_handle, [then = std::move(then)](Answer answer) {
-        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "bridge_sessions", ""));
-        then(true);
-    });
+    questions_.run(kSessions, {std::move(bridge), std::move(changes)}, options_.patience_handle,
+                   [this, then = std::move(then)](Answer answer) {
+                       if (const auto *error = std::get_if<SqlError>(&answer))
+                           return then(failure(metrics_, *error, "bridge_sessions", ""));
+                       then(true);
+                   });
 }
 
 void Database::revocations(Then<std::vector<Revocation>> then) {
-    questions_.run(kRevocations, {}, options_.patience_handle, [then = std::move(then)](Answer answer) {
-        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(*error, "bridge_revocations", ""));
+    questions_.run(kRevocations, {}, options_.patience_handle, [this, then = std::move(then)](Answer answer) {
+        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "bridge_revocations", ""));
         const Rows &rows = std::get<Rows>(answer);
         const auto list = json::parse(rows.size() == 1 ? rows.text(0, 0) : std::string_view(), {.max_bytes = 256 * 1024 * 1024});
         if (!list || !list->is_array()) return then(bad_answer("bridge_revocations"));
@@ -351,9 +356,9 @@ void Database::revocations(Then<std::vector<Revocation>> then) {
 }
 
 void Database::status(Then<std::string> then) {
-    questions_.run(kStatus, {}, std::chrono::milliseconds(0), [then = std::move(then)](Answer answer) {
+    questions_.run(kStatus, {}, std::chrono::milliseconds(0), [this, then = std::move(then)](Answer answer) {
         if (const auto *error = std::get_if<SqlError>(&answer)) {
-            then(failure(*error, "status", ""));
+            then(failure(metrics_, *error, "status", ""));
             return;
         }
         const Rows &rows = std::get<Rows>(answer);

@@ -64,7 +64,10 @@ void Client::event_answered(std::uint32_t serial, const Inbound &packet, const s
     Namespace *nsp = find(serial);
     if (nsp == nullptr) return;
     // Counted now and not on arrival: only the answer tells whether the name is one of ours or a client's invention.
-    if (result || result.error().code != Errc::not_found) services_.metrics.know_event(packet.event);
+    // A limit of all events is asked before.
+    if (result || (result.error().code != Errc::not_found && result.error().code != Errc::rate_limited)) {
+        services_.metrics.know_event(packet.event);
+    }
     services_.metrics.messages_received(nsp->name, packet.event).Increment();
     if (ending_ || nsp->state != State::connected) return;
     if (!result) {

@@ -1,4 +1,5 @@
-// room:join: SQL's policies decide (many waiting joins travel as one statement), the hub joins at the position of the decision.
+// room:join: SQL's policies decide (many waiting joins travel as one statement), the hub joins at the position of the decision. Nobody is
+// asked about a room that the session is in.
 // With `since` SQL decides about what came before, too, and the hub's history gives it before the ack: all of it, or the ack says
 // that the state must be read anew.
 #include <utility>
@@ -54,6 +55,11 @@ void Client::join(Namespace &nsp, Inbound packet) {
     if (!join.since.empty() && !Cursor::parse(join.since)) {
         join.since.clear();
         join.must_refetch = "unknown";
+    }
+    // It is in the room. What was decided holds until a recovery, a refresh of its token, or an eviction decides anew.
+    if (join.since.empty() && join.must_refetch.empty() && services_.hub.in_room(nsp.session, join.room)) {
+        answer(nsp, join.packet, join_ack(join, services_.hub.cursor(nsp.session)));
+        return done(nsp.serial);
     }
     after_leaves(nsp, [join = std::move(join)](Client &client, Namespace &there, bool stored) mutable {
         if (stored) return client.ask_join(there, std::move(join));

@@ -50,6 +50,8 @@ std::string counters(const pg::DatabaseEntry *entry) {
                      {"skippedRooms", &Entry::skipped_rooms},
                      {"warnedEvents", &Entry::warned_events},
                      {"policyErrors", &Entry::policy_errors},
+                     {"rateLimited", &Entry::rate_limited},
+                     {"limitsFull", &Entry::limits_full},
                      {"jobsDone", &Entry::jobs_done},
                      {"jobsFailed", &Entry::jobs_failed}};
     std::string result = "{";

@@ -22,16 +22,22 @@ static void count_error() {
     if (const auto *entry = pg::my_database()) pg_atomic_fetch_add_u64(const_cast<pg_atomic_uint64 *>(&entry->policy_errors), 1);
 }
 
-static void log_error(const Request &request, const std::string &function, const char *message) {
+static void deny_for_error(Request &request, const rooms::Rule &rule, const std::string &message, Errors errors) {
+    deny(request, "the policy of \"" + rule.pattern.text() + "\" failed");
+    if (errors == Errors::kTold) {
+        request.reason += ": " + message;
+        return;
+    }
+    count_error();
     pg::call([&] {
-        ereport(LOG, (errmsg("pulse: policy %s failed for room \"%s\": %s", function.c_str(), request.room.c_str(), message),
+        ereport(LOG, (errmsg("pulse: policy %s failed for room \"%s\": %s", rule.function.c_str(), request.room.c_str(), message.c_str()),
                       request.context->correlation_id ? errdetail("correlation id %s", request.context->correlation_id->c_str()) : 0,
                       errhidestmt(true), errhidecontext(true)));
     });
 }
 
 // Finds the rule and resolves its function; what needs no policy is decided here.
-static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory) {
+static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory, Errors errors) {
     Work work;
     if (request.context == nullptr) return work;
     if (!rooms::is_operation(request.operation)) {
@@ -48,14 +54,17 @@ static Work prepare(rooms::Rules &rules, Request &request, MemoryContext memory)
         deny(request, "no policy allows to " + request.operation + " this room");
         return work;
     }
+    if (errors == Errors::kTold) {
+        request.pattern = rule->pattern.text();
+        request.function = rule->function;
+        request.extension = rule->extension;
+    }
     if (!rule->callable && !rule->broken) {
         const auto error = pg::subtransaction([&] { rule->callable.emplace(rule->function, rooms::kPolicyShape, memory); });
         if (error) rule->broken = std::string(error->message) + (error->hint[0] != '\0' ? std::string("; ") + error->hint : "");
     }
     if (rule->broken) {
-        count_error();
-        log_error(request, rule->function, rule->broken->c_str());
-        deny(request, "the policy of \"" + rule->pattern.text() + "\" failed");
+        deny_for_error(request, *rule, *rule->broken, errors);
         return work;
     }
     work.rule = rule;
@@ -78,7 +87,7 @@ static void ask(Request &request, const Work &work) {
     request.reason = (request.allowed ? "allowed by the policy of \"" : "refused by the policy of \"") + work.rule->pattern.text() + "\"";
 }
 
-void decide_all(Oid owner, std::vector<Request> &requests) {
+void decide_all(Oid owner, std::vector<Request> &requests, Errors errors) {
     const MemoryContext caller = CurrentMemoryContext;
     std::vector<Work> works;
     works.reserve(requests.size());
@@ -89,7 +98,7 @@ void decide_all(Oid owner, std::vector<Request> &requests) {
             pg::SpiSession spi;
             rules = rooms::Rules::load();
         }
-        for (Request &request : requests) works.push_back(prepare(rules, request, caller));
+        for (Request &request : requests) works.push_back(prepare(rules, request, caller, errors));
     }
     NoEffects guard;
     pg::release_session_locks_at_end();
@@ -113,13 +122,10 @@ void decide_all(Oid owner, std::vector<Request> &requests) {
         rooms::Rule &rule = *works[n].rule;
         rule.callable->renew();
         MemoryContextReset(scratch);
-        if (is_client_error(error->sqlstate)) {
+        if (is_client_error(error->sqlstate))
             deny(requests[n], error->message);  // pulse.fail: the policy says why
-        } else {
-            count_error();
-            log_error(requests[n], rule.function, error->message);
-            deny(requests[n], "the policy of \"" + rule.pattern.text() + "\" failed");
-        }
+        else
+            deny_for_error(requests[n], rule, error->message, errors);
         ++n;
     }
     MemoryContextDelete(scratch);

@@ -2,6 +2,7 @@
 #include "handle/answers.hpp"
 #include "handle/leases.hpp"
 #include "json/slice.hpp"
+#include "limits/take.hpp"
 #include "rooms/function.hpp"
 
 namespace pulse::handle {
@@ -60,6 +61,7 @@ PULSE_FN(pulse_handle) {
     context.namespace_name = name;
     const Datum attachments = pg::arg_is_null(fcinfo, 4) ? Datum(0) : pg::arg(fcinfo, 4);
     const MemoryContext memory = CurrentMemoryContext;
+    limits::take_for_event(owner, name, event, context);
 
     std::optional<handle::Cursor> position;
     std::optional<rooms::Callable> function;

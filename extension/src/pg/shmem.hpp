@@ -41,6 +41,8 @@ struct DatabaseEntry {
     pg_atomic_uint64 skipped_rooms;   // a template's value was NULL
     pg_atomic_uint64 warned_events;   // on_error 'warn' swallowed a failure
     pg_atomic_uint64 policy_errors;
+    pg_atomic_uint64 rate_limited;  // takes refused
+    pg_atomic_uint64 limits_full;   // of those: because the table of buckets was full
     pg_atomic_uint64 jobs_done;
     pg_atomic_uint64 jobs_failed;
 };

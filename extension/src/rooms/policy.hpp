@@ -10,9 +10,9 @@ namespace pulse::rooms {
 struct Rule {
     Pattern pattern;
     std::string operation, function;
-    bool application;                   // registered by the application, not by a pack
-    std::optional<Callable> callable;   // resolved when first needed
-    std::optional<std::string> broken;  // why it cannot be called
+    std::optional<std::string> extension;  // the pack that registered it; nullopt: the application
+    std::optional<Callable> callable;      // resolved when first needed
+    std::optional<std::string> broken;     // why it cannot be called
 };
 
 class Rules {

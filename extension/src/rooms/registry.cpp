@@ -1,5 +1,7 @@
 // pulse.policy, pulse.on, pulse.namespace, pulse.stream and their drop twins. Names are resolved as the caller; the rows are written as
 // the extension's owner. Inside CREATE EXTENSION the row carries the pack's name; the application's rows stand beside.
+#include "rooms/registry.hpp"
+
 #include "names/rules.hpp"
 #include "pg/run_as.hpp"
 #include "rooms/path.hpp"
@@ -9,8 +11,7 @@
 
 namespace pulse::rooms {
 
-// The extension whose script is running: its registrations are its own. nullopt: the application's.
-static std::optional<std::string> extension() {
+std::optional<std::string> extension() {
     if (!creating_extension) return std::nullopt;
     return pg::call([]() -> const char * {
         const char *name = get_extension_name(CurrentExtensionObject);
@@ -18,19 +19,18 @@ static std::optional<std::string> extension() {
     });
 }
 
-static std::string argument(FunctionCallInfo fcinfo, int n, const char *name) {
+std::string argument(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null");
     return pg::to_string(pg::arg(fcinfo, n));
 }
 
-// Two packs may not register the same thing: which one counts would be chance.
-static void refuse_rival(pg::Plan &plan, std::initializer_list<pg::Plan::Param> params, const std::string &what) {
+void refuse_rival(pg::Plan &plan, std::initializer_list<pg::Plan::Param> params, const std::string &what) {
     if (plan.run(params) > 0)
         pg::fail(ERRCODE_DUPLICATE_OBJECT, what + " is already registered by extension " + std::string(pg::result_row().text(1)), {},
                  "An application may override it; another extension may not.");
 }
 
-static std::string namespace_argument(FunctionCallInfo fcinfo, int n) {
+std::string namespace_argument(FunctionCallInfo fcinfo, int n) {
     std::string name = argument(fcinfo, n, "namespace");
     if (name.empty() || name.front() != '/')
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "namespace \"" + name + "\" does not start with '/'");

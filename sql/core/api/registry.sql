@@ -18,6 +18,15 @@ COMMENT ON FUNCTION pulse.drop_policy(text, text) IS 'takes a policy away; wheth
 REVOKE ALL ON FUNCTION pulse.drop_policy(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.drop_policy(text, text) TO pulse_admin;
 
+-- pulse.explain_access(claims json, operation text, room text) returns table (allowed boolean, pattern text, function text, extension text, reason text)
+-- What the policies say to a client with these claims, and which one decides: that one is run. extension: the pack that registered it.
+CREATE OR REPLACE FUNCTION pulse.explain_access(claims json, operation text, room text, OUT allowed boolean, OUT pattern text, OUT function text,
+                                                OUT extension text, OUT reason text)
+    RETURNS SETOF record LANGUAGE c VOLATILE ROWS 1 AS 'MODULE_PATHNAME', 'pulse_explain_access';
+COMMENT ON FUNCTION pulse.explain_access(json, text, text) IS 'whether a client with these claims may, which policy decides, and why';
+REVOKE ALL ON FUNCTION pulse.explain_access(json, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.explain_access(json, text, text) TO pulse_admin;
+
 -- pulse.on(event text, function text, namespace text default '/', key text default null)
 -- Lets function(args json) returns json handle an event of clients. args is the array of the event's arguments; an array
 -- returned is the ack's arguments, NULL none, anything else the one argument. key, like '{requestId}' over the members
@@ -87,6 +96,8 @@ BEGIN
     DELETE FROM _pulse.handlers h WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = h.extension) AND h.extension IS NOT NULL;
     DELETE FROM _pulse.namespaces n WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = n.extension) AND n.extension IS NOT NULL;
     DELETE FROM _pulse.streams s WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = s.extension) AND s.extension IS NOT NULL;
+    DELETE FROM _pulse.limits l WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = l.extension) AND l.extension IS NOT NULL;
+    DELETE FROM _pulse.limit_events l WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = l.extension) AND l.extension IS NOT NULL;
     DELETE FROM _pulse.setting_definitions d WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = d.extension) AND d.extension IS NOT NULL;
 END
 $$;

@@ -1,4 +1,4 @@
--- What is registered by SQL: policies, handlers, connect functions, streams, settings. Functions are stored as text
+-- What is registered by SQL: policies, handlers, connect functions, streams, limits, settings. Functions are stored as text
 -- (pg_upgrade refuses regproc). extension: the pack that registered it inside CREATE EXTENSION; null for the application's own.
 -- The application's row stands beside a pack's and wins; dropping it brings the pack's back.
 CREATE TABLE _pulse.policies (
@@ -38,6 +38,27 @@ CREATE TABLE _pulse.streams (
     CONSTRAINT streams_auth_check CHECK (auth IN ('jwt', 'internal', 'none'))
 );
 COMMENT ON TABLE _pulse.streams IS 'which function opens an event stream for an HTTP request';
+
+-- Rate limits: classes, and the events that take of them.
+CREATE TABLE _pulse.limits (
+    class     text COLLATE "C" NOT NULL,
+    points    integer NOT NULL,
+    per       interval NOT NULL,
+    extension text,
+    CONSTRAINT limits_key UNIQUE NULLS NOT DISTINCT (class, extension),
+    CONSTRAINT limits_points_check CHECK (points > 0),
+    CONSTRAINT limits_per_check CHECK (per > '0')
+);
+COMMENT ON TABLE _pulse.limits IS 'classes of rate limits: so many points in a time';
+
+CREATE TABLE _pulse.limit_events (
+    namespace text COLLATE "C" NOT NULL,
+    event     text COLLATE "C" NOT NULL,
+    class     text COLLATE "C" NOT NULL,
+    extension text,
+    CONSTRAINT limit_events_key UNIQUE NULLS NOT DISTINCT (namespace, event, extension)
+);
+COMMENT ON TABLE _pulse.limit_events IS 'which class of rate limits an event of clients takes of';
 
 -- Answers of idempotent handlers; the key is filled in from the call.
 CREATE TABLE _pulse.answers (

@@ -2,3 +2,9 @@
 CREATE EVENT TRIGGER pulse_forget_dropped_packs ON sql_drop
     WHEN TAG IN ('DROP EXTENSION', 'DROP SCHEMA', 'DROP OWNED')
     EXECUTE FUNCTION _pulse.forget_dropped_packs();
+
+-- Every backend keeps a copy of the limits.
+CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.limits
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();
+CREATE TRIGGER limit_events_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.limit_events
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();

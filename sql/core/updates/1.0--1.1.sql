@@ -183,3 +183,26 @@ DROP FUNCTION pulse.publish(text, text, jsonb, bytea[], json, text, text, text);
 DROP FUNCTION pulse.publish(text[], text, json, bytea[], json, text, text, text);
 DROP FUNCTION pulse.publish(text[], text, text, bytea[], json, text, text, text);
 DROP FUNCTION pulse.publish(text[], text, jsonb, bytea[], json, text, text, text);
+
+-- Rate limits: classes, and the events that take of them.
+CREATE TABLE _pulse.limits (
+    class     text COLLATE "C" NOT NULL,
+    points    integer NOT NULL,
+    per       interval NOT NULL,
+    extension text,
+    CONSTRAINT limits_key UNIQUE NULLS NOT DISTINCT (class, extension),
+    CONSTRAINT limits_points_check CHECK (points > 0),
+    CONSTRAINT limits_per_check CHECK (per > '0')
+);
+COMMENT ON TABLE _pulse.limits IS 'classes of rate limits: so many points in a time';
+
+CREATE TABLE _pulse.limit_events (
+    namespace text COLLATE "C" NOT NULL,
+    event     text COLLATE "C" NOT NULL,
+    class     text COLLATE "C" NOT NULL,
+    extension text,
+    CONSTRAINT limit_events_key UNIQUE NULLS NOT DISTINCT (namespace, event, extension)
+);
+COMMENT ON TABLE _pulse.limit_events IS 'which class of rate limits an event of clients takes of';
+SELECT pg_catalog.pg_extension_config_dump('_pulse.limits', 'WHERE extension IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('_pulse.limit_events', 'WHERE extension IS NULL');

@@ -10,7 +10,7 @@ BRIDGE_LIBRARIES = {"libpq-fe.h": {"db"}, "uv.h": {"loop"}, "CLI/": {"config"}, 
 
 # Extension: pg/ is the only door to the backend, json/ and names/ are pure text, ephemeral/ is memory that publishers and the dispatcher share; modules meet in tables and do not include each other, but
 # handle/, the one door for clients' calls, asks rooms/ and auth/. guc.hpp is for all of them, entry.cpp sees everything.
-EXTENSION_RANK = {"": 0, "pg": 0, "json": 0, "names": 1, "ephemeral": 1, "auth": 2, "dispatch": 2, "log": 2, "presence": 2, "publish": 2, "queue": 2, "rooms": 2,
+EXTENSION_RANK = {"": 0, "pg": 0, "json": 0, "names": 1, "auth": 1, "ephemeral": 1, "dispatch": 2, "limits": 2, "log": 2, "presence": 2, "publish": 2, "queue": 2, "rooms": 2,
                   "handle": 3}
 BACKEND = re.compile(r"^(postgres|fmgr|miscadmin|pgstat|funcapi|(access|catalog|commands|executor|lib|libpq|nodes|parser|port|postmaster|"
                      r"replication|storage|tcop|utils)/.*)\.h$|^(access|catalog|commands|executor|nodes|parser|postmaster|storage|tcop|utils)/")

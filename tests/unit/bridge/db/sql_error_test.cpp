@@ -31,6 +31,18 @@ TEST(SqlError, RateLimitTakesTheSecondsFromDetail) {
     EXPECT_EQ(to_error({"PL429", "slow down", "-1", ""}).retry_after, 0);
 }
 
+TEST(SqlError, M7DetailAsJsonIsPartOfTheError) {
+    const Error limited = to_error({"PL429", "too many", R"({"class":"chat","retryAfter":12})", ""});
+    EXPECT_EQ(limited.retry_after, 12);
+    EXPECT_EQ(limited.limit_class, "chat");
+    EXPECT_EQ(limited.details, R"("class":"chat")");
+    const Error conflict = to_error({"PL409", "dose already logged", R"({"loggedBy":{"id":"ann"},"code":"ok","class":"x","n":1.50})", ""});
+    EXPECT_EQ(conflict.details, R"("loggedBy":{"id":"ann"},"class":"x","n":1.50)") << "what every error has is not replaced";
+    EXPECT_EQ(conflict.limit_class, "");
+    EXPECT_EQ(to_error({"PL409", "m", "{\"a\":", ""}).details, "") << "no JSON";
+    EXPECT_EQ(to_error({"22012", "m", R"({"a":1})", ""}).details, "") << "an internal error says nothing";
+}
+
 TEST(SqlError, EverythingElseIsInternalAndSaysNothing) {
     for (const char *sqlstate : {"22012", "42P01", "PL999", "XX000", "23505"}) {
         const Error error = to_error({sqlstate, "relation secret.table does not exist", "detail", "hint"});

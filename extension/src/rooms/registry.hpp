@@ -1,0 +1,17 @@
+// What all functions that register something share.
+#pragma once
+
+#include "pg/spi.hpp"
+
+namespace pulse::rooms {
+
+// The extension whose script is running: its registrations are its own. nullopt: the application's.
+std::optional<std::string> extension();
+
+std::string argument(FunctionCallInfo fcinfo, int n, const char *name);  // raises for NULL
+std::string namespace_argument(FunctionCallInfo fcinfo, int n);
+
+// Two packs may not register the same thing: which one counts would be chance. `plan` finds the other's row.
+void refuse_rival(pg::Plan &plan, std::initializer_list<pg::Plan::Param> params, const std::string &what);
+
+}  // namespace pulse::rooms

@@ -1,0 +1,7 @@
+-- From 1.0 to 1.1, after the parts of api/: what needs their new functions.
+
+-- Every backend keeps a copy of the limits.
+CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.limits
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();
+CREATE TRIGGER limit_events_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.limit_events
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();
