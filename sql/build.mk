@@ -13,11 +13,12 @@ all:
 SQL_ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 include $(SQL_DIR)files.mk
 
-VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
+# Not VERSION: that name is PGXS's.
+SQL_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
 SQL_HEADERS := $(SQL_ROOT)header.sql $(wildcard $(SQL_DIR)header.sql)
 SQL_PARTS := $(addprefix $(SQL_DIR),$(SQL_FILES))
-FRESH_SCRIPT := $(EXTENSION)--$(VERSION).sql
-UPDATE_SCRIPTS := $(patsubst $(SQL_DIR)updates/%,$(EXTENSION)--%,$(wildcard $(SQL_DIR)updates/*--$(VERSION).sql))
+FRESH_SCRIPT := $(EXTENSION)--$(SQL_VERSION).sql
+UPDATE_SCRIPTS := $(patsubst $(SQL_DIR)updates/%,$(EXTENSION)--%,$(wildcard $(SQL_DIR)updates/*--$(SQL_VERSION).sql))
 
 DATA = $(wildcard $(SQL_DIR)released/*.sql)
 DATA_built = $(FRESH_SCRIPT) $(UPDATE_SCRIPTS)
@@ -31,5 +32,5 @@ endef
 $(FRESH_SCRIPT): $(SQL_HEADERS) $(SQL_PARTS) $(SQL_DIR)files.mk
 	$(call assemble,$(SQL_PARTS),sed -E 's/^([[:space:]]*CREATE) OR REPLACE /\1 /I')
 
-$(EXTENSION)--%--$(VERSION).sql: $(SQL_DIR)updates/%--$(VERSION).sql $(wildcard $(SQL_DIR)updates/*.after.sql) $(SQL_HEADERS) $(SQL_PARTS) $(SQL_DIR)files.mk
-	$(call assemble,$< $(filter $(SQL_DIR)api/%,$(SQL_PARTS)) $(wildcard $(SQL_DIR)updates/$*--$(VERSION).after.sql),cat)
+$(EXTENSION)--%--$(SQL_VERSION).sql: $(SQL_DIR)updates/%--$(SQL_VERSION).sql $(wildcard $(SQL_DIR)updates/*.after.sql) $(SQL_HEADERS) $(SQL_PARTS) $(SQL_DIR)files.mk
+	$(call assemble,$< $(filter $(SQL_DIR)api/%,$(SQL_PARTS)) $(wildcard $(SQL_DIR)updates/$*--$(SQL_VERSION).after.sql),cat)

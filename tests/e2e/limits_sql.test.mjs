@@ -12,7 +12,7 @@ before(async () => {
   // Long windows: no test waits for one to end, unless it is about that.
   await pulse.sql(`SELECT pulse.limit('general', 100, '1 hour'), pulse.limit('chat', 3, '1 hour'), pulse.limit('short', 2, '1500 ms')`)
   await pulse.sql(`SELECT pulse.limit_event('*', 'general', '/client'), pulse.limit_event('chat', 'chat', '/client'), pulse.limit_event('short', 'short', '/client')`)
-  await pulse.sql(`CREATE FUNCTION app.client(claims json) RETURNS json LANGUAGE sql RETURN NULL`)
+  await pulse.sql(`CREATE FUNCTION app.client(claims json) RETURNS json LANGUAGE sql RETURN NULL::json`)
   await pulse.sql(`SELECT pulse.namespace('/client', 'app.client'), pulse.on(event, 'app.echo', '/client') FROM unnest(ARRAY['echo', 'chat', 'short']) AS event`)
   await pulse.sql(`SELECT pulse.on('crash', 'app.crash', '/client')`)
 })

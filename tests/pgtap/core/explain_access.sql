@@ -51,7 +51,7 @@ REVOKE ALL ON FUNCTION shop.private(json, text, json) FROM PUBLIC;
 SELECT is(shop.explain('null:1'), 'f | null:{id} | shop.nothing | refused by the policy of "null:{id}"', 'NULL denies');
 SELECT is(shop.explain('why:1'), 'f | why:{id} | shop.says_why | Not a member', 'what the policy says to the client');
 SELECT is(shop.explain('broken:1'), 'f | broken:{id} | shop.broken | the policy of "broken:{id}" failed: no such table of secrets', 'an error denies, and is told here');
-SELECT is(shop.explain('writes:1'), 'f | writes:{id} | shop.writes | the policy of "writes:{id}" failed: cannot execute INSERT in a read-only transaction', 'policies write nothing');
+SELECT is(shop.explain('writes:1'), 'f | writes:{id} | shop.writes | the policy of "writes:{id}" failed: cannot publish in a read-only transaction', 'policies write nothing');
 SELECT is(shop.explain('joins:1'), 'f | joins:{id} | shop.joins | the policy of "joins:{id}" failed: pulse.join works only in a handler', 'and ask for nothing');
 SELECT is(shop.explain('gone:1'), 'f | gone:{id} | shop.gone | the policy of "gone:{id}" failed: the registered function shop.gone is gone or has another signature; pulse.policy needs a function f(claims json, room text, params json) returns boolean.', 'a function that is gone denies');
 SELECT is(shop.explain('private:1'), 'f | private:{id} | shop.private | the policy of "private:{id}" failed: pulse_client cannot execute shop.private; GRANT EXECUTE ON FUNCTION shop.private(json, text, json) TO pulse_client;', 'a right that is missing is named');

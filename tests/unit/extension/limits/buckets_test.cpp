@@ -120,7 +120,9 @@ TEST(Buckets, AnyOrderOfTakesAgreesWithAModel) {
             if (passes) window.used += points;
             const Taken taken = table.take(who, now, rate, points);
             ASSERT_EQ(taken.result == Result::kTaken, passes) << "round " << round << " step " << step;
-            if (!passes) ASSERT_EQ(taken.wait, window.start + rate.per - now);
+            if (!passes) {
+                ASSERT_EQ(taken.wait, window.start + rate.per - now);
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ std::string counting(int count) {
 TEST(SipHash, GivesTheReferencesResults) {
     EXPECT_EQ(hex(siphash(kKey, "")), "a3817f04ba25a8e66df67214c7550293");
     EXPECT_EQ(hex(siphash(kKey, counting(1))), "da87c1d86b99af44347659119b22fc45");
-    EXPECT_EQ(hex(siphash(kKey, counting(8))), "7f1ba4fed2b4c0ddc33d15a4d8bf8a58");
+    EXPECT_EQ(hex(siphash(kKey, counting(8))), "3b62a9ba6258f5610f83e264f31497b4");
 }
 
 TEST(SipHash, DependsOnTheKeyAndOnEachByte) {
