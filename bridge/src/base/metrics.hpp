@@ -59,10 +59,10 @@ public:
     prometheus::Counter &foreign_notifications();  // dropped: not from the dispatcher
     prometheus::Counter &malformed_notifications();
     prometheus::Counter &duplicate_notifications();
-    prometheus::Gauge &ephemeral_dropped();   // by the database, as the dispatcher last told
-    prometheus::Counter &ephemeral_missed();  // notifications that this bridge had no room for while it caught up
-    prometheus::Counter &slow_consumers();    // disconnected because their queue was full
-    prometheus::Counter &queue_refusals();    // inbound events refused because the session's handler queue was full
+    prometheus::Gauge &ephemeral_dropped();                           // by the database, as the dispatcher last told
+    prometheus::Counter &ephemeral_missed();                          // notifications that this bridge had no room for while it caught up
+    prometheus::Counter &slow_consumers();                            // disconnected because their queue was full
+    prometheus::Counter &queue_refusals();                            // inbound events refused because the session's handler queue was full
     prometheus::Counter &rate_limited(std::string_view limit_class);  // one of too many classes counts as "other"
     prometheus::Counter &connections_refused(std::string_view reason);  // before anything was read
 
