@@ -31,7 +31,7 @@ void EphemeralEvents::take() {
     const std::int64_t now = ephemeral::now();
     while (more_ && lines_.size() < kMostEvents && bytes < kMostBytes) {
         ephemeral::Locked memory;
-        if (lines_.empty()) released = memory.throttles.release(now) & ~(std::uint64_t{1} << memory.mine);
+        if (lines_.empty()) released |= memory.throttles.release(now) & ~(std::uint64_t{1} << memory.mine);
         auto &queue = memory.ring.queue(memory.mine);
         for (std::size_t i = 0; i < kSlice; ++i) {
             std::string line;

@@ -19,7 +19,7 @@ Head *memory = nullptr;
 shmem_request_hook_type previous_request = nullptr;
 shmem_startup_hook_type previous_startup = nullptr;
 
-// An eighth for what throttles and samples remember of their keys; the rest holds events, some of which wait for their throttle.
+// A quarter for what throttles and samples remember of their keys; the rest holds events, some of which wait for their throttle.
 Head layout() {
     Head head{};
     const std::size_t total = static_cast<std::size_t>(guc::ephemeral_memory) * 1024;

@@ -17,13 +17,13 @@ def percentile(ordered, q):
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 
 
-def run_once(stage, client, rate, seconds, first):
+def publish_and_wait(stage, client, sql, rate, connections, seconds, first):
+    """Publishes at this rate by the statement, of $1 the number of a room and $2 the payload, and waits until everything has arrived."""
     published, arrived = BUILD / 'logs' / 'published', BUILD / 'logs' / 'arrived'
     client.command('reset')
     client.command('record')
-    done = subprocess.run([str(BUILD / 'publisher'), '--conninfo', stage.cluster.conninfo('bench_pulse'), '--sql',
-                           "SELECT pulse.publish('latency:' || $1::text, 'bench', $2::json)", '--out', str(published),
-                           '--rate', str(rate), '--seconds', str(seconds), '--connections', str(RATES[rate]),
+    done = subprocess.run([str(BUILD / 'publisher'), '--conninfo', stage.cluster.conninfo('bench_pulse'), '--sql', sql,
+                           '--out', str(published), '--rate', str(rate), '--seconds', str(seconds), '--connections', str(connections),
                            '--rooms', str(SOCKETS), '--first', str(first)], capture_output=True, text=True)
     if done.returncode:
         raise BenchError(done.stderr.strip())
@@ -45,6 +45,11 @@ def run_once(stage, client, rate, seconds, first):
         values.sort()
     return {'p50': percentile(from_commit, .5), 'p99': percentile(from_commit, .99), 'max': from_commit[-1],
             'sendP50': percentile(from_send, .5), 'sendP99': percentile(from_send, .99), 'lateP99': percentile(late, .99)}
+
+
+def run_once(stage, client, rate, seconds, first):
+    sql = "SELECT pulse.publish('latency:' || $1::text, 'bench', $2::json)"
+    return publish_and_wait(stage, client, sql, rate, RATES[rate], seconds, first)
 
 
 def measure(stage):
