@@ -15,6 +15,7 @@ SQL_FILES = \
     api/fan_out.sql \
     api/rooms.sql \
     api/handlers.sql \
+    api/routes.sql \
     api/sample.sql \
     schema/triggers.sql \
     schema/events.sql \

@@ -48,22 +48,22 @@ END
 $$;
 COMMENT ON FUNCTION _donors.coordinate(json, text, integer) IS 'latitude or longitude of a client, null when it is left out, or an error';
 
-CREATE OR REPLACE FUNCTION donors.on_update_presence(args json) RETURNS json
-    LANGUAGE plpgsql SECURITY DEFINER
+-- What a donor says of the own availability, by event or by HTTP; gives the ack.
+CREATE OR REPLACE FUNCTION _donors.set_presence(input json) RETURNS json
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_user      text := _donors.require_user();
-    v_input     json := _donors.require_object(args, '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}');
-    v_latitude  double precision := _donors.coordinate(v_input, 'latitude', 90);
-    v_longitude double precision := _donors.coordinate(v_input, 'longitude', 180);
+    v_latitude  double precision := _donors.coordinate(input, 'latitude', 90);
+    v_longitude double precision := _donors.coordinate(input, 'longitude', 180);
     v_available boolean;
     v_donor     donors.donors;
 BEGIN
-    IF json_typeof(v_input -> 'isAvailable') IS DISTINCT FROM 'boolean' THEN
+    IF json_typeof(input -> 'isAvailable') IS DISTINCT FROM 'boolean' THEN
         PERFORM pulse.fail('invalid', 'isAvailable must be true or false', 'Send {"isAvailable":true,"latitude":19.076,"longitude":72.8777}.');
     END IF;
-    v_available := (v_input ->> 'isAvailable')::boolean;
+    v_available := (input ->> 'isAvailable')::boolean;
     IF (v_latitude IS NULL) <> (v_longitude IS NULL) THEN
         PERFORM pulse.fail('invalid', 'latitude and longitude go together', 'Send both, or neither to keep the last position.');
     END IF;
@@ -83,7 +83,7 @@ BEGIN
            longitude    = coalesce(v_longitude, p.longitude),
            country_code = v_donor.country_code,
            blood_group  = v_donor.blood_group,
-           socket_id    = pulse.socket_id(),
+           socket_id    = coalesce(pulse.socket_id(), p.socket_id),
            updated_at   = now()
      WHERE p.user_id = v_user;
     IF NOT FOUND THEN
@@ -91,16 +91,29 @@ BEGIN
         VALUES (v_user, v_available, v_latitude, v_longitude, v_donor.country_code, v_donor.blood_group, pulse.socket_id())
             ON CONFLICT ON CONSTRAINT presence_pkey DO UPDATE
            SET is_available = excluded.is_available, latitude = excluded.latitude, longitude = excluded.longitude,
-               socket_id = excluded.socket_id, updated_at = excluded.updated_at;
+               socket_id = coalesce(excluded.socket_id, p.socket_id), updated_at = excluded.updated_at;
     END IF;
 
-    IF v_available THEN
+    RETURN json_build_object('ok', true, 'isAvailable', v_available,
+        'expiresAt', CASE WHEN v_available THEN _donors.iso(now() + donors.presence_ttl()) END);
+END
+$$;
+COMMENT ON FUNCTION _donors.set_presence(json) IS 'availability and position of the user of this call: {ok, isAvailable, expiresAt}';
+
+CREATE OR REPLACE FUNCTION donors.on_update_presence(args json) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_user text := _donors.require_user();
+    v_ack  json := _donors.set_presence(_donors.require_object(args, '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}'));
+BEGIN
+    IF (v_ack ->> 'isAvailable')::boolean THEN
         PERFORM pulse.join('donors:available');
     ELSE
         PERFORM pulse.leave('donors:available');
     END IF;
-    RETURN json_build_object('ok', true, 'isAvailable', v_available,
-        'expiresAt', CASE WHEN v_available THEN _donors.iso(now() + donors.presence_ttl()) END);
+    RETURN v_ack;
 END
 $$;
 COMMENT ON FUNCTION donors.on_update_presence(json) IS
@@ -176,27 +189,27 @@ COMMENT ON FUNCTION donors.on_emergency_leave(json) IS 'emergency:leave id: leav
 REVOKE EXECUTE ON FUNCTION donors.on_emergency_leave(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION donors.on_emergency_leave(json) TO pulse_client;
 
-CREATE OR REPLACE FUNCTION donors.on_emergency_respond(args json) RETURNS json
-    LANGUAGE plpgsql SECURITY DEFINER
+-- A donor's answer, by event or by HTTP; gives the ack.
+CREATE OR REPLACE FUNCTION _donors.respond(emergency_id text, input json) RETURNS json
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_user     text := _donors.require_user();
-    v_input    json := _donors.require_object(args, '{"emergencyId":"…","status":"accepted","etaMinutes":15}');
-    v_request  donors.blood_requests := _donors.require_emergency(v_input ->> 'emergencyId');
+    v_request  donors.blood_requests := _donors.require_emergency(respond.emergency_id);
     v_eta      integer;
     v_response uuid;
 BEGIN
-    IF coalesce(v_input ->> 'status', '') NOT IN ('accepted', 'declined') THEN
+    IF coalesce(input ->> 'status', '') NOT IN ('accepted', 'declined') THEN
         PERFORM pulse.fail('invalid', 'status must be accepted or declined', 'Send {"emergencyId":"…","status":"accepted","etaMinutes":15}.');
     END IF;
-    IF coalesce(json_typeof(v_input -> 'etaMinutes'), 'null') <> 'null' THEN
-        IF v_input ->> 'etaMinutes' !~ '^[0-9]{1,4}$' THEN
+    IF coalesce(json_typeof(input -> 'etaMinutes'), 'null') <> 'null' THEN
+        IF input ->> 'etaMinutes' !~ '^[0-9]{1,4}$' THEN
             PERFORM pulse.fail('invalid', 'etaMinutes must be a whole number from 0 to 9999', 'Leave it out when it is not known.');
         END IF;
-        v_eta := (v_input ->> 'etaMinutes')::integer;
+        v_eta := (input ->> 'etaMinutes')::integer;
     END IF;
-    IF coalesce(json_typeof(v_input -> 'message'), 'null') NOT IN ('null', 'string') OR length(v_input ->> 'message') > 1000 THEN
+    IF coalesce(json_typeof(input -> 'message'), 'null') NOT IN ('null', 'string') OR length(input ->> 'message') > 1000 THEN
         PERFORM pulse.fail('invalid', 'message must be a text of at most 1000 characters', 'Leave it out when there is none.');
     END IF;
     IF NOT EXISTS (SELECT FROM donors.donors d WHERE d.user_id = v_user) THEN
@@ -205,7 +218,7 @@ BEGIN
     SELECT r.id INTO v_response
       FROM donors.blood_request_responses r
      WHERE r.request_id = v_request.id AND r.donor_id = v_user
-       AND (r.status, r.eta_minutes, r.message) IS NOT DISTINCT FROM (v_input ->> 'status', v_eta, v_input ->> 'message');
+       AND (r.status, r.eta_minutes, r.message) IS NOT DISTINCT FROM (input ->> 'status', v_eta, input ->> 'message');
     IF FOUND THEN
         RETURN json_build_object('ok', true, 'responseId', v_response);   -- sent again
     END IF;
@@ -215,12 +228,25 @@ BEGIN
 
     -- A second answer corrects the first, under the same id. What happened since (arrived, donated) is not undone by it.
     INSERT INTO donors.blood_request_responses AS r (request_id, donor_id, status, eta_minutes, message)
-    VALUES (v_request.id, v_user, v_input ->> 'status', v_eta, v_input ->> 'message')
+    VALUES (v_request.id, v_user, input ->> 'status', v_eta, input ->> 'message')
         ON CONFLICT ON CONSTRAINT blood_request_responses_request_id_donor_id_key DO UPDATE
        SET status = CASE WHEN r.status IN ('arrived', 'donated') THEN r.status ELSE excluded.status END,
            eta_minutes = excluded.eta_minutes, message = excluded.message
     RETURNING r.id INTO v_response;
     RETURN json_build_object('ok', true, 'responseId', v_response);
+END
+$$;
+COMMENT ON FUNCTION _donors.respond(text, json) IS 'the answer of the user of this call to an emergency: {ok, responseId}';
+
+CREATE OR REPLACE FUNCTION donors.on_emergency_respond(args json) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_user  text := _donors.require_user();
+    v_input json := _donors.require_object(args, '{"emergencyId":"…","status":"accepted","etaMinutes":15}');
+BEGIN
+    RETURN _donors.respond(v_input ->> 'emergencyId', v_input);
 END
 $$;
 COMMENT ON FUNCTION donors.on_emergency_respond(json) IS

@@ -27,3 +27,21 @@ BEGIN ATOMIC
     SELECT CASE WHEN to_uuid.value ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN to_uuid.value::uuid END;
 END;
 COMMENT ON FUNCTION _donors.to_uuid(text) IS 'the id that a client sent, or null when it is none';
+
+-- ISO 8601 with a zone, or a number of milliseconds since 1970, which is what Date.now() gives.
+CREATE OR REPLACE FUNCTION _donors.to_time(value text) RETURNS timestamptz
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_time.value ~ '^\d{1,15}(\.\d+)?$' THEN
+        RETURN to_timestamp(to_time.value::double precision / 1000);
+    ELSIF to_time.value ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$' THEN
+        RETURN to_time.value::timestamptz;
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN datetime_field_overflow OR invalid_datetime_format THEN
+    RETURN NULL;   -- the 30th of February
+END
+$$;
+COMMENT ON FUNCTION _donors.to_time(text) IS 'the time that a client sent, or null when it is none';

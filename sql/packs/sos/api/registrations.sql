@@ -1,0 +1,15 @@
+-- What the bridge asks this pack: who connects, who joins, what clients and the SOS service send.
+SELECT pulse.namespace('/', 'sos.connect');
+
+SELECT pulse.policy('sos:{sosId}', 'join', 'sos.may_join');
+SELECT pulse.policy('sos:{sosId}', 'history', 'sos.may_join');
+SELECT pulse.policy('sos:{sosId}', 'presence', 'sos.may_join');
+
+SELECT pulse.on('sos:init', 'sos.on_init');
+SELECT pulse.on('sos:status:update', 'sos.on_status_update');
+SELECT pulse.on('sos:close', 'sos.on_close');
+SELECT pulse.on('location:update', 'sos.on_location');
+SELECT pulse.on('message:send', 'sos.on_message');
+SELECT pulse.on('webrtc:offer', 'sos.on_webrtc_offer');
+SELECT pulse.on('webrtc:answer', 'sos.on_webrtc_answer');
+SELECT pulse.on('webrtc:candidate', 'sos.on_webrtc_candidate');
