@@ -30,4 +30,17 @@ SELECT pulse.on('chat:message:send', 'moves.on_chat_message', '/client', key => 
 SELECT pulse.on('chat:message:send', 'moves.on_chat_message', '/porter', key => '{orderId}/{clientMessageId}');
 SELECT pulse.on('chat:message:send', 'moves.on_chat_message', '/admin', key => '{orderId}/{clientMessageId}');
 
+-- Of one user, over all devices and bridges. SELECT pulse.limit('chat', 20, '60 s') of an application changes one at once.
+SELECT pulse.limit('general', 100, '60 s');
+SELECT pulse.limit('location', 1000, '60 s');
+SELECT pulse.limit('chat', 50, '60 s');
+SELECT pulse.limit_event('*', 'general', '/client');
+SELECT pulse.limit_event('*', 'general', '/porter');
+SELECT pulse.limit_event('*', 'general', '/admin');
+SELECT pulse.limit_event('location:update', 'location', '/client');
+SELECT pulse.limit_event('location:update', 'location', '/porter');
+SELECT pulse.limit_event('location:update', 'location', '/admin');
+SELECT pulse.limit_event('chat:message:send', 'chat', '/client');
+SELECT pulse.limit_event('chat:message:send', 'chat', '/porter');
+SELECT pulse.limit_event('chat:message:send', 'chat', '/admin');
 
