@@ -1,6 +1,5 @@
 // M7: rate limits of SQL, counted in shared memory: the same over all bridges, whatever becomes of a bridge.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { gather, until } from '../support/wait.mjs'
@@ -8,7 +7,7 @@ import { gather, until } from '../support/wait.mjs'
 let pulse
 before(async () => {
   pulse = await startPulse({ bridges: 2 })
-  await pulse.cluster.sql(readFileSync(new URL('../support/rooms.sql', import.meta.url), 'utf8'))
+  await pulse.load('rooms')
   // Long windows: no test waits for one to end, unless it is about that.
   await pulse.sql(`SELECT pulse.limit('general', 100, '1 hour'), pulse.limit('chat', 3, '1 hour'), pulse.limit('short', 2, '1500 ms')`)
   await pulse.sql(`SELECT pulse.limit_event('*', 'general', '/client'), pulse.limit_event('chat', 'chat', '/client'), pulse.limit_event('short', 'short', '/client')`)

@@ -55,7 +55,8 @@ void SettingScope::set(const char *name, const char *value) {
     call([=] { (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false); });
 }
 
-// Statements whose effect is not the transaction's: it would stay in the session, or run at commit as its role.
+// Statements whose effect is not the transaction's: it would stay in the session, or run at commit as its role. And what a role may do to
+// itself: all clients share it.
 static void refuse(Node *statement) {
     switch (nodeTag(statement)) {
         case T_DeclareCursorStmt:
@@ -76,6 +77,15 @@ static void refuse(Node *statement) {
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                             errmsg("%s is refused in handlers, policies and jobs", GetCommandTagName(CreateCommandTag(statement))),
                             errhint("It would outlive them in a session that belongs to the bridge or a worker.")));
+            break;
+        case T_DropOwnedStmt:
+        case T_ReassignOwnedStmt:
+        case T_AlterRoleStmt:
+        case T_AlterRoleSetStmt:
+            if (GetUserId() != get_role_oid("pulse_client", true)) return;
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("%s is refused to pulse_client", GetCommandTagName(CreateCommandTag(statement))),
+                            errhint("All clients share this role, with its grants and settings.")));
             break;
         default: return;
     }

@@ -157,6 +157,9 @@ Callable::Callable(const std::string &name, const Shape &shape, MemoryContext co
     if (!fits(found, shape))
         pg::fail(ERRCODE_UNDEFINED_FUNCTION, "the registered function " + name + " is gone or has another signature", {},
                  std::string(shape.registered_by) + " needs a function " + shape.text + ".");
+    // Names also come from the bridge's role, which can make temporary functions but must not run code of its own as pulse_client.
+    if (pg::call([&] { return isAnyTempNamespace(found.schema); }))
+        pg::fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "a temporary function is never called: " + name);
     const Oid role = client_role();
     if (!may_use_schema(found, role) || !may_execute(found, role))
         pg::fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "pulse_client cannot execute " + name, {}, grant_needed(found, role));
