@@ -26,10 +26,14 @@ void define() {
                                GUC_LIST_INPUT, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.max_payload", "Largest payload of an event.", nullptr, &max_payload, 1024 * 1024, 1024, 64 * 1024 * 1024,
                             PGC_SUSET, GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
-    if (process_shared_preload_libraries_in_progress)  // later nothing could come of it
+    if (process_shared_preload_libraries_in_progress) {  // later nothing could come of them, and defining them would end the session
         DefineCustomIntVariable("pulse.ephemeral_memory", "Shared memory for ephemeral events on their way, throttles and samples.",
                                 "When it is full, the oldest events are dropped and counted.", &ephemeral_memory, 4096, 128, 1024 * 1024,
                                 PGC_POSTMASTER, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+        DefineCustomIntVariable("pulse.limit_buckets", "How many subjects of rate limits can be counted at once.",
+                                "Shared memory of the server, about 60 bytes each.", &limit_buckets, 65536, 16, 16777216, PGC_POSTMASTER,
+                                0, nullptr, nullptr, nullptr);
+    }
     DefineCustomIntVariable("pulse.handler_timeout", "Longest run of a handler, connect function or batch of policies.",
                             "0 means no limit.", &handler_timeout, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pulse.notify_queue_threshold",
@@ -50,9 +54,6 @@ void define() {
                             &max_retention, 7 * 24 * 3600, 0, 10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.housekeeping_interval", "How often the dispatcher looks for what can be removed.", nullptr,
                             &housekeeping_interval, 10000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pulse.limit_buckets", "How many subjects of rate limits can be counted at once.",
-                            "Shared memory of the server, about 60 bytes each.", &limit_buckets, 65536, 16, 16777216, PGC_POSTMASTER, 0,
-                            nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.",
                              nullptr, &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pulse.jwt_secret_file", "File with the secret by which pulse.mint_token signs.",
