@@ -31,8 +31,8 @@ void define() {
                                 "When it is full, the oldest events are dropped and counted.", &ephemeral_memory, 4096, 128, 1024 * 1024,
                                 PGC_POSTMASTER, GUC_UNIT_KB, nullptr, nullptr, nullptr);
         DefineCustomIntVariable("pulse.limit_buckets", "How many subjects of rate limits can be counted at once.",
-                                "Shared memory of the server, about 60 bytes each.", &limit_buckets, 65536, 16, 16777216, PGC_POSTMASTER,
-                                0, nullptr, nullptr, nullptr);
+                                "Shared memory of the server, about 60 bytes each.", &limit_buckets, 65536, 16, 16777216, PGC_POSTMASTER, 0,
+                                nullptr, nullptr, nullptr);
     }
     DefineCustomIntVariable("pulse.handler_timeout", "Longest run of a handler, connect function or batch of policies.",
                             "0 means no limit.", &handler_timeout, 5000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);

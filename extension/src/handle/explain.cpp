@@ -11,13 +11,16 @@ static std::optional<std::string> user_of(const std::string &claims) {
     const auto members = json::members(claims);
     for (const char *key : {"userId", "sub"}) {
         const auto value = members ? json::find(*members, key) : std::nullopt;
-        if (!value) continue;
+        if (!value || json::kind(*value) == json::Kind::kNull) continue;
         std::optional<std::string> user;
         if (json::kind(*value) == json::Kind::kString)
             user = json::unescape(*value);
         else if (std::all_of(value->begin(), value->end(), [](char c) { return '0' <= c && c <= '9'; }))
             user = std::string(*value);
-        if (user && !user->empty()) return user;
+        if (!user)
+            pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, std::string("the claim ") + key + " is no text and no whole number", {},
+                     "Bridges refuse such a token.");
+        if (!user->empty()) return user;
     }
     return std::nullopt;
 }

@@ -1,6 +1,6 @@
 -- pulse.explain_access, and by it the documented order in which one of several policies is chosen.
 BEGIN;
-SELECT plan(35);
+SELECT plan(36);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -69,6 +69,7 @@ SELECT cmp_ok((pulse.status() -> 'counters' ->> 'policyErrors')::int - errors, '
 
 -- arguments, rights
 SELECT is(shop.error_of($$SELECT pulse.explain_access('[]', 'join', 'a')$$), '22023 claims is no JSON object', 'claims are an object');
+SELECT is(shop.error_of($$SELECT pulse.explain_access('{"userId":1.5,"sub":"ann"}', 'join', 'a')$$), '22023 the claim userId is no text and no whole number', 'a token that bridges refuse is refused');
 SELECT is(shop.error_of($$SELECT pulse.explain_access('{}', NULL, 'a')$$), 'PL400 operation is missing', 'an operation is named');
 SELECT is(shop.error_of($$SELECT pulse.explain_access('{}', 'join', NULL)$$), 'PL400 room is missing', 'a room too');
 SELECT is(pulse.user_id(), NULL, 'nothing of the claims stays');
