@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { io } from 'socket.io-client'
 import { freePort } from '../support/bridge.mjs'
-import { root } from '../support/cluster.mjs'
+import { packs, root } from '../support/cluster.mjs'
 import { token } from '../support/token.mjs'
 import { next, until } from '../support/wait.mjs'
 
@@ -94,6 +94,8 @@ test('serves what it wrote into env, and leaves nothing behind at SIGTERM', asyn
   } finally { socket.disconnect() }
   assert.match(run.text, /psql 'postgresql:/)
   assert.match(run.text, /token {5}\S+\.\S+\.\S+/)
+  assert.deepEqual((await query(run, `SELECT extname FROM pg_extension WHERE extname LIKE 'pulse%' ORDER BY 1`)).map(row => row.extname), ['pulse', ...packs.map(pack => `pulse_${pack}`)],
+    'all packs in one database')
   await query(run, 'CREATE TABLE kept (n int)')
   const folder = socketFolder()
   assert.equal(await end(run), 0)
