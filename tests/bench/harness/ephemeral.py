@@ -10,6 +10,7 @@ from harness.report import Check
 
 RATES = {1000: 4, 5000: 8, 10000: 8, 15000: 16, 20000: 16, 30000: 32, 40000: 32}    # events a second: publishing connections
 KINDS = {'ephemeral': ', ephemeral => true', 'stored': ''}
+SQL = "SELECT pulse.publish('latency:' || $1::text, 'bench', $2::json{})"
 BOUND_MS = 60
 
 
@@ -20,16 +21,19 @@ def dropped(stage):
 def rising(stage, client, kind, seconds, first):
     steps = []
     for rate, connections in RATES.items():
-        before = dropped(stage)
-        sql = f"SELECT pulse.publish('latency:' || $1::text, 'bench', $2::json{KINDS[kind]})"
-        try:
-            found = publish_and_wait(stage, client, sql, rate, connections, seconds, first)
-            found['held'] = found['p99'] < BOUND_MS and found['lateP99'] < BOUND_MS and dropped(stage) == before
-        except BenchError:
-            found = {'p50': 0, 'p99': 0, 'lateP99': 0, 'held': False}
-        first += rate * seconds
+        for _ in range(2):                                     # a rate is given up when it was not held twice
+            before = dropped(stage)
+            try:
+                found = publish_and_wait(stage, client, SQL.format(KINDS[kind]), rate, connections, seconds, first)
+                found['held'] = found['p99'] < BOUND_MS and found['lateP99'] < BOUND_MS and dropped(stage) == before
+            except BenchError as error:
+                note(f'{kind}, {rate}/s: {error}')
+                found = {'p50': 0, 'p99': 0, 'lateP99': 0, 'held': False}
+            first += rate * seconds
+            stage.wait_for_dispatcher()
+            if found['held']:
+                break
         steps.append({'rate': rate, **found})
-        stage.wait_for_dispatcher()
         if not found['held']:
             break
     return steps, first
@@ -58,12 +62,13 @@ def highest(found):
 def summary(result):
     lines = [f'Ephemeral events, each its own transaction, one socket each, steps of {result["seconds"]} s, medians of '
              f'{result["repetitions"]}; held: everything arrived, nothing dropped, p99 < {BOUND_MS} ms', '',
-             '| kind | events/s | commit → socket p50, ms | p99, ms | held |', '|---|---|---|---|---|']
+             '| kind | events/s | commit → socket p50, ms | p99, ms | publisher late p99, ms | held |', '|---|---|---|---|---|---|']
     for kind, found in result['runs'].items():
         for rate in RATES:
             steps = [step for steps in found for step in steps if step['rate'] == rate]
             if steps:
                 lines.append(f'| {kind} | {rate} | {median(s["p50"] for s in steps):.2f} | {median(s["p99"] for s in steps):.2f} | '
+                             f'{median(s["lateP99"] for s in steps):.2f} | '
                              f'{sum(s["held"] for s in steps)} of {len(steps)} |')
     return lines
 
