@@ -232,6 +232,18 @@ TEST(Join, DeniedJoinsSayForbiddenAndNotWhy) {
     EXPECT_EQ(world.hub.members("r1"), 0U);
 }
 
+TEST(Join, ARoomThatTheSessionIsInIsAskedAboutNoMore) {
+    World world;
+    Caller peer(world);
+    peer.settle({"given"});
+    world.hub.advance(Position{8});
+    peer.emit("room:join", R"(["given"])", "3");
+    EXPECT_EQ(peer.one(), R"(433[{"ok":true,"room":"given","position":"9f3c01ab5577de20:8"}])") << "with its place in the stream";
+    EXPECT_TRUE(world.queries.decisions.empty());
+    peer.emit("room:join", R"([{"room":"given","since":"9f3c01ab5577de20:1"}])", "4");
+    EXPECT_EQ(world.queries.decisions.size(), 1U) << "what came before is another question";
+}
+
 TEST(Join, ADecisionOlderThanTheRingIsAskedAgain) {
     World world;
     Caller peer(world);
