@@ -33,7 +33,7 @@ BEGIN
     END IF;
     -- one more than asked for tells whether there is another page
     SELECT coalesce(json_agg(moves.message_json(row (p.id, p.order_id, p.sender_id, p.sender_role, p.message, p.created_at)::moves.messages)
-                             ORDER BY p.created_at, p.id) FILTER (WHERE p.n <= v_most::integer), '[]'),
+                             ORDER BY p.n) FILTER (WHERE p.n <= v_most::integer), '[]'),
            (array_agg(p.id ORDER BY p.n) FILTER (WHERE p.n = v_most::integer AND p.total > v_most::integer))[1]
       INTO v_items, v_next
       FROM (SELECT q.*, row_number() OVER (ORDER BY q.created_at DESC, q.id DESC) AS n, count(*) OVER () AS total
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION moves.get_messages(json) IS
-    'GET /api/v1/orders/{id}/messages?before=&limit=: {items, next}, the newest page, oldest message first; next is the before of the page before';
+    'GET /api/v1/orders/{id}/messages?before=&limit=: {items, next}, newest first; next is the before of the next page';
 REVOKE EXECUTE ON FUNCTION moves.get_messages(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION moves.get_messages(json) TO pulse_client;
 
