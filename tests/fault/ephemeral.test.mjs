@@ -98,15 +98,25 @@ test('E3: while the dispatcher stands still the memory overflows: the oldest are
   await ear.end()
 })
 
-test('E3: one transaction with more than the memory holds: its last ones are dropped and counted, nothing else is harmed', async () => {
+test('E3, S3: one transaction with more than the memory holds: its first ones are dropped and counted, a throttled key keeps its last', async () => {
   const ear = await listen()
   const before = await counters()
-  await cluster.sql(`SELECT pulse.publish('r', 'big', to_json(repeat('x', 5000)), ephemeral => true) FROM generate_series(1, 100)`)
+  await cluster.sql(`BEGIN;
+    SELECT pulse.publish('r', 'big', to_json(n || repeat('x', 5000)), ephemeral => true) FROM generate_series(1, 100) AS n;
+    SAVEPOINT s;
+    SELECT pulse.publish('r', 'taken back', to_json(n), ephemeral => true) FROM generate_series(1, 10) AS n;
+    ROLLBACK TO s;
+    SELECT pulse.publish('r', 'at', to_json(n), ephemeral => true, throttle => '1 second', throttle_key => 'last') FROM generate_series(1, 5000) AS n;
+    COMMIT`)
   await publish('"after"')
-  await until(() => ear.ephemeral.at(-1)?.[3] === '"after"', { what: 'the next one' })
+  const of = name => ear.ephemeral.filter(([, found]) => found === `"${name}"`).map(([, , , payload]) => payload)
+  await until(() => of('e').length === 1 && of('at').at(-1) === '5000', { what: 'the next one, and the last of the key' })
+  assert.equal(of('taken back').length, 0)
+  const big = of('big').map(text => Number.parseInt(JSON.parse(text)))
+  assert.deepEqual(big, Array.from({ length: big.length }, (_, n) => 101 - big.length + n), 'of the others the last ones are left')
   const now = await counters()
-  assert.equal(now.ephemeralDropped - before.ephemeralDropped + ear.ephemeral.length, 101)
   assert.ok(now.ephemeralDropped > before.ephemeralDropped)
+  assert.equal(now.ephemeralDropped + now.ephemeralReplaced - before.ephemeralDropped - before.ephemeralReplaced + ear.ephemeral.length, 5101)
   await ear.end()
 })
 

@@ -1,7 +1,6 @@
 #include "dispatch/ephemeral.hpp"
 
 #include "ephemeral/memory.hpp"
-#include "pg/shmem.hpp"
 
 namespace pulse::dispatch {
 
@@ -16,11 +15,6 @@ void EphemeralEvents::start() {
     ephemeral::Locked memory;
     auto &queue = memory.ring.queue(memory.mine);
     queue.dropped += std::exchange(queue.in_flight, 0);
-}
-
-static void wake_others(std::uint64_t queues) {
-    for (ephemeral::Index i = 0; i < ephemeral::kQueues; ++i)
-        if ((queues >> i & 1) != 0) pg::wake_dispatcher(&pg::shared()->databases[i]);
 }
 
 void EphemeralEvents::take() {
@@ -47,7 +41,7 @@ void EphemeralEvents::take() {
             lines_.push_back(std::move(line));
         }
     }
-    if (released != 0) wake_others(released);
+    ephemeral::wake_dispatchers(released);
 }
 
 void EphemeralEvents::send(BridgeAnnouncer &announcer) {

@@ -116,6 +116,11 @@ Locked::Locked() : mine(my_queue()), ring(ephemeral::ring()), throttles(ephemera
 }
 Locked::~Locked() { LWLockRelease(memory->ring_lock); }
 
+void wake_dispatchers(std::uint64_t queues) {
+    for (Index i = 0; i < kQueues; ++i)
+        if ((queues >> i & 1) != 0) pg::wake_dispatcher(&pg::shared()->databases[i]);
+}
+
 bool take_sample(const Key &key, std::uint64_t every) {
     LWLockAcquire(memory->sampler_lock, LW_EXCLUSIVE);
     const bool taken = sampler().take(key, every);

@@ -38,6 +38,9 @@ bool is_there();
 // Raises when there is none, with what to do. `what` cannot be done.
 void require_memory(const char *what);
 
+// Those of these databases (a bit each, by queue) have something to take.
+void wake_dispatchers(std::uint64_t queues);
+
 bool take_sample(const Key &key, std::uint64_t every);
 
 }  // namespace pulse::ephemeral

@@ -4,7 +4,8 @@
 
 #include "ephemeral/memory.hpp"
 #include "guc.hpp"
-#include "pg/shmem.hpp"
+
+#include <deque>
 
 namespace pulse::ephemeral {
 
@@ -17,12 +18,11 @@ struct Item {
 };
 
 struct Outbox {
-    std::vector<Item> items;  // in the order of publishing: those of a subtransaction, and of its own, are the last ones while it is open
+    std::deque<Item> items;  // in the order of publishing: those of a subtransaction, and of its own, are the last ones while it is open
     std::size_t bytes = 0;
     std::uint64_t too_many = 0;
     bool empty() const { return items.empty() && too_many == 0; }
     void clear() {
-        if (items.capacity() > 1024) std::vector<Item>().swap(items);
         items.clear();
         bytes = too_many = 0;
     }
@@ -38,31 +38,33 @@ constexpr std::size_t kSlice = 16384;
 
 void hand_over() {
     Outbox &out = outbox();
-    bool wake = false;
+    std::uint64_t wake = 0;  // databases, a bit each
     for (std::size_t done = 0; done < out.items.size();) {
         const std::int64_t time = now();
         Locked memory;
         for (std::size_t copied = 0; done < out.items.size() && copied < kSlice; ++done) {
             const Item &item = out.items[done];
             copied += item.record.size();
-            const Index record = memory.ring.make(item.record);
+            Index record = memory.ring.make(item.record);
+            if (record == kNone && item.throttle && memory.throttles.discard(item.throttle->key)) record = memory.ring.make(item.record);
             if (record == kNone) {
                 ++memory.ring.queue(memory.mine).dropped;
             } else if (!item.throttle) {
                 memory.ring.push(memory.mine, record, time);
-                wake = true;
+                wake |= std::uint64_t{1} << memory.mine;
             } else {
                 const auto offered = memory.throttles.offer(item.throttle->key, memory.mine, record, time, item.throttle->interval);
-                wake = wake || offered != Throttles::Offered::replaced;
+                if (offered != Throttles::Offered::replaced) wake |= std::uint64_t{1} << memory.mine;
             }
         }
+        wake |= memory.throttles.take_early();
     }
     if (out.too_many > 0) {
         Locked memory;
         memory.ring.queue(memory.mine).dropped += out.too_many;
     }
     out.clear();
-    if (wake) pg::wake_dispatcher(pg::my_database());
+    wake_dispatchers(wake);
 }
 
 void drop() {
@@ -103,10 +105,10 @@ void on_subxact(SubXactEvent event, SubTransactionId mine, SubTransactionId pare
 
 void add(std::string record, const std::optional<Throttle> &throttle) {
     Outbox &out = outbox();
-    // More than all the memory there is would only push out what comes before it.
-    if (out.bytes + record.size() > static_cast<std::size_t>(guc::ephemeral_memory) * 1024) {
-        ++out.too_many;
-        return;
+    // More than all the memory there is would push these out anyway.
+    for (; !out.items.empty() && out.bytes + record.size() > static_cast<std::size_t>(guc::ephemeral_memory) * 1024; ++out.too_many) {
+        out.bytes -= out.items.front().record.size();
+        out.items.pop_front();
     }
     out.bytes += record.size();
     out.items.push_back({GetCurrentSubTransactionId(), throttle, std::move(record)});

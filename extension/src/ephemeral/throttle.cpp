@@ -18,7 +18,7 @@ Throttles::Throttles(void *memory, Index entries, Ring ring)
       ring_(ring) {}
 
 void Throttles::format() {
-    *header_ = Header{0, 0, 0};
+    *header_ = Header{};
     chains_.format();
     for (Index i = 0; i < capacity_; ++i) entries_[i].next = i + 1 < capacity_ ? i + 1 : kNone;
 }
@@ -48,6 +48,15 @@ Throttles::Offered Throttles::offer(const Key &key, Index queue, Index record, s
     return Offered::replaced;
 }
 
+bool Throttles::discard(const Key &key) {
+    const Index found = chains_.find(key);
+    if (found == kNone || entries_[found].record == kNone) return false;
+    ring_.release(std::exchange(entries_[found].record, kNone));
+    --header_->waiting;
+    ++ring_.queue(entries_[found].queue).replaced;
+    return true;
+}
+
 std::optional<std::int64_t> Throttles::next_due() const {
     if (header_->waiting == 0) return std::nullopt;
     return entries_[heap_[0]].due;
@@ -69,6 +78,8 @@ std::uint64_t Throttles::release(std::int64_t now) {
     return queues;
 }
 
+std::uint64_t Throttles::take_early() { return std::exchange(header_->early, 0); }
+
 void Throttles::forget(Index queue) {
     for (Index at = header_->size; at > 0;) {
         if (at > header_->size || entries_[heap_[at - 1]].queue != queue) {
@@ -87,7 +98,10 @@ void Throttles::forget(Index queue) {
 Index Throttles::add(const Key &key, Index queue, std::int64_t now) {
     if (header_->size == capacity_) {
         Entry &first = entries_[heap_[0]];
-        if (first.record != kNone) send(first, now);
+        if (first.record != kNone) {
+            header_->early |= std::uint64_t{1} << first.queue;
+            send(first, now);
+        }
         remove(heap_[0]);
     }
     const Index made = header_->free;

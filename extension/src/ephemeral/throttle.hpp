@@ -25,10 +25,14 @@ public:
 
     // Takes the record over. Times in microseconds of one clock that only goes forward.
     Offered offer(const Key &key, Index queue, Index record, std::int64_t now, std::int64_t interval);
+    // Lets go of what waits for this key, to make room for something newer. False: nothing does.
+    bool discard(const Key &key);
     // When release() has something to do; nullopt while nothing waits.
     std::optional<std::int64_t> next_due() const;
     // Queues what has waited long enough. Returns the queues that got something, a bit each.
     std::uint64_t release(std::int64_t now);
+    // The queues that offer() has put something into for want of places, a bit each, since last asked.
+    std::uint64_t take_early();
     void forget(Index queue);  // all keys of it
 
     Index size() const { return header_->size; }
@@ -45,6 +49,7 @@ private:
     };
     struct Header {
         Index free, size, waiting;
+        std::uint64_t early;
     };
     Index add(const Key &key, Index queue, std::int64_t now);
     void remove(Index entry);

@@ -97,6 +97,26 @@ TEST(Throttles, S3AFullTableSendsEarlyRatherThanLoses) {
     EXPECT_THAT(w.sent(), ElementsAre("last 1", "first 5"));
     EXPECT_EQ(w.throttles.size(), 4U);
     EXPECT_EQ(w.throttles.waiting(), 3U);
+    EXPECT_EQ(w.throttles.take_early(), 1U) << "its dispatcher is to be woken";
+    EXPECT_EQ(w.throttles.take_early(), 0U);
+}
+
+TEST(Throttles, S3WithoutMemoryTheNewestOfAKeyStillTakesTheOlderOnesPlace) {
+    World w(8, 2);
+    EXPECT_EQ(w.offer(1, "1", 0), Offered::queued);
+    w.sent();
+    EXPECT_EQ(w.offer(1, "2", 1), Offered::waits);
+    EXPECT_EQ(w.offer(2, "a", 1), Offered::queued);
+    w.sent();
+    EXPECT_EQ(w.offer(2, "b", 2), Offered::waits);
+    EXPECT_EQ(w.ring.make("3"), kNone) << "everything waits";
+    EXPECT_FALSE(w.throttles.discard({9, 63}));
+    EXPECT_TRUE(w.throttles.discard({1, 7}));
+    EXPECT_FALSE(w.throttles.discard({1, 7}));
+    EXPECT_EQ(w.throttles.waiting(), 1U);
+    EXPECT_EQ(w.offer(1, "3", 3), Offered::waits);
+    w.throttles.release(200);
+    EXPECT_THAT(w.sent(), testing::UnorderedElementsAre("3", "b"));
 }
 
 TEST(Throttles, ForgettingADatabaseLeavesTheOthers) {
