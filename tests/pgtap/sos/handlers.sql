@@ -1,6 +1,6 @@
 -- api/handlers.sql, api/location.sql, api/webrtc.sql, called through pulse.handle as the bridge calls them.
 BEGIN;
-SELECT plan(56);
+SELECT plan(57);
 
 CREATE FUNCTION pg_temp.emit(user_id text, claims json, event text, args json) RETURNS TABLE (ack jsonb, effects text) LANGUAGE sql AS $$
     SELECT h.ack::jsonb -> 0, h.effects::text FROM pulse.handle('/', event, args,
@@ -110,6 +110,8 @@ SELECT is(pg_temp.refusal('ann', '{"sosId":"s1"}', event, args::json), 'PL409 th
 -- a new case under the id of an expired one
 UPDATE sos.cases SET expires_at = now() - interval '1 s';
 SELECT is(pg_temp.refusal('ann', '{"sosId":"s1"}', 'sos:close', '[{}]'), 'PL404 there is no case s1', 'S5: an expired case is not there');
+INSERT INTO sos.participants (case_id, user_id) VALUES ('s1', 'guest');
+SELECT is(pg_temp.refusal('guest', '{"role":"citizen"}', 'sos:init', '[{"sosId":"s1"}]'), 'PL404 there is no case s1', 'S2: whom its table let in does not open it anew');
 SELECT is(pg_temp.ann('sos:init', '[{"sosId":"s1"}]') #> '{state,lastLocations}', '[]', 'S5: its id can be opened again, empty');
 SELECT is((SELECT count(*) FROM sos.cases WHERE id LIKE 's1%') || ' ' || (SELECT count(*) FROM sos.messages WHERE case_id = 's1'), '2 0', 'S5: the rows of the old one stay under another id');
 

@@ -15,7 +15,7 @@ BEGIN
     IF NOT _sos.may_enter(v_id) THEN
         PERFORM pulse.fail('forbidden', 'this is not your case', 'The claim sosId of your token names the case that you may open.');
     END IF;
-    IF _sos.role() = 'citizen' THEN
+    IF _sos.role() = 'citizen' AND pulse.claim('sosId') = v_id THEN   -- to be let into a case is no right to open it
         PERFORM _sos.open_case(v_id, v_user, v_latitude, v_longitude, CASE WHEN json_typeof(v_input -> 'details') <> 'null' THEN v_input -> 'details' END, v_user, 'citizen');
     END IF;
     v_case := _sos.require_case(v_id, true);   -- rescuers come into cases that there are
