@@ -88,12 +88,12 @@ TEST_F(PollTest, E3AnEphemeralEventIsGivenToWhoWaitsAndTheCursorMissesNothing) {
     world.hub.flush();
     ASSERT_EQ(one->status(), 200);
     EXPECT_EQ(one->answer->body, R"({"events":[{"event":"t","args":[7],"room":"a"},{"event":"e","args":[2],"room":"a","position":")" +
-                                     at(2) + R"("}],"cursor":")" + at(2) + "\"}");
+                                     World::at(2) + R"("}],"cursor":")" + World::at(2) + "\"}");
     world.advance(10);
     const auto alone = parked();
     world.hub.deliver_ephemeral({{}, 0, R"(["a"])", R"("t")", "{}", "8", {}, true});
     world.hub.flush();
-    EXPECT_EQ(alone->answer->body, R"({"events":[{"event":"t","args":[8],"room":"a"}],"cursor":")" + at(2) + "\"}");
+    EXPECT_EQ(alone->answer->body, R"({"events":[{"event":"t","args":[8],"room":"a"}],"cursor":")" + World::at(2) + "\"}");
     swept();
 }
 
