@@ -19,6 +19,7 @@ int housekeeping_interval = 10000;
 int limit_buckets = 65536;
 bool warn_not_preloaded = true;
 char *jwt_secret_file = nullptr;
+char *traceparent = nullptr;
 
 void define() {
     DefineCustomStringVariable("pulse.databases", "Databases that get a dispatcher and a job worker, separated by commas.",
@@ -59,6 +60,9 @@ void define() {
     DefineCustomStringVariable("pulse.jwt_secret_file", "File with the secret by which pulse.mint_token signs.",
                                "At least 32 bytes; a relative path is one in the data directory.", &jwt_secret_file, "", PGC_SUSET,
                                GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("pulse.traceparent", "W3C traceparent that events published from here on carry in their headers.",
+                               "Within a call of the bridge it is the client's; what is no traceparent is ignored.", &traceparent, "",
+                               PGC_USERSET, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pulse");
 }
 

@@ -42,7 +42,7 @@ async function catalog(name) {
     objects[key] = (objects[key] ?? []).concat(section.split('\n').filter(line => line !== '' && !transient.test(line)))
   }
   const rows = async (key, text) => { objects[key] = (await cluster.sql(text, [], name)).map(row => JSON.stringify(row)) }
-  for (const table of ['policies', 'handlers', 'namespaces', 'streams', 'setting_definitions'])
+  for (const table of ['policies', 'handlers', 'namespaces', 'streams', 'routes', 'setting_definitions'])
     await rows(`rows of _pulse.${table}`, `SELECT * FROM _pulse.${table} AS t ORDER BY t::text`)
   await rows('extensions', `SELECT e.extname, e.extversion, e.extowner::regrole, array_agg(c.t::regclass::text || ' ' || c.w ORDER BY c.t::regclass::text) AS dumped
       FROM pg_extension e LEFT JOIN LATERAL unnest(e.extconfig, e.extcondition) AS c (t, w) ON true

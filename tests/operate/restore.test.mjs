@@ -45,7 +45,7 @@ const dump = (name, format) => program('pg_dump', [format, '-f', join(dumps, nam
 const config = cluster => cluster.sql(`
   SELECT 'policy' AS what, to_jsonb(t) AS row FROM _pulse.policies t UNION ALL SELECT 'handler', to_jsonb(t) FROM _pulse.handlers t
   UNION ALL SELECT 'namespace', to_jsonb(t) FROM _pulse.namespaces t UNION ALL SELECT 'definition', to_jsonb(t) FROM _pulse.setting_definitions t
-  UNION ALL SELECT 'stream', to_jsonb(t) FROM _pulse.streams t UNION ALL SELECT 'setting', to_jsonb(t) FROM _pulse.settings t UNION ALL SELECT 'job', to_jsonb(t) FROM _pulse.jobs t
+  UNION ALL SELECT 'stream', to_jsonb(t) FROM _pulse.streams t UNION ALL SELECT 'route', to_jsonb(t) FROM _pulse.routes t UNION ALL SELECT 'setting', to_jsonb(t) FROM _pulse.settings t UNION ALL SELECT 'job', to_jsonb(t) FROM _pulse.jobs t
   UNION ALL SELECT 'donor', to_jsonb(t) FROM donors.donors t UNION ALL SELECT 'order', to_jsonb(t) FROM app.orders t
   UNION ALL SELECT 'trigger', to_jsonb(pg_get_triggerdef(t.oid)) FROM pg_trigger t WHERE NOT tgisinternal
   UNION ALL SELECT 'sequences', jsonb_build_array((SELECT last_value FROM _pulse.job_id_seq), (SELECT last_value FROM _pulse.event_id))

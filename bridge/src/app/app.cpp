@@ -98,7 +98,7 @@ transport::ServerOptions server_options(const config::Config &config, const net:
                     .head_deadline = config.header_timeout.count(),
                     .body_deadline = config.body_timeout.count(),
                     .idle_deadline = config.keep_alive_timeout.count()};
-    options.internal_token = config.internal_token;
+    options.internal_tokens = config.internal_tokens;
     options.cors.origins = config.cors_origins;
     options.sse = {.retry = config.sse_retry, .ping_interval = config.ping_interval.count()};
     options.session = {.ping_interval = config.ping_interval.count(),
@@ -153,6 +153,7 @@ struct App::Parts {
     }
     void ask_status();
     void stop(int signal);
+    void reload_internal_tokens();
 
     const config::Config config;
     SystemClock clock;
@@ -194,7 +195,10 @@ int App::run() {
     Parts &p = *parts_;
     p.sigterm = p.loop.signal(SIGTERM, [&p](int number) { p.stop(number); });
     p.sigint = p.loop.signal(SIGINT, [&p](int number) { p.stop(number); });
-    p.sighup = p.loop.signal(SIGHUP, [&p](int) { reload_certificate(p.tls.get(), p.clock); });
+    p.sighup = p.loop.signal(SIGHUP, [&p](int) {
+        reload_certificate(p.tls.get(), p.clock);
+        p.reload_internal_tokens();
+    });
     p.loop.at_turn_end([&p] {
         p.history.history().turn();
         if (const auto pause = p.hub.flush()) p.flush_timer->once(*pause, [] {});  // the turn's end is what it is for
@@ -233,6 +237,14 @@ void App::Parts::ask_status() {
             status.reset();
         }
     });
+}
+
+void App::Parts::reload_internal_tokens() {
+    if (config.internal_token_file.empty()) return;
+    auto tokens = config::read_internal_tokens(config.internal_token_file);
+    if (!tokens) return log::error("the internal tokens stay as they were", {{"reason", tokens.error().detail}});
+    log::info("internal tokens read", {{"tokens", tokens->size()}});
+    server.use_internal_tokens(std::move(*tokens));
 }
 
 // A second signal ends the process at once.

@@ -30,7 +30,8 @@ const Histogram::BucketBoundaries kDurationBuckets{1, 10, 60, 300, 900, 3600, 4 
 template <class Metric>
 class Labelled {
 public:
-    Labelled(prometheus::Family<Metric> &family, std::vector<std::string> names) : family_(family), names_(std::move(names)) {}
+    Labelled(prometheus::Family<Metric> &family, std::vector<std::string> names, Histogram::BucketBoundaries buckets = {})
+        : family_(family), names_(std::move(names)), buckets_(std::move(buckets)) {}
 
     Metric &get(std::initializer_list<std::string_view> values) {
         key_.clear();
@@ -42,14 +43,22 @@ public:
         prometheus::Labels labels;
         std::size_t i = 0;
         for (std::string_view value : values) labels.emplace(names_[i++], std::string(value));
-        Metric &made = family_.Add(labels);
+        Metric &made = add(labels);
         known_.emplace(key_, &made);
         return made;
     }
 
 private:
+    Metric &add(const prometheus::Labels &labels) {
+        if constexpr (std::is_same_v<Metric, Histogram>) {
+            return family_.Add(labels, buckets_);
+        } else {
+            return family_.Add(labels);
+        }
+    }
     prometheus::Family<Metric> &family_;
     std::vector<std::string> names_;
+    Histogram::BucketBoundaries buckets_;
     std::map<std::string, Metric *, std::less<>> known_;
     std::string key_;
 };
@@ -61,6 +70,7 @@ struct Metrics::State {
     std::set<std::string, std::less<>> events{"error", "ping", "pong", "heartbeat", "heartbeat:ack", "room:join", "room:leave"};
     std::set<std::string, std::less<>> namespaces{"/", "/sse", "/poll"};
     std::set<std::string, std::less<>> limit_classes{"events"};
+    std::set<std::string, std::less<>> routes;
 
     prometheus::Family<Counter> &counters(const char *name, const char *help) {
         return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -90,6 +100,12 @@ struct Metrics::State {
     Gauge &polls = gauge("pulse_bridge_polls_waiting", "Long-polls that wait for an event.");
     Histogram &fanout = histogram("realtime_fanout_latency_seconds", "Notification read until handed to the kernel.", kFanoutBuckets);
     Histogram &handler = histogram("pulse_bridge_handler_seconds", "A handler asked until its answer.", kHandlerBuckets);
+    Labelled<Histogram> requests{prometheus::BuildHistogram()
+                                     .Name("realtime_http_request_duration_seconds")
+                                     .Help("HTTP requests to SQL, from their head to the answer.")
+                                     .Register(registry),
+                                 {"route", "method", "status"},
+                                 kHandlerBuckets};
     Histogram &duration = histogram("realtime_connection_duration_seconds", "Life of a connection.", kDurationBuckets);
     Counter &decisions = counter("pulse_bridge_decisions_total", "Joins that policies were asked about.");
     Counter &decision_batches = counter("pulse_bridge_decision_batches_total", "Statements that asked policies, each about many joins.");
@@ -155,6 +171,9 @@ Metrics::~Metrics() = default;
 void Metrics::know_event(std::string_view event) {
     if (state_->events.size() < kMaxNames && !state_->events.contains(event)) state_->events.emplace(event);
 }
+void Metrics::know_route(std::string_view path) {
+    if (state_->routes.size() < kMaxNames && !state_->routes.contains(path)) state_->routes.emplace(path);
+}
 void Metrics::know_namespace(std::string_view nsp) {
     if (state_->namespaces.size() < kMaxNames && !state_->namespaces.contains(nsp)) state_->namespaces.emplace(nsp);
 }
@@ -167,6 +186,10 @@ Counter &Metrics::messages_sent(std::string_view nsp, std::string_view event) {
     return state_->sent.get({state_->namespace_label(nsp), state_->event_label(event)});
 }
 Counter &Metrics::authentication_errors(std::string_view reason) { return state_->authentication.get({reason}); }
+Histogram &Metrics::http_requests(std::string_view route, std::string_view method, int status) {
+    const bool known = state_->routes.contains(route);
+    return state_->requests.get({known ? route : "other", known ? method : "other", std::to_string(status)});
+}
 Counter &Metrics::connections_opened(std::string_view nsp, std::string_view transport) {
     return state_->opened.get({state_->namespace_label(nsp), transport});
 }

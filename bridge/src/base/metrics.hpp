@@ -25,6 +25,7 @@ public:
     // Names that SQL vouched for: a handler answered, or an event was published. Until then they count as "other".
     void know_event(std::string_view event);
     void know_namespace(std::string_view nsp);
+    void know_route(std::string_view path);
 
     prometheus::Gauge &active_connections(std::string_view nsp);
     prometheus::Counter &messages_received(std::string_view nsp, std::string_view event);
@@ -33,6 +34,8 @@ public:
     prometheus::Counter &connections_opened(std::string_view nsp, std::string_view transport);
     prometheus::Counter &connections_closed(std::string_view nsp, std::string_view transport, std::string_view reason);
     prometheus::Counter &delivery_failures(std::string_view reason);
+
+    prometheus::Histogram &http_requests(std::string_view route, std::string_view method, int status);  // seconds, of requests to SQL
 
     // `stream`: a path, once known as a namespace.
     prometheus::Gauge &sse_streams(std::string_view stream);

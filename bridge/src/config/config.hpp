@@ -35,8 +35,8 @@ struct Config {
     std::string jwt_audience;  // empty: not checked
     std::string jwt_issuer;    // empty: not checked
     milliseconds jwt_leeway{0};
-    std::string internal_token;  // empty: /internal/* refuses everybody
-    std::string internal_token_file;
+    std::vector<std::string> internal_tokens;  // none: /internal/* refuses everybody
+    std::string internal_token_file;           // where they came from; empty: not from a file
     bool allow_anonymous = false;
     std::vector<std::string> cors_origins;     // empty: same origin only; "*": any
     std::vector<std::string> trusted_proxies;  // networks whose X-Forwarded-For is believed
@@ -93,6 +93,9 @@ std::string print(const Config &config);
 
 // The JSON to sign for a token request.
 std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now);
+
+// A file of internal tokens, one a line; none is an error.
+Result<std::vector<std::string>> read_internal_tokens(const std::string &path);
 
 // "25s" "20ms" "5m" "24h" "1d", or a bare number of seconds.
 Result<milliseconds> parse_duration(std::string_view text);

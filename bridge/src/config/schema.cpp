@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include "base/address.hpp"
 
@@ -112,6 +113,29 @@ Result<void> set_secret_file(Config &config, const Values &values) {
     return {};
 }
 
+std::string trimmed(std::string_view text) {
+    constexpr std::string_view kSpace = " \t\r";
+    const std::size_t first = text.find_first_not_of(kSpace);
+    return first == std::string_view::npos ? std::string() : std::string(text.substr(first, text.find_last_not_of(kSpace) - first + 1));
+}
+
+Result<void> set_internal_tokens(Config &config, const Values &values) {
+    config.internal_tokens.clear();
+    for (const std::string &value : values) {
+        if (std::string token = trimmed(value); !token.empty()) config.internal_tokens.push_back(std::move(token));
+    }
+    return {};
+}
+
+Result<void> set_internal_token_file(Config &config, const Values &values) {
+    config.internal_token_file = values.front();
+    if (values.front().empty()) return {};
+    if (!config.internal_tokens.empty()) return Error{Errc::invalid, "the secret is given twice: by value and by file", {}};
+    BRIDGE_TRY(tokens, read_internal_tokens(values.front()));
+    config.internal_tokens = std::move(tokens);
+    return {};
+}
+
 Result<void> set_public_keys(Config &config, const Values &values) {
     config.jwt_public_key_files = values;
     config.jwt_public_keys.clear();
@@ -173,10 +197,10 @@ const Setting kSettings[] = {
     {"jwt-issuer", F::value, false, "TEXT", "demanded in iss; empty: not checked", set_text<&C::jwt_issuer>, get_text<&C::jwt_issuer>},
     {"jwt-leeway", F::value, false, "TIME", "how far the clocks of issuer and bridge may differ", set_duration<&C::jwt_leeway, 0>,
      get_duration<&C::jwt_leeway>},
-    {"internal-token", F::value, true, "TEXT", "secret of /internal routes; empty: they refuse everybody", set_text<&C::internal_token>,
-     get_text<&C::internal_token>},
-    {"internal-token-file", F::value, false, "PATH", "file with the internal token",
-     set_secret_file<&C::internal_token_file, &C::internal_token>, get_text<&C::internal_token_file>},
+    {"internal-token", F::list, true, "TEXT", "secrets of internal routes, each good; none: they refuse everybody", set_internal_tokens,
+     get_list<&C::internal_tokens>},
+    {"internal-token-file", F::value, false, "PATH", "file with the internal tokens, one a line; SIGHUP reads it again",
+     set_internal_token_file, get_text<&C::internal_token_file>},
     {"allow-anonymous", F::flag, false, "", "let clients connect without a token", set_flag<&C::allow_anonymous>,
      get_flag<&C::allow_anonymous>},
     {"cors-origin", F::list, false, "ORIGIN", "browsers' origins let in, * for any; repeatable", set_list<&C::cors_origins>,
@@ -241,5 +265,16 @@ std::string Setting::environment_name() const {
 }
 
 std::span<const Setting> settings() { return kSettings; }
+
+Result<std::vector<std::string>> read_internal_tokens(const std::string &path) {
+    BRIDGE_TRY(text, read_file(path));
+    std::vector<std::string> tokens;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (std::string token = trimmed(line); !token.empty()) tokens.push_back(std::move(token));
+    }
+    if (tokens.empty()) return Error{Errc::invalid, "'" + path + "' is empty", {}};
+    return tokens;
+}
 
 }  // namespace bridge::config

@@ -20,7 +20,8 @@ std::string trimmed(const char *text) {
 
 SqlError error_of(const PGresult *result) {
     const auto field = [result](int code) { return trimmed(PQresultErrorField(result, code)); };
-    SqlError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL), field(PG_DIAG_MESSAGE_HINT)};
+    SqlError error{field(PG_DIAG_SQLSTATE), field(PG_DIAG_MESSAGE_PRIMARY), field(PG_DIAG_MESSAGE_DETAIL), field(PG_DIAG_MESSAGE_HINT),
+                   field(PG_DIAG_CONTEXT)};
     if (error.message.empty()) error.message = trimmed(PQresultErrorMessage(result));
     return error;  // libpq's own failures carry no SQLSTATE: they mean a lost connection
 }

@@ -48,6 +48,7 @@ struct SqlError {
     std::string message;
     std::string detail;
     std::string hint;
+    std::string context{};  // where in SQL
 
     bool lost() const { return sqlstate.empty(); }
 };

@@ -137,59 +137,6 @@ Result<ConnectAnswer> connect_answer(std::string_view text) {
     return answer;
 }
 
-std::vector<std::string> strings_of(std::string_view array) {
-    std::vector<std::string> out;
-    const auto elements = json::elements(array, {.max_bytes = array.size() + 1});
-    if (!elements) return out;
-    for (const std::string_view element : *elements) {
-        if (auto text = json::unquote(element)) out.push_back(std::move(*text));
-    }
-    return out;
-}
-
-// Payloads leave byte for byte as the function gave them, so only slices are looked at.
-Result<StreamAnswer> stream_answer(std::string_view text) {
-    const json::Limits limits{.max_bytes = 64 * 1024 * 1024};
-    const auto members = json::members(text, limits);
-    if (!members) return bad_answer("handle_request");
-    StreamAnswer answer;
-    bool stream = false, rooms = false;
-    for (const auto &[key, value] : *members) {
-        const auto string = value.starts_with('"') ? json::unquote(value) : Result<std::string>(std::string());
-        if (!string) return bad_answer("handle_request");
-        if (key == "kind") stream = *string == "stream";
-        if (key == "path") answer.path = *string;
-        if (key == "rooms") {
-            rooms = value.starts_with('[');
-            answer.rooms = strings_of(value);
-        }
-        if (key == "events") answer.events = strings_of(value);
-        if (key == "mustRefetch") answer.must_refetch = *string;
-        if (key == "recovered") answer.recovered = value == "true";
-        if (key == "since") std::from_chars(value.data(), value.data() + value.size(), answer.since.value);
-        if (key == "position") {
-            if (auto position = Cursor::parse(*string)) answer.position = std::move(*position);
-        }
-        if (key == "first") {
-            const auto events = json::elements(value, limits);
-            if (!events) continue;
-            for (const std::string_view event : *events) {
-                const auto parts = json::members(event, limits);
-                if (!parts) return bad_answer("handle_request");
-                FirstEvent first;
-                for (const auto &[name, part] : *parts) {
-                    if (name == "event") first.event = part;
-                    if (name == "data") first.data = part;
-                }
-                if (first.event.empty() || first.data.empty()) return bad_answer("handle_request");
-                answer.first.push_back(std::move(first));
-            }
-        }
-    }
-    if (!stream || !rooms || answer.position.epoch.empty()) return bad_answer("handle_request");
-    return answer;
-}
-
 }  // namespace
 
 Database::Database(loop::Loop &loop, Rng &rng, Metrics &metrics, Options options)
@@ -258,12 +205,15 @@ void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
                   });
 }
 
-void Database::request(RequestCall call, Then<StreamAnswer> then) {
+void Database::request(RequestCall call, std::function<void(RequestAnswer)> then) {
     requests_.run(kRequest, {std::move(call.method), std::move(call.path), std::move(call.request), std::move(call.context)},
                   options_.patience_request, [this, then = std::move(then), id = std::move(call.correlation_id)](Answer answer) {
-                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_request", id));
+                      if (const auto *error = std::get_if<SqlError>(&answer)) {
+                          return then(failed_request(failure(metrics_, *error, "handle_request", id), error->context));
+                      }
                       const Rows &rows = std::get<Rows>(answer);
-                      then(stream_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
+                      auto read = read_request_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
+                      then(read ? std::move(*read) : RequestAnswer(bad_answer("handle_request")));
                   });
 }
 

@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "base/rng.hpp"
 #include "db/query_pool.hpp"
+#include "db/request_answer.hpp"
 #include "loop/loop.hpp"
 
 namespace bridge::db {
@@ -81,27 +82,6 @@ struct AnswerRequest {
     std::string correlation_id{};
 };
 
-// An HTTP request to a path that SQL answers.
-struct RequestCall {
-    std::string method, path;
-    std::string request, context;  // JSON objects
-    std::string correlation_id;    // for the log
-};
-struct FirstEvent {
-    std::string event;  // JSON string with its quotes
-    std::string data;   // raw JSON
-};
-struct StreamAnswer {
-    std::string path;  // as it was registered; empty: not said
-    std::vector<std::string> rooms;
-    std::vector<std::string> events;  // empty: all
-    std::vector<FirstEvent> first;
-    Cursor position;
-    bool recovered = false;  // what came after `since` may be given
-    Position since;
-    std::string must_refetch;
-};
-
 // A user or a token that is not let in any more.
 struct Revocation {
     std::string user_id, jti;       // one may be empty
@@ -119,7 +99,7 @@ public:
     virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
     virtual void answer(AnswerRequest request, Then<HandleAnswer> then) = 0;  // its ack is empty
     virtual void decide(DecideRequest request, Then<Decision> then) = 0;
-    virtual void request(RequestCall call, Then<StreamAnswer> then) = 0;
+    virtual void request(RequestCall call, std::function<void(RequestAnswer)> then) = 0;
     // What became of this bridge's sessions, as a JSON array (bridge.md); also its sign of life.
     virtual void sessions(std::string bridge, std::string changes, Then<bool> then) = 0;
     virtual void revocations(Then<std::vector<Revocation>> then) = 0;
@@ -150,7 +130,7 @@ public:
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
     void answer(AnswerRequest request, Then<HandleAnswer> then) override;
     void decide(DecideRequest request, Then<Decision> then) override;
-    void request(RequestCall call, Then<StreamAnswer> then) override;
+    void request(RequestCall call, std::function<void(RequestAnswer)> then) override;
     void sessions(std::string bridge, std::string changes, Then<bool> then) override;
     void revocations(Then<std::vector<Revocation>> then) override;
     void status(Then<std::string> then) override;

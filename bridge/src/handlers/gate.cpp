@@ -98,12 +98,32 @@ void RoomGate::ask(bool resume, Then then) {
     }
 }
 
-void RequestGate::ask(bool resume, Then then) {
+namespace {
+
+Grant granted(db::StreamAnswer answer, std::string path, bool wants_past) {
+    Grant grant;
+    if (path.empty()) path = "other";
+    std::replace(path.begin(), path.end(), '\n', ' ');
+    grant.scope = scope(path, std::move(answer.events));
+    grant.position = std::move(answer.position);
+    if (wants_past && answer.recovered) {
+        grant.seen = answer.since;
+    } else if (wants_past) {
+        grant.must_refetch = answer.must_refetch.empty() ? "unknown" : std::move(answer.must_refetch);
+    }
+    for (std::string &room : answer.rooms) grant.rooms.push_back({std::move(room), grant.seen.value_or(grant.position.position)});
+    grant.first = std::move(answer.first);
+    return grant;
+}
+
+}  // namespace
+
+void RequestGate::open(bool resume, std::function<void(Opened)> then) {
     db::RequestCall call;
     call.method = question_.method;
     call.path = question_.path;
     call.request = question_.request;
-    call.correlation_id = services_.rng.id().view();
+    call.correlation_id = question_.correlation_id.empty() ? std::string(services_.rng.id().view()) : question_.correlation_id;
     call.context = question_.context;
     call.context.pop_back();
     call.context += R"(,"correlationId":)" + json::quote(call.correlation_id);
@@ -111,25 +131,30 @@ void RequestGate::ask(bool resume, Then then) {
     if (wants_past) call.context += R"(,"cursor":)" + json::quote(question_.cursor);
     call.context += '}';
     const std::string correlation_id = call.correlation_id;
-    services_.queries.request(
-        std::move(call), [claims = question_.claims, wants_past, correlation_id, then = std::move(then)](Result<db::StreamAnswer> answer) {
-            if (!answer) return then(answer.error(), correlation_id);
-            Grant grant;
-            grant.claims = claims;
-            grant.correlation_id = correlation_id;
-            std::string path = answer->path.empty() ? std::string("other") : std::move(answer->path);
-            std::replace(path.begin(), path.end(), '\n', ' ');
-            grant.scope = scope(path, std::move(answer->events));
-            grant.position = std::move(answer->position);
-            if (wants_past && answer->recovered) {
-                grant.seen = answer->since;
-            } else if (wants_past) {
-                grant.must_refetch = answer->must_refetch.empty() ? "unknown" : std::move(answer->must_refetch);
-            }
-            for (std::string &room : answer->rooms) grant.rooms.push_back({std::move(room), grant.seen.value_or(grant.position.position)});
-            grant.first = std::move(answer->first);
-            then(std::move(grant), correlation_id);
-        });
+    services_.queries.request(std::move(call),
+                              [claims = question_.claims, wants_past, correlation_id, then = std::move(then)](db::RequestAnswer answer) {
+                                  Opened opened{Error{}, std::move(answer.method), std::move(answer.path), correlation_id};
+                                  if (!answer.what) {
+                                      opened.what = std::move(answer.what).error();
+                                  } else if (auto *response = std::get_if<db::Response>(&*answer.what)) {
+                                      opened.what = std::variant<Grant, db::Response>(std::move(*response));
+                                  } else {
+                                      Grant grant = granted(std::get<db::StreamAnswer>(*std::move(answer.what)), opened.path, wants_past);
+                                      grant.claims = claims;
+                                      grant.correlation_id = correlation_id;
+                                      opened.what = std::variant<Grant, db::Response>(std::move(grant));
+                                  }
+                                  then(std::move(opened));
+                              });
+}
+
+void RequestGate::ask(bool resume, Then then) {
+    open(resume, [then = std::move(then)](Opened opened) {
+        if (!opened.what) return then(opened.what.error(), opened.correlation_id);
+        auto *grant = std::get_if<Grant>(&*opened.what);
+        if (grant == nullptr) return then(Error{Errc::not_found, "the stream is not there any more"}, opened.correlation_id);
+        then(std::move(*grant), opened.correlation_id);
+    });
 }
 
 }  // namespace bridge::handlers

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "db/database.hpp"
@@ -53,7 +54,8 @@ private:
     const std::string cursor_;  // as the client wrote it; empty: none
 };
 
-// The function of pulse.stream that the path belongs to.
+// The function of pulse.stream or pulse.route that the path belongs to. A route answers, and that is all; a stream is opened, and may ask
+// again.
 class RequestGate final : public Gate {
 public:
     struct Question {
@@ -61,9 +63,16 @@ public:
         std::string request;  // JSON object, as in bridge.md
         std::string context;  // the same, without correlationId and cursor
         std::string cursor;
-        ClaimsPtr claims;  // never null
+        ClaimsPtr claims;              // never null
+        std::string correlation_id{};  // empty: each call gets one
+    };
+    struct Opened {
+        Result<std::variant<Grant, db::Response>> what;
+        std::string method, path;  // as they were registered; empty: unknown
+        std::string correlation_id;
     };
     RequestGate(Services &services, Question question) : services_(services), question_(std::move(question)) {}
+    void open(bool resume, std::function<void(Opened)> then);  // later, as ask()
     void ask(bool resume, Then then) override;
     bool by_policies() const override { return false; }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/traceparent.hpp"
 #include "codec/error_json.hpp"
 
 namespace bridge::transport {
@@ -59,7 +60,17 @@ std::string last_event_id(const http::Request &request) {
 
 handlers::Asker asker(const http::Request &request, std::string_view transport) {
     const std::string_view trace = request.header("traceparent");
-    return {request.ip, json::valid_utf8(trace) ? std::string(trace) : std::string(), transport};
+    return {request.ip, is_traceparent(trace) ? std::string(trace) : std::string(), transport};
+}
+
+std::string correlation_id(const http::Request &request) {
+    constexpr std::size_t kMostBytes = 128;
+    constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:";
+    for (const std::string_view name : {"x-correlation-id", "x-request-id"}) {
+        const std::string_view id = request.header(name);
+        if (!id.empty() && id.size() <= kMostBytes && id.find_first_not_of(kLetters) == std::string_view::npos) return std::string(id);
+    }
+    return std::string(trace_id(request.header("traceparent")));
 }
 
 http::Reply failure(const Error &error, std::string_view correlation_id) {

@@ -26,6 +26,9 @@ std::string last_event_id(const http::Request &request);
 
 handlers::Asker asker(const http::Request &request, std::string_view transport);
 
+// What the caller calls its request, X-Correlation-Id or X-Request-Id, else the trace that it belongs to; empty: it says nothing of it.
+std::string correlation_id(const http::Request &request);
+
 // {"error":{…}}
 http::Reply failure(const Error &error, std::string_view correlation_id = {});
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "http/head.hpp"
 
 namespace bridge::transport {
 
@@ -76,12 +77,27 @@ std::string request_json(const http::Request &request, std::string_view cursor) 
     return out + '}';
 }
 
+http::Reply reply_of(db::Response response) {
+    http::Reply reply;
+    reply.status = response.status;
+    if (!response.body || !response.json) reply.content_type.clear();
+    if (response.body) reply.body = std::move(*response.body);
+    for (auto &[name, value] : response.headers) {
+        if (http::same_word(name, "content-type")) {
+            reply.content_type = std::move(value);
+        } else {
+            reply.headers.emplace_back(std::move(name), std::move(value));
+        }
+    }
+    return reply;
+}
+
 }  // namespace
 
 class Requests::Call final : public http::Watcher {
 public:
-    Call(Requests &all, http::Exchange &exchange, std::uint64_t number, bool internal_token)
-        : all_(all), exchange_(&exchange), number_(number), internal_token_(internal_token) {
+    Call(Requests &all, http::Exchange &exchange, std::uint64_t number, bool internal_token, Clock::time_point began)
+        : all_(all), exchange_(&exchange), number_(number), internal_token_(internal_token), began_(began) {
         exchange.watch(*this);
     }
     ~Call() override {
@@ -104,46 +120,47 @@ public:
     }
     std::uint64_t number() const { return number_; }
     bool internal_token() const { return internal_token_; }
+    Clock::time_point began() const { return began_; }
 
 private:
     Requests &all_;
     http::Exchange *exchange_;
     const std::uint64_t number_;
     const bool internal_token_;
+    const Clock::time_point began_;
 };
 
-Requests::Requests(handlers::Services &services, Sse &sse, std::string internal_token)
-    : services_(services), sse_(sse), internal_token_(std::move(internal_token)) {}
+Requests::Requests(handlers::Services &services, Sse &sse, std::vector<std::string> internal_tokens)
+    : services_(services), sse_(sse), internal_tokens_(std::move(internal_tokens)) {}
 Requests::~Requests() = default;
 
 void Requests::request(http::Exchange &exchange) {
+    const Clock::time_point now = Clock::now();
     const http::Request &request = exchange.request();
     const bool internal_path = request.path == "/internal" || request.path.starts_with("/internal/");
-    const bool internal_token =
-        exchange.internal() && !internal_token_.empty() && auth::constant_time_equal(request.header("x-internal-token"), internal_token_);
-    if (internal_path && !exchange.internal()) return exchange.respond(failure(Error{Errc::not_found, "no such path"}));
-    if (internal_path && !internal_token) {
-        return exchange.respond(failure(Error{Errc::unauthenticated, "X-Internal-Token is missing or wrong"}));
-    }
-    if (!is_text(request.path)) return exchange.respond(failure(Error{Errc::bad_request, "the path is no UTF-8 text"}));
-    if (calls_.size() >= kMostCalls) return exchange.respond(failure(Error{Errc::unavailable, "the server is too busy, try again", {}, 1}));
+    const bool internal_token = exchange.internal() && internal_tokens_.know(request.header("x-internal-token"));
+    const auto refuse = [&](const Error &error) { respond(exchange, failure(error), {now, {}, {}}); };
+    if (internal_path && !exchange.internal()) return refuse({Errc::not_found, "no such path"});
+    if (internal_path && !internal_token) return refuse({Errc::unauthenticated, "X-Internal-Token is missing or wrong"});
+    if (!is_text(request.path)) return refuse({Errc::bad_request, "the path is no UTF-8 text"});
+    if (calls_.size() >= kMostCalls) return refuse({Errc::unavailable, "the server is too busy, try again", {}, 1});
     const std::uint64_t number = ++last_number_;
-    calls_.emplace(number, std::make_unique<Call>(*this, exchange, number, internal_token));
+    calls_.emplace(number, std::make_unique<Call>(*this, exchange, number, internal_token, now));
 }
 
 void Requests::ask(Call &call) {
     const http::Request &request = call.exchange().request();
     if (!is_text(request.body)) {
-        const std::uint64_t number = call.number();
-        call.release().respond(failure(Error{Errc::bad_request, "the body is no UTF-8 text"}));
-        calls_.erase(number);
-        return;
+        const auto kept = std::move(calls_.extract(call.number()).mapped());
+        const Measured measured{kept->began(), {}, {}};
+        return respond(kept->release(), failure(Error{Errc::bad_request, "the body is no UTF-8 text"}), measured);
     }
     handlers::RequestGate::Question question;
     question.method = word(request.method);
     question.path = request.path;
     question.cursor = last_event_id(request);
     question.request = request_json(request, question.cursor);
+    question.correlation_id = correlation_id(request);
 
     ClaimsPtr claims;
     std::string problem;
@@ -166,22 +183,40 @@ void Requests::ask(Call &call) {
     auto gate = std::make_unique<handlers::RequestGate>(services_, std::move(question));
     handlers::RequestGate &asked = *gate;
     const auto kept = std::make_shared<std::unique_ptr<handlers::Gate>>(std::move(gate));
-    asked.ask(true, [this, number = call.number(), kept](Result<handlers::Grant> grant, const std::string &correlation_id) {
-        answered(number, std::move(*kept), std::move(grant), correlation_id);
+    asked.open(true, [this, number = call.number(), kept](handlers::RequestGate::Opened opened) {
+        answered(number, std::move(*kept), std::move(opened));
     });
 }
 
-void Requests::answered(std::uint64_t number, std::unique_ptr<handlers::Gate> gate, Result<handlers::Grant> grant,
-                        const std::string &correlation_id) {
+void Requests::answered(std::uint64_t number, std::unique_ptr<handlers::Gate> gate, handlers::RequestGate::Opened opened) {
     const auto found = calls_.find(number);
     if (found == calls_.end()) return;  // the client went
     http::Exchange &exchange = found->second->release();
+    const Measured measured{found->second->began(), std::move(opened.method), std::move(opened.path)};
     calls_.erase(found);
-    if (!grant) return exchange.respond(failure(grant.error(), correlation_id));
-    if (exchange.request().has_body) {
-        return exchange.respond(failure(Error{Errc::bad_request, "an event stream is opened without a body"}, correlation_id));
+    if (!opened.what) return respond(exchange, failure(opened.what.error(), opened.correlation_id), measured);
+    if (auto *response = std::get_if<db::Response>(&*opened.what)) {
+        http::Reply reply = reply_of(std::move(*response));
+        reply.headers.emplace_back("X-Correlation-Id", opened.correlation_id);
+        return respond(exchange, std::move(reply), measured);
     }
-    sse_.serve(exchange, std::move(gate), std::move(*grant));
+    if (exchange.request().has_body) {
+        const Error error{Errc::bad_request, "an event stream is opened without a body"};
+        return respond(exchange, failure(error, opened.correlation_id), measured);
+    }
+    count(measured, 200);
+    sse_.serve(exchange, std::move(gate), std::get<handlers::Grant>(*std::move(opened.what)));
+}
+
+void Requests::count(const Measured &measured, int status) {
+    if (!measured.path.empty()) services_.metrics.know_route(measured.path);
+    const std::chrono::duration<double> took = Clock::now() - measured.began;
+    services_.metrics.http_requests(measured.path, measured.method, status).Observe(took.count());
+}
+
+void Requests::respond(http::Exchange &exchange, http::Reply reply, const Measured &measured) {
+    count(measured, reply.status);
+    exchange.respond(std::move(reply));
 }
 
 }  // namespace bridge::transport

@@ -12,8 +12,8 @@ Server::Server(loop::Loop &loop, handlers::Services &services, ServerOptions opt
     : loop_(loop), services_(services), options_(std::move(options)), pages_(std::move(pages)), admission_(options_.admission),
       connections_(services.deadlines, *this, options_.cors, options_.http), engineio_(services, options_.session, options_.cors),
       native_(services, options_.session, options_.cors), sse_(services, options_.sse, options_.cors), polls_(services),
-      requests_(services, sse_, options_.internal_token), public_(loop, options_.host, options_.port, options_.send_buffer,
-                                                                  [this](int fd, std::string ip) { accepted(fd, std::move(ip), false); }),
+      requests_(services, sse_, options_.internal_tokens), public_(loop, options_.host, options_.port, options_.send_buffer,
+                                                                   [this](int fd, std::string ip) { accepted(fd, std::move(ip), false); }),
       internal_(loop, options_.internal_host, options_.internal_port, options_.send_buffer,
                 [this](int fd, std::string ip) { accepted(fd, std::move(ip), true); }) {}
 

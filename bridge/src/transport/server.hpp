@@ -26,7 +26,7 @@ struct ServerOptions {
     const net::TlsContext *tls = nullptr, *internal_tls = nullptr;  // of the listeners; null: plain. They outlive the server.
     std::vector<Network> trusted_proxies;
     int send_buffer = 65'536;
-    std::string internal_token;  // empty: /internal/* refuses everybody
+    std::vector<std::string> internal_tokens;  // none: /internal/* refuses everybody
     SseOptions sse;
     http::Cors cors;
     http::Limits http;
@@ -61,6 +61,7 @@ public:
         std::size_t websocket, polling, sse, poll;
     };
     Counts counts() const;
+    void use_internal_tokens(std::vector<std::string> tokens) { requests_.use_internal_tokens(std::move(tokens)); }
 
 private:
     void request(http::Exchange &exchange) override;

@@ -1,6 +1,7 @@
 // Parsing a context, and what pulse.claims() and its like return.
 #include "auth/context.hpp"
 
+#include "guc.hpp"
 #include "json/slice.hpp"
 #include "pg/text.hpp"
 
@@ -31,7 +32,8 @@ std::optional<Context> parse_context(std::string_view text, std::string *problem
                   {"socketId", &Context::socket_id},
                   {"namespace", &Context::namespace_name},
                   {"ip", &Context::ip},
-                  {"correlationId", &Context::correlation_id}};
+                  {"correlationId", &Context::correlation_id},
+                  {"traceparent", &Context::traceparent}};
     for (const auto &field : fields) {
         const auto value = json::find(*members, field.key);
         if (!value || json::kind(*value) == json::Kind::kNull) continue;
@@ -53,6 +55,7 @@ const Context *current() { return current_context; }
 
 Scope::Scope(const Context &context, Datum attachments) : outer_(current_context), outer_attachments_(current_attachments) {
     settings_.set("request.jwt.claims", context.claims.c_str());
+    if (context.traceparent || guc::traceparent[0] != '\0') settings_.set("pulse.traceparent", context.traceparent.value_or("").c_str());
     current_context = &context;
     current_attachments = attachments;
 }

@@ -9,7 +9,7 @@ namespace pulse::auth {
 
 struct Context {
     std::string claims = "{}";  // a JSON object, as it was signed
-    std::optional<std::string> user_id, session_id, socket_id, namespace_name, ip, correlation_id;
+    std::optional<std::string> user_id, session_id, socket_id, namespace_name, ip, correlation_id, traceparent;
     std::optional<std::string> auth;  // raw JSON: what a CONNECT said
 };
 
@@ -18,7 +18,7 @@ std::optional<Context> parse_context(std::string_view json, std::string *problem
 
 const Context *current();  // null outside the bridge's calls
 
-// Makes a context the current one; settings made inside the scope, request.jwt.claims among them, end with it.
+// Makes a context the current one; settings made inside the scope, request.jwt.claims and pulse.traceparent among them, end with it.
 class Scope {
 public:
     explicit Scope(const Context &context, Datum attachments = 0);

@@ -1,9 +1,10 @@
-// What handlers ask of the bridge: pulse.join, leave, reply, ask, attach, disconnect; and pulse.fail.
+// What handlers ask of the bridge: pulse.join, leave, reply, ask, attach, disconnect.
 #include "handle/effects.hpp"
 
 #include <algorithm>
 
 #include "handle/decide.hpp"
+#include "handle/response.hpp"
 #include "json/placeholders.hpp"
 #include "json/slice.hpp"
 #include "names/rules.hpp"
@@ -31,8 +32,14 @@ Effects::~Effects() { current_effects = outer_; }
 
 Effects *Effects::current() { return current_effects; }
 
-NoEffects::NoEffects() : outer_(current_effects) { current_effects = nullptr; }
-NoEffects::~NoEffects() { current_effects = outer_; }
+NoEffects::NoEffects() : outer_(current_effects), outer_response_(Response::slot()) {
+    current_effects = nullptr;
+    Response::slot() = nullptr;
+}
+NoEffects::~NoEffects() {
+    current_effects = outer_;
+    Response::slot() = outer_response_;
+}
 
 void Effects::add(std::string json) { effects_.push_back({GetCurrentSubTransactionId(), std::move(json), std::nullopt, std::nullopt}); }
 void Effects::join(const std::string &room) {
@@ -159,18 +166,6 @@ static std::string room_argument(FunctionCallInfo fcinfo) {
     return room;
 }
 
-struct Code {
-    const char *name;
-    int sqlstate;
-};
-static constexpr Code kCodes[] = {
-    {"bad_request", MAKE_SQLSTATE('P', 'L', '4', '0', '0')}, {"unauthenticated", MAKE_SQLSTATE('P', 'L', '4', '0', '1')},
-    {"forbidden", MAKE_SQLSTATE('P', 'L', '4', '0', '3')},   {"not_found", MAKE_SQLSTATE('P', 'L', '4', '0', '4')},
-    {"conflict", MAKE_SQLSTATE('P', 'L', '4', '0', '9')},    {"payload_too_large", MAKE_SQLSTATE('P', 'L', '4', '1', '3')},
-    {"invalid", MAKE_SQLSTATE('P', 'L', '4', '2', '2')},     {"rate_limited", MAKE_SQLSTATE('P', 'L', '4', '2', '9')},
-    {"unavailable", MAKE_SQLSTATE('P', 'L', '5', '0', '3')},
-};
-
 }  // namespace pulse::handle
 
 using namespace pulse;
@@ -245,15 +240,4 @@ PULSE_FN(pulse_disconnect) {
     handle::Effects &effects = handle::effects_for("pulse.disconnect");
     effects.add("{\"disconnect\":" + (pg::arg_is_null(fcinfo, 0) ? "\"\"" : json::quoted(pg::view(pg::arg(fcinfo, 0)))) + "}");
     return Datum(0);
-}
-
-PULSE_FN(pulse_fail) {
-    const auto code = pg::optional_text(fcinfo, 0), message = pg::optional_text(fcinfo, 1), hint = pg::optional_text(fcinfo, 2);
-    std::string known;
-    for (const auto &entry : handle::kCodes) {
-        if (code == entry.name) pg::fail(entry.sqlstate, message.value_or(*code), {}, hint.value_or(""));
-        known += (known.empty() ? "" : ", ") + std::string(entry.name);
-    }
-    pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, code ? "unknown error code \"" + *code + "\"" : "the error code is null", {},
-             "Known codes: " + known + ".");
 }

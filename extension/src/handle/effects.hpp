@@ -9,6 +9,8 @@
 
 namespace pulse::handle {
 
+class Response;
+
 // That a session is present in a room.
 struct Lease {
     std::string state;         // compact JSON
@@ -69,7 +71,7 @@ private:
 Effects &effects_for(const char *function);
 Effects &messages_for(const char *function);
 
-// While policies and stream functions run: they may not ask for effects.
+// While policies, stream functions and routes run: they may not ask for effects, and no policy answers the route that it is asked for.
 class NoEffects {
 public:
     NoEffects();
@@ -79,6 +81,7 @@ public:
 
 private:
     Effects *outer_;
+    Response *outer_response_;
 };
 
 }  // namespace pulse::handle

@@ -24,6 +24,15 @@ Raised make_raised(int sqlstate, std::string_view message, std::string_view deta
     return raised;
 }
 
+Raised within(const Raised &raised, std::string_view context) {
+    Raised out = raised;
+    std::string all = raised.context;
+    all.resize(std::min(all.size(), sizeof out.context - std::min(sizeof out.context, context.size() + 2)));
+    if (!all.empty()) all += '\n';
+    copy_text(out.context, sizeof out.context, all.append(context));
+    return out;
+}
+
 Raised take_error(MemoryContext caller) {
     static const char *const kOutOfMemory = "out of memory";
     Raised raised = make_raised(ERRCODE_OUT_OF_MEMORY, kOutOfMemory);

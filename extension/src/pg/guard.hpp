@@ -51,6 +51,8 @@ private:
 };
 
 Raised make_raised(int sqlstate, std::string_view message, std::string_view detail = {}, std::string_view hint = {});
+// The same error, with a line more of where it happened; that line is never cut.
+Raised within(const Raised &raised, std::string_view context);
 // Copies PostgreSQL's current error and clears it. Guarded itself: out of memory meanwhile gives an out-of-memory Raised.
 Raised take_error(MemoryContext caller);
 // The Raised of the exception being handled; call only inside a handler.

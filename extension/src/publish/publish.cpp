@@ -8,6 +8,7 @@
 #include "pg/text.hpp"
 #include "publish/ephemeral.hpp"
 #include "publish/event.hpp"
+#include "publish/trace.hpp"
 
 namespace pulse::publish {
 
@@ -105,6 +106,7 @@ std::string headers_of(FunctionCallInfo fcinfo, const Event &event, std::optiona
     };
     add("exceptSession", "except_session", except_session);
     add("idempotencyKey", "idempotency_key", event.idempotency_key);
+    add_traceparent(headers);
     return headers;
 }
 

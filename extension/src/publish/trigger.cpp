@@ -3,6 +3,7 @@
 // fails costs the event and never the user's statement.
 #include "publish/compiled.hpp"
 #include "publish/event.hpp"
+#include "publish/trace.hpp"
 
 #include "pg/shmem.hpp"
 
@@ -105,6 +106,9 @@ void publish_row(const TriggerData *trigger) {
     std::string partition_key;
     if (watch->partition_key && render_text(*watch->partition_key, values, partition_key)) event.partition_key = partition_key;
     if (watch->channel) event.channel = *watch->channel;
+    std::string headers = "{}";
+    add_traceparent(headers);
+    event.headers = headers;
     check(event);
     store(event);
 }

@@ -9,6 +9,7 @@ const Shape kPolicyShape{"pulse.policy", "f(claims json, room text, params json)
 const Shape kHandlerShape{"pulse.on", "f(args json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 const Shape kConnectShape{"pulse.namespace", "f(claims json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 const Shape kStreamShape{"pulse.stream", "f(request json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
+const Shape kRouteShape{"pulse.route", "f(request json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 const Shape kAnswerShape{"pulse.ask", "f(args json) returns json", 1, {JSONOID, InvalidOid, InvalidOid}, JSONOID};
 
 Oid client_role() {

@@ -14,7 +14,7 @@ struct Shape {
     Oid arguments[3];
     Oid result;
 };
-extern const Shape kPolicyShape, kHandlerShape, kConnectShape, kStreamShape, kAnswerShape;
+extern const Shape kPolicyShape, kHandlerShape, kConnectShape, kStreamShape, kRouteShape, kAnswerShape;
 
 Oid client_role();  // pulse_client
 

@@ -86,6 +86,11 @@ bool Path::more_specific(const Path &other) const {
     return false;
 }
 
+bool Path::alike(const Path &other) const {
+    return std::equal(segments_.begin(), segments_.end(), other.segments_.begin(), other.segments_.end(),
+                      [](const Segment &a, const Segment &b) { return a.variable == b.variable && (a.variable || a.text == b.text); });
+}
+
 const char *const kBridgePathList = "/socket.io, /engine.io, /ws, /sse, /poll, /health, /ready, /metrics, /dashboard";
 
 bool path_of_bridge(std::string_view path) {

@@ -23,6 +23,8 @@ public:
 
     // Does this one decide when both match? Seen from the left, text before a variable. Neither: they are alike.
     bool more_specific(const Path &other) const;
+    // The same requests match both, whatever their variables are called.
+    bool alike(const Path &other) const;
 
 private:
     struct Segment {

@@ -1,10 +1,10 @@
-// pulse.policy, pulse.on, pulse.namespace, pulse.stream and their drop twins. Names are resolved as the caller; the rows are written as
-// the extension's owner. Inside CREATE EXTENSION the row carries the pack's name; the application's rows stand beside.
+// pulse.policy, pulse.on, pulse.namespace and their drop twins; what answers HTTP is in registry_http.cpp. Names are resolved as the
+// caller; the rows are written as the extension's owner. Inside CREATE EXTENSION the row carries the pack's name; the application's rows
+// stand beside.
 #include "rooms/registry.hpp"
 
 #include "names/rules.hpp"
 #include "pg/run_as.hpp"
-#include "rooms/path.hpp"
 #include "rooms/policy.hpp"
 
 #include <algorithm>
@@ -150,38 +150,6 @@ PULSE_FN(pulse_drop_namespace) {
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     return Int32GetDatum(static_cast<int32>(plan.run({pg::param_text(name), pg::param_text(connect), pg::param_text(extension)})));
-}
-
-PULSE_FN(pulse_stream) {
-    static pg::Plan rival("SELECT s.extension FROM _pulse.streams s JOIN pg_catalog.pg_extension e ON e.extname = s.extension "
-                          "WHERE s.path = $1 AND s.extension <> $2");
-    static pg::Plan write("INSERT INTO _pulse.streams (path, function, auth, extension) VALUES ($1, $2, $3, $4) "
-                          "ON CONFLICT (path, extension) DO UPDATE SET function = excluded.function, auth = excluded.auth");
-    const std::string path = argument(fcinfo, 0, "path");
-    if (const auto parsed = rooms::Path::parse(path); !parsed.path)
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "path \"" + path + "\": " + parsed.error);
-    if (rooms::path_of_bridge(path))
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "path \"" + path + "\" is answered by the bridge itself", {},
-                 "These and all below them are taken: " + std::string(rooms::kBridgePathList) + ".");
-    const std::string function = rooms::check_function(argument(fcinfo, 1, "function"), rooms::kStreamShape);
-    const std::string auth = argument(fcinfo, 2, "auth");
-    if (auth != "jwt" && auth != "internal" && auth != "none")
-        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "unknown auth \"" + auth + "\"", {}, "Accepted are: jwt, internal, none.");
-    const auto extension = rooms::extension();
-    pg::OwnerScope scope(pg::function_owner(fcinfo));
-    pg::SpiSession spi;
-    if (extension) rooms::refuse_rival(rival, {pg::param_text(path), pg::param_text(*extension)}, "the stream \"" + path + "\"");
-    write.run({pg::param_text(path), pg::param_text(function), pg::param_text(auth), pg::param_text(extension)});
-    return Datum(0);
-}
-
-PULSE_FN(pulse_unstream) {
-    static pg::Plan plan("DELETE FROM _pulse.streams WHERE path = $1 AND extension IS NOT DISTINCT FROM $2");
-    const std::string path = argument(fcinfo, 0, "path");
-    const auto extension = rooms::extension();
-    pg::OwnerScope scope(pg::function_owner(fcinfo));
-    pg::SpiSession spi;
-    return BoolGetDatum(plan.run({pg::param_text(path), pg::param_text(extension)}) > 0);
 }
 
 PULSE_FN(pulse_running_extension) {

@@ -1,4 +1,4 @@
-// What all functions that register something share.
+// What the functions that register something share: whose registration it is, and that no pack takes another's place.
 #pragma once
 
 #include "pg/spi.hpp"
@@ -9,9 +9,9 @@ namespace pulse::rooms {
 std::optional<std::string> extension();
 
 std::string argument(FunctionCallInfo fcinfo, int n, const char *name);  // raises for NULL
-std::string namespace_argument(FunctionCallInfo fcinfo, int n);
+std::string namespace_argument(FunctionCallInfo fcinfo, int n);          // raises for what is no namespace
 
-// Two packs may not register the same thing: which one counts would be chance. `plan` finds the other's row.
+// Two packs may not register the same thing: which one counts would be chance. Raises when the plan finds a row.
 void refuse_rival(pg::Plan &plan, std::initializer_list<pg::Plan::Param> params, const std::string &what);
 
 }  // namespace pulse::rooms

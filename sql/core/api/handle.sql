@@ -97,9 +97,17 @@ CREATE OR REPLACE FUNCTION pulse.disconnect(reason text) RETURNS void
 COMMENT ON FUNCTION pulse.disconnect(text) IS 'handlers: ends this session''s connection';
 GRANT EXECUTE ON FUNCTION pulse.disconnect(text) TO PUBLIC;
 
--- pulse.fail(code text, message text, hint text default null) returns json
--- Raises an error that the client sees. Never returns; the type lets it stand where a handler's result stands.
-CREATE OR REPLACE FUNCTION pulse.fail(code text, message text, hint text DEFAULT NULL) RETURNS json
+-- pulse.fail(code text, message text, hint text default null, details json default null) returns json
+-- Raises an error that the client sees; the members of the object details stand beside its code and message. Never returns; the type
+-- lets it stand where a handler's result stands.
+CREATE OR REPLACE FUNCTION pulse.fail(code text, message text, hint text DEFAULT NULL, details json DEFAULT NULL) RETURNS json
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_fail';
-COMMENT ON FUNCTION pulse.fail(text, text, text) IS 'raises an error that the client sees: code, message and hint';
-GRANT EXECUTE ON FUNCTION pulse.fail(text, text, text) TO PUBLIC;
+COMMENT ON FUNCTION pulse.fail(text, text, text, json) IS 'raises an error that the client sees: code, message, hint and further members';
+GRANT EXECUTE ON FUNCTION pulse.fail(text, text, text, json) TO PUBLIC;
+
+-- pulse.http_response(status integer, body json default null, headers json default '{}') returns json
+-- In a route: sets status and headers of the answer, and returns body, for the route to return. The last call counts.
+CREATE OR REPLACE FUNCTION pulse.http_response(status integer, body json DEFAULT NULL, headers json DEFAULT '{}') RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_http_response';
+COMMENT ON FUNCTION pulse.http_response(integer, json, json) IS 'routes: status and headers of the answer; returns the body';
+GRANT EXECUTE ON FUNCTION pulse.http_response(integer, json, json) TO PUBLIC;

@@ -78,6 +78,22 @@ COMMENT ON FUNCTION pulse.unstream(text) IS 'takes a stream away; whether there 
 REVOKE ALL ON FUNCTION pulse.unstream(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.unstream(text) TO pulse_admin;
 
+-- pulse.route(method text, path text, function text, auth text default 'jwt')
+-- Lets function(request json) returns json answer HTTP requests of a method to a path, like /api/orders/{id}: 200 with what it returns,
+-- 204 for NULL, or what pulse.http_response and pulse.fail say. GET answers HEAD too. auth as for pulse.stream.
+CREATE OR REPLACE FUNCTION pulse.route(method text, path text, function text, auth text DEFAULT 'jwt') RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_route';
+COMMENT ON FUNCTION pulse.route(text, text, text, text) IS 'lets a function answer HTTP requests to a path';
+REVOKE ALL ON FUNCTION pulse.route(text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.route(text, text, text, text) TO pulse_admin;
+
+-- pulse.unroute(method text, path text) returns boolean
+CREATE OR REPLACE FUNCTION pulse.unroute(method text, path text) RETURNS boolean
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_unroute';
+COMMENT ON FUNCTION pulse.unroute(text, text) IS 'takes a route away; whether there was one';
+REVOKE ALL ON FUNCTION pulse.unroute(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.unroute(text, text) TO pulse_admin;
+
 -- _pulse.running_extension() returns text
 -- The extension whose script is running, else null.
 CREATE OR REPLACE FUNCTION _pulse.running_extension() RETURNS text
@@ -98,6 +114,7 @@ BEGIN
     DELETE FROM _pulse.streams s WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = s.extension) AND s.extension IS NOT NULL;
     DELETE FROM _pulse.limits l WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = l.extension) AND l.extension IS NOT NULL;
     DELETE FROM _pulse.limit_events l WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = l.extension) AND l.extension IS NOT NULL;
+    DELETE FROM _pulse.routes r WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = r.extension) AND r.extension IS NOT NULL;
     DELETE FROM _pulse.setting_definitions d WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = d.extension) AND d.extension IS NOT NULL;
 END
 $$;

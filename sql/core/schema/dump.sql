@@ -6,6 +6,7 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.namespaces', 'WHERE extension
 SELECT pg_catalog.pg_extension_config_dump('_pulse.streams', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.limits', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.limit_events', 'WHERE extension IS NULL');
+SELECT pg_catalog.pg_extension_config_dump('_pulse.routes', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.setting_definitions', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.settings', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.jobs', '');

@@ -1,4 +1,4 @@
--- What is registered by SQL: policies, handlers, connect functions, streams, limits, settings. Functions are stored as text
+-- What is registered by SQL: policies, handlers, connect functions, streams, routes, limits, settings. Functions are stored as text
 -- (pg_upgrade refuses regproc). extension: the pack that registered it inside CREATE EXTENSION; null for the application's own.
 -- The application's row stands beside a pack's and wins; dropping it brings the pack's back.
 CREATE TABLE _pulse.policies (
@@ -59,6 +59,18 @@ CREATE TABLE _pulse.limit_events (
     CONSTRAINT limit_events_key UNIQUE NULLS NOT DISTINCT (namespace, event, extension)
 );
 COMMENT ON TABLE _pulse.limit_events IS 'which class of rate limits an event of clients takes of';
+
+CREATE TABLE _pulse.routes (
+    method    text COLLATE "C" NOT NULL,
+    path      text COLLATE "C" NOT NULL,
+    function  text NOT NULL,
+    auth      text NOT NULL,
+    extension text,
+    CONSTRAINT routes_key UNIQUE NULLS NOT DISTINCT (method, path, extension),
+    CONSTRAINT routes_method_check CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+    CONSTRAINT routes_auth_check CHECK (auth IN ('jwt', 'internal', 'none'))
+);
+COMMENT ON TABLE _pulse.routes IS 'which function answers an HTTP request';
 
 -- Answers of idempotent handlers; the key is filled in from the call.
 CREATE TABLE _pulse.answers (

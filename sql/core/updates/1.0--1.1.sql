@@ -206,3 +206,18 @@ CREATE TABLE _pulse.limit_events (
 COMMENT ON TABLE _pulse.limit_events IS 'which class of rate limits an event of clients takes of';
 SELECT pg_catalog.pg_extension_config_dump('_pulse.limits', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.limit_events', 'WHERE extension IS NULL');
+
+CREATE TABLE _pulse.routes (
+    method    text COLLATE "C" NOT NULL,
+    path      text COLLATE "C" NOT NULL,
+    function  text NOT NULL,
+    auth      text NOT NULL,
+    extension text,
+    CONSTRAINT routes_key UNIQUE NULLS NOT DISTINCT (method, path, extension),
+    CONSTRAINT routes_method_check CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+    CONSTRAINT routes_auth_check CHECK (auth IN ('jwt', 'internal', 'none'))
+);
+COMMENT ON TABLE _pulse.routes IS 'which function answers an HTTP request';
+SELECT pg_catalog.pg_extension_config_dump('_pulse.routes', 'WHERE extension IS NULL');
+
+DROP FUNCTION pulse.fail(text, text, text);

@@ -29,7 +29,7 @@ SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON 
 
 -- functions
 SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = 0 ORDER BY 1),
-    ARRAY['pulse.ask', 'pulse.attach', 'pulse.attachments', 'pulse.auth', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.job_id', 'pulse.join', 'pulse.last_seen', 'pulse.leave', 'pulse.position', 'pulse.presence', 'pulse.presence_count', 'pulse.reply', 'pulse.reply_args',
+    ARRAY['pulse.ask', 'pulse.attach', 'pulse.attachments', 'pulse.auth', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.http_response', 'pulse.job_id', 'pulse.join', 'pulse.last_seen', 'pulse.leave', 'pulse.position', 'pulse.presence', 'pulse.presence_count', 'pulse.reply', 'pulse.reply_args',
           'pulse.session_data', 'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.take', 'pulse.track', 'pulse.untrack', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
     ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_refresh', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
@@ -71,10 +71,10 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 SELECT is(shop.trapped($$SELECT 'a'::text = 'b'::text$$), 'trapped', 'the trap works');
-SELECT is(shop.trapped($$SELECT pulse.on('answer', 'shop.answer', key => '{id}'), pulse.policy('shop:{id}', 'join', 'shop.yes'), pulse.stream('/shop', 'shop.stream', 'none')$$), NULL, 'registering steps into no trap');
+SELECT is(shop.trapped($$SELECT pulse.on('answer', 'shop.answer', key => '{id}'), pulse.policy('shop:{id}', 'join', 'shop.yes'), pulse.stream('/shop', 'shop.stream', 'none'), pulse.route('POST', '/shop', 'shop.answer', 'none')$$), NULL, 'registering steps into no trap');
 SELECT is(shop.trapped($$SELECT pulse.handle('/', 'answer', '[{"id":1}]', '{"userId":"ann"}')$$), NULL, 'handling neither');
 SELECT is(shop.trapped($$SELECT pulse.decide('[{"operation":"join","room":"shop:1","context":{}}]'), pulse.handle_connect('/', '{}'), pulse.bridge_hello('b')$$), NULL, 'deciding neither');
-SELECT is(shop.trapped($$SELECT pulse.handle_request('GET', '/shop', '{}', '{"cursor":"x:1"}')$$), NULL, 'opening a stream neither');
+SELECT is(shop.trapped($$SELECT pulse.handle_request('GET', '/shop', '{}', '{"cursor":"x:1"}'), pulse.handle_request('POST', '/shop', '{}', '{}')$$), NULL, 'opening a stream and answering a request neither');
 SELECT is(shop.trapped($$SELECT pulse.setting('pulse', 'idempotency_keep'), pulse.configure('pulse', 'idempotency_keep', '1 h')$$), NULL, 'settings neither');
 SELECT is(shop.trapped($$SELECT pulse.bridge_read(0, 1)$$), NULL, 'reading neither');
 SELECT is(shop.trapped($$SELECT pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1'), pulse.publish('shop:1', 'sold', '{}'::json, idempotency_key => 'k1')$$), NULL, 'publishing neither');

@@ -166,7 +166,7 @@ TEST(Config, SecretsAreNoFlagsAndMayComeFromFiles) {
 TEST(Config, PrintShowsEverythingButSecrets) {
     Config config;
     config.jwt_secret = "hidden-one";
-    config.internal_token = "hidden-two";
+    config.internal_tokens = {"hidden-two", "hidden-three"};
     config.database_url = "postgresql://user:hidden-three@host:5432/db?sslmode=require&password=hidden-four";
     config.cors_origins = {"https://a \"b\""};
     const std::string text = print(config);

@@ -29,7 +29,7 @@ struct FakeQueries final : db::Queries {
     std::deque<Asked<db::ConnectAnswer>> connects;
     std::deque<AskedDecision> decisions;
     std::deque<std::pair<db::HandleRequest, Then<db::HandleAnswer>>> handles;
-    std::deque<std::pair<db::RequestCall, Then<db::StreamAnswer>>> requests;
+    std::deque<std::pair<db::RequestCall, std::function<void(db::RequestAnswer)>>> requests;
     std::deque<std::pair<db::AnswerRequest, Then<db::HandleAnswer>>> answers;
     std::deque<std::pair<std::string, Then<bool>>> bookkeeping;
     bool is_up = true;
@@ -52,7 +52,9 @@ struct FakeQueries final : db::Queries {
     }
     void revocations(Then<std::vector<db::Revocation>> then) override { revocation_lists.push_back(std::move(then)); }
     void status(Then<std::string>) override {}
-    void request(db::RequestCall call, Then<db::StreamAnswer> then) override { requests.emplace_back(std::move(call), std::move(then)); }
+    void request(db::RequestCall call, std::function<void(db::RequestAnswer)> then) override {
+        requests.emplace_back(std::move(call), std::move(then));
+    }
     bool up() const override { return is_up; }
 };
 

@@ -365,13 +365,14 @@ TEST_F(SubscriberTest, C3AStreamOfSqlIsLetInByItsFunction) {
     EXPECT_EQ(call.path, "/api/orders/7/stream");
     EXPECT_THAT(call.context, ::testing::HasSubstr(R"("cursor":")" + World::at(1) + "\"}"));
     db::StreamAnswer answer;
-    answer.path = "/api/orders/{id}/stream";
     answer.rooms = {"order:7"};
     answer.events = {"changed"};
     answer.position = Cursor{std::string(kEpoch), Position{3}};
     answer.recovered = true;
     answer.since = Position{1};
-    then(answer);
+    db::RequestAnswer given(std::move(answer));
+    given.path = "/api/orders/{id}/stream";
+    then(std::move(given));
     EXPECT_EQ(one.lives, 1);
     EXPECT_EQ(one.take(), "<hello " + World::at(1) + ">id: " + World::at(3) + "\nevent: changed\ndata: 3\n\n");
     EXPECT_EQ(world.metrics.sse_messages("/api/orders/{id}/stream").Value(), 1);

@@ -124,11 +124,12 @@ TEST_F(SseTest, C3SqlIsToldOfTheRequestButNotOfSecrets) {
     EXPECT_THAT(call.context, HasSubstr(R"("internal":false,"internalToken":false)"));
 
     db::StreamAnswer answer;
-    answer.path = "/api/{name}/stream";
     answer.rooms = {"order:7"};
     answer.first = {{R"("now")", R"({"n":1})"}};
     answer.position = Cursor{std::string(kEpoch), Position{0}};
-    then(answer);
+    db::RequestAnswer given(std::move(answer));
+    given.path = "/api/{name}/stream";
+    then(std::move(given));
     world.event(1, "order:7", "2");
     EXPECT_THAT(hear(exchange),
                 EndsWith("id: " + World::at(0) + "\n\nevent: now\ndata: {\"n\":1}\n\nid: " + World::at(1) + "\nevent: e\ndata: 2\n\n"));
