@@ -56,7 +56,7 @@ test('C3: refusals have the status of their code, in one form', async () => {
     assert.doesNotMatch(body, /secret plan/)
   }
   const post = await fetch(`${pulse.bridge.url}/api/orders/7/stream`, { method: 'POST', headers: bearer, body: '{}' })
-  assert.equal(post.status, 404)
+  assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET, OPTIONS'])
 })
 
 test('C3: auth none and internal', async () => {
