@@ -17,7 +17,7 @@ extern int housekeeping_interval;      // ms
 extern int limit_buckets;
 extern bool warn_not_preloaded;
 extern char *jwt_secret_file;  // empty: none
-extern char *traceparent;  // as it was set: may be anything
+extern char *traceparent;      // as it was set: may be anything
 
 void define();  // from _PG_init
 
