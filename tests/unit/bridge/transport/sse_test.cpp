@@ -17,7 +17,7 @@ struct SseTest : ::testing::Test {
     World world;
     http::Cors cors{{"https://app.example"}};
     Sse sse{world.services, SseOptions{std::chrono::milliseconds(1'500), 10'000}, cors};
-    Requests requests{world.services, sse, "the token of the inside"};
+    Requests requests{world.services, sse, {"an older token", "the token of the inside"}};
 
     std::unique_ptr<FakeExchange> ask(std::vector<std::pair<std::string, std::string>> more = {{"room", "a"}}) {
         auto exchange = std::make_unique<FakeExchange>(std::move(more), world.token("u1"), "/sse");
