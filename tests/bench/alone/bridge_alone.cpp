@@ -65,7 +65,7 @@ public:
         say(std::move(then), db::HandleAnswer{"[]", "[]", position_()});
     }
     bool up() const override { return true; }
-    void request(db::RequestCall, Then<db::StreamAnswer> then) override {
+    void request(db::RequestCall, std::function<void(db::RequestAnswer)> then) override {
         answers_.emplace_back([then = std::move(then)] { then(Error{Errc::not_found, "the bench registers no stream"}); });
     }
     void answer(db::AnswerRequest, Then<db::HandleAnswer> then) override { say(std::move(then), db::HandleAnswer{"", "[]", position_()}); }
