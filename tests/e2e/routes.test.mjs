@@ -32,7 +32,7 @@ before(async () => {
     CREATE FUNCTION app.mirror(request json) RETURNS json LANGUAGE plpgsql AS $$
     BEGIN
         RETURN CASE request -> 'params' ->> 'what' WHEN 'none' THEN NULL WHEN 'csv' THEN pulse.http_response(200, to_json(E'a;b\\nü'::text), '{"Content-Type":"text/csv; charset=utf-8"}')
-            WHEN 'cookies' THEN pulse.http_response(200, '1', '{"Set-Cookie":["a=1","b=2"]}') WHEN 'crash' THEN to_json(1 / 0) WHEN 'slow' THEN to_json(pg_sleep(60)::text) ELSE request END;
+            WHEN 'cookies' THEN pulse.http_response(200, '1', '{"Set-Cookie":["a=1","b=2"]}') WHEN 'crash' THEN to_json(1 / (length(request -> 'params' ->> 'what') - 5)) WHEN 'slow' THEN to_json(pg_sleep(60)::text) ELSE request END;
     END $$;
     CREATE FUNCTION app.locked(request json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN '"unlocked"'; END $$;
     CREATE FUNCTION app.locked_event(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN '"unlocked"'; END $$;

@@ -138,6 +138,10 @@ bool Cors::allows_socket(const Request &request) const {
 
 void Cors::add_headers(const Request &request, Reply &reply) const {
     if (origins.empty()) return;
+    std::string exposed = "Pulse-Cursor, Retry-After";
+    for (const auto &[name, value] : reply.headers) {
+        if (!same_word(name, "pulse-cursor") && !same_word(name, "retry-after") && !same_word(name, "set-cookie")) exposed += ", " + name;
+    }
     reply.headers.emplace_back("Vary", "Origin");
     const std::string_view origin = request.header("origin");
     if (origin.empty()) return;
@@ -149,7 +153,7 @@ void Cors::add_headers(const Request &request, Reply &reply) const {
     } else {
         return;
     }
-    reply.headers.emplace_back("Access-Control-Expose-Headers", "Pulse-Cursor, Retry-After");
+    reply.headers.emplace_back("Access-Control-Expose-Headers", std::move(exposed));
 }
 
 Reply Cors::preflight(const Request &request) const {
