@@ -44,3 +44,7 @@ SELECT pulse.limit_event('chat:message:send', 'chat', '/client');
 SELECT pulse.limit_event('chat:message:send', 'chat', '/porter');
 SELECT pulse.limit_event('chat:message:send', 'chat', '/admin');
 
+SELECT pulse.route('POST', '/api/v1/socket-token', 'moves.post_socket_token');
+SELECT pulse.route('GET', '/api/v1/orders/{id}', 'moves.get_order');
+SELECT pulse.route('GET', '/api/v1/orders/{id}/messages', 'moves.get_messages');
+SELECT pulse.route('GET', '/api/v1/orders/{id}/location', 'moves.get_location');
