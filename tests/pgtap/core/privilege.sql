@@ -1,4 +1,4 @@
--- Least privilege, tried out: every statement below is run inside a handler, a policy, a connect function and a stream function, as the
+-- Least privilege, tried out: every statement below is run inside a handler, a policy, a connect function, a stream function and a route, as the
 -- worst SQL injection would, and none of them works. roles.md says what pulse_client and pulse_bridge may; here is what they may not.
 BEGIN;
 CREATE FUNCTION pg_temp.attacks() RETURNS TABLE (attack text, refused text) LANGUAGE sql AS $$
@@ -34,7 +34,7 @@ CREATE FUNCTION pg_temp.attacks() RETURNS TABLE (attack text, refused text) LANG
     ('SELECT pulse.enqueue(''q'', ''sql'', ''{"function":"shop.attack"}'')', '42501'), ('SELECT pulse.revoke(''root'')', '42501'), ('SELECT pulse.sessions(''root'')', '42501'),
     ('SELECT pulse.status()', '42501'), ('SELECT pulse.explain_access(''{}'', ''join'', ''a'')', '42501'), ('SELECT _pulse.tick()', '42501'), ('SELECT _pulse.memory_status()', '42501'),
     ('SELECT pulse.watch(''vault.secrets'', ''x'', ARRAY[''r''])', '42501'), ('CREATE TRIGGER t AFTER INSERT ON vault.secrets EXECUTE FUNCTION pulse.publish_trigger()', '42501'),
-    ('SELECT pulse.mint_token(''{"userId":"root"}'')', '42501'), ('SELECT pulse.route(''GET'', ''/x'', ''shop.attack'')', '42(501|883)'), ('SELECT pulse.handle_refresh(''/'', ''{}'', ''[]'')', '42(501|883)'),
+    ('SELECT pulse.mint_token(''{"userId":"root"}'')', '42501'), ('SELECT pulse.route(''GET'', ''/x'', ''shop.attack'')', '42501'), ('SELECT pulse.handle_refresh(''/'', ''{}'', ''[]'')', '42(501|883)'),
     -- objects that others would step into
     ('CREATE TABLE public.users ()', '42501'), ('CREATE SCHEMA evil', '42501'), ('CREATE TABLE shop.orders ()', '42501'), ('CREATE FUNCTION shop.attack(args jsonb) RETURNS json LANGUAGE sql RETURN NULL::json', '42501'),
     ('CREATE OR REPLACE FUNCTION shop.attack(args json) RETURNS json LANGUAGE sql RETURN NULL::json', '42501'), ('CREATE FUNCTION pulse.user_id(x int) RETURNS text LANGUAGE sql RETURN ''root''', '42501'),
@@ -54,7 +54,7 @@ CREATE FUNCTION pg_temp.attacks() RETURNS TABLE (attack text, refused text) LANG
     ('ALTER SYSTEM SET pulse.databases = ''''', '42501|25001'), ('SET session_replication_role = replica', '42501'), ('SET pulse.handler_timeout = 0', '42501'), ('SET pulse.max_payload = ''64MB''', '42501'),
     ('SET log_min_messages = panic', '42501'), ('SET pulse.databases = ''x''', '55P02'), ('SET pulse.limit_buckets = 16', '55P02'), ('SHOW pulse.jwt_secret_file', '42501'),
     ('SELECT current_setting(''pulse.jwt_secret_file'')', '42501'), ('SHOW data_directory', '42501') $$;
-SELECT plan((4 * (SELECT count(*) FROM pg_temp.attacks()) + 37)::int);
+SELECT plan((5 * (SELECT count(*) FROM pg_temp.attacks()) + 38)::int);
 
 CREATE SCHEMA vault;
 CREATE TABLE vault.secrets (value text);
@@ -81,11 +81,13 @@ CREATE FUNCTION shop.attack_policy(claims json, room text, params json) RETURNS 
 BEGIN RETURN pulse.fail('conflict', shop.attempt()) IS NULL; END $$;
 CREATE FUNCTION shop.attack_connect(claims json) RETURNS json LANGUAGE sql BEGIN ATOMIC SELECT json_build_object('data', json_build_object('result', shop.attempt())); END;
 CREATE FUNCTION shop.attack_stream(request json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RETURN pulse.fail('conflict', shop.attempt()); END $$;
+CREATE FUNCTION shop.attack_route(request json) RETURNS json LANGUAGE sql BEGIN ATOMIC SELECT to_json(shop.attempt()); END;
+SELECT pulse.route('POST', '/attack', 'shop.attack_route', 'none');
 SELECT pulse.on('attack', 'shop.attack'), pulse.policy('attack:{id}', 'join', 'shop.attack_policy'), pulse.namespace('/attack', 'shop.attack_connect'),
        pulse.stream('/attack', 'shop.attack_stream', 'none');
 CREATE FUNCTION shop.context(attack text) RETURNS json LANGUAGE sql
     RETURN json_build_object('userId', 'mallory', 'sessionId', 's1', 'claims', json_build_object('userId', 'mallory', 'attack', attack));
--- Where it is tried: a handler, a policy, a connect function, a stream function.
+-- Where it is tried: a handler, a policy, a connect function, a stream function, a route.
 CREATE FUNCTION shop.in_handler(attack text) RETURNS text LANGUAGE sql AS $$ SELECT h.ack ->> 0 FROM pulse.handle('/', 'attack', '[]', shop.context(attack)) h $$;
 CREATE FUNCTION shop.in_policy(attack text) RETURNS text LANGUAGE sql AS $$
     SELECT d.reason FROM pulse.decide(json_build_array(json_build_object('operation', 'join', 'room', 'attack:1', 'context', shop.context(attack)))) d $$;
@@ -98,14 +100,18 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+CREATE FUNCTION shop.in_route(attack text) RETURNS text LANGUAGE sql AS $$ SELECT pulse.handle_request('POST', '/attack', '{}', shop.context(attack)) ->> 'body' $$;
+
 SELECT is(shop.in_handler('SELECT 1'), 'done', 'a harmless statement runs in a handler');
 SELECT is(shop.in_policy('SELECT 1'), 'done', 'in a policy');
 SELECT is(shop.in_connect('SELECT 1'), 'done', 'in a connect function');
 SELECT is(shop.in_stream('SELECT 1'), 'done', 'in a stream function');
+SELECT is(shop.in_route('SELECT 1'), 'done', 'in a route');
 SELECT matches(shop.in_handler(replace(attack, ':secret', secret::text)), '^(' || refused || ')$', 'handler: ' || attack) FROM pg_temp.attacks(), fixture;
 SELECT matches(shop.in_policy(replace(attack, ':secret', secret::text)), '^(' || refused || '|25006)$', 'policy: ' || attack) FROM pg_temp.attacks(), fixture;
 SELECT matches(shop.in_connect(replace(attack, ':secret', secret::text)), '^(' || refused || ')$', 'connect: ' || attack) FROM pg_temp.attacks(), fixture;
 SELECT matches(shop.in_stream(replace(attack, ':secret', secret::text)), '^(' || refused || ')$', 'stream: ' || attack) FROM pg_temp.attacks(), fixture;
+SELECT matches(shop.in_route(replace(attack, ':secret', secret::text)), '^(' || refused || ')$', 'route: ' || attack) FROM pg_temp.attacks(), fixture;
 
 -- what a policy writes
 SELECT is(shop.in_policy('SET TRANSACTION READ WRITE'), '25001', 'a policy stays read-only');
