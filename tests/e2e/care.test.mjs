@@ -1,7 +1,9 @@
-// The pack pulse_care with stock clients over two bridges: F1 – F4, with exact names and shapes.
+// The pack pulse_care with stock clients over two bridges: F1 – F5, with exact names and shapes.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sse } from '../support/listen.mjs'
 import { startPulse } from '../support/pulse.mjs'
+import { token } from '../support/token.mjs'
 import { gather, next, until } from '../support/wait.mjs'
 
 let pulse, here, there, mother, nurse, stranger, channel
@@ -19,6 +21,11 @@ before(async () => {
 })
 after(() => pulse?.stop())
 
+async function call(bridge, userId, method, path, body) {
+  const answer = await fetch(`${bridge.url}/api/v1/care${path}`, { method, headers: { authorization: `Bearer ${token({ userId })}`, ...body && { 'content-type': 'application/json' } },
+    ...body && { body: JSON.stringify(body) } })
+  return { status: answer.status, body: await answer.json() }
+}
 // Everything published before has arrived at both.
 async function fence(...sockets) {
   const marks = sockets.map(socket => next(socket, 'fence'))
@@ -125,4 +132,42 @@ test('F4: long-polling where WebSocket is blocked: joined at connect, acks, even
   assert.equal((await poller.emitWithAck('family:send-message', { familyId: 'f1', message: 'by polling' })).ok, true)
   assert.equal((await heard)[0].from, 'mother')
   assert.equal(poller.io.engine.transport.name, 'polling')
+})
+
+test('F4: the badge counts what is unread, on all devices; the feed by SSE and by polls; stats', async () => {
+  const before = (await call(here, 'nurse', 'GET', '/me/badge')).body.unread
+  const phone = await pulse.io({ userId: 'nurse' }, { bridge: here })
+  const badges = [nurse, phone].map(socket => next(socket, 'notification:badge', { matches: ({ unread }) => unread === before + 1 }))
+  const feed = await sse(there, { userId: 'nurse' }, {}, { path: '/api/v1/care/families/f1/activity/stream' })
+  const { messageId } = await mother.emitWithAck('family:send-message', { familyId: 'f1', message: 'one more' })
+  await Promise.all(badges)
+  const { data } = await feed.wait(({ name, data }) => name === 'message' && data.message === 'one more')
+  assert.equal(data.messageId, messageId)
+  await feed.close()
+  const read = [nurse, phone].map(socket => next(socket, 'notification:badge', { matches: ({ unread }) => unread === 0 }))
+  assert.deepEqual(await nurse.emitWithAck('message:read', { channelId: channel, messageId }), { ok: true, unread: 0 })
+  await Promise.all(read)
+  assert.deepEqual((await call(there, 'nurse', 'GET', '/me/badge')).body, { unread: 0 })
+  const { body: activity } = await call(here, 'nurse', 'GET', '/families/f1/activity')
+  assert.equal(activity.items.at(-1).data.messageId, messageId)
+  assert.deepEqual((await call(here, 'nurse', 'GET', `/families/f1/activity?since=${activity.next}`)).body.items, [])
+  const { body: stats } = await call(there, 'mother', 'GET', '/families/f1/stats')
+  assert.deepEqual([stats.members, stats.careRecipients], [2, 1])
+  assert.equal((await call(there, 'stranger', 'GET', '/families/f1/stats')).status, 403)
+  const refused = await sse(there, { userId: 'stranger' }, {}, { path: '/api/v1/care/families/f1/activity/stream' })
+  assert.deepEqual([refused.status, refused.body.error.message], [403, 'Not a family member'])
+})
+
+test('F5: two caregivers log the same dose at once over two bridges: one wins, the other is told who, both see it', async () => {
+  for (const day of [10, 11, 12, 13, 14]) {
+    const scheduledFor = `2026-01-${day}T08:00:00.000Z`
+    const seen = [mother, nurse].map(socket => next(socket, 'medication:logged', { matches: log => log.scheduledFor === scheduledFor }))
+    const answers = await Promise.all([[here, 'mother'], [there, 'nurse']].map(([bridge, userId]) =>
+      call(bridge, userId, 'POST', '/medication-logs', { medicationId: 'aspirin', scheduledFor })))
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409])
+    const won = answers.find(({ status }) => status === 201).body, lost = answers.find(({ status }) => status === 409).body
+    assert.deepEqual([lost.error.code, lost.error.message, lost.error.loggedBy, lost.error.loggedAt], ['conflict', 'dose already logged', won.loggedBy, won.loggedAt])
+    for (const [{ logId, loggedBy }] of await Promise.all(seen)) assert.deepEqual([logId, loggedBy], [won.logId, won.loggedBy])
+  }
+  assert.equal(await pulse.value(`SELECT count(*)::int FROM care.medication_logs WHERE scheduled_for >= '2026-01-10'`), 5)
 })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
+import { token } from '../support/token.mjs'
 import { gather, next, until } from '../support/wait.mjs'
 
 let pulse
@@ -120,4 +121,41 @@ test('D4: wrong arguments are refused with a hint and accepted values', async ()
     assert.ok(['bad_request', 'invalid', 'not_found'].includes(error?.code), `${event} ${JSON.stringify(args)}: ${JSON.stringify(error)}`)
     assert.ok(error.message)
   }
+})
+
+test('D9: a client without a socket: availability, a request, who comes, push tokens, all over HTTP', async () => {
+  const call = async (userId, method, path, body, claims = {}) => {
+    const answer = await fetch(`${pulse.bridge.url}/api/v1${path}`, { method, headers: { authorization: `Bearer ${token({ userId, ...claims })}`, ...body && { 'content-type': 'application/json' } },
+      ...body && { body: JSON.stringify(body) } })
+    const text = await answer.text()
+    return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
+  }
+  const near = await call('near', 'PATCH', '/donors/me/presence', { isAvailable: true, ...mumbai })
+  assert.deepEqual([near.status, near.body.ok, near.body.isAvailable], [200, true, true])
+  assert.match(near.body.expiresAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  const told = next(donors.near, 'emergency:nearby', { matches: ({ bloodGroup }) => bloodGroup === 'A-' })
+  const created = await call('paul', 'POST', '/blood-requests', { bloodGroup: 'A-', urgency: 'high', ...mumbai, countryCode: 'IN' })
+  assert.deepEqual([created.status, created.body.status, created.body.nearbyDonors], [201, 'open', 1])
+  assert.equal((await told)[0].emergencyId, created.body.id)
+  const refused = await call('paul', 'POST', '/blood-requests', { bloodGroup: 'A-', urgency: 'high', ...mumbai, countryCode: 'India' })
+  assert.deepEqual([refused.status, refused.body.error.code, typeof refused.body.error.hint], [422, 'invalid', 'string'])
+  const response = await call('near', 'POST', `/blood-requests/${created.body.id}/responses`, { status: 'accepted', etaMinutes: 9 })
+  assert.deepEqual([response.status, response.body.ok], [201, true])
+  const mine = await call('paul', 'GET', `/blood-requests/${created.body.id}`)
+  assert.deepEqual(mine.body.responses.map(({ donorId, etaMinutes, latitude }) => [donorId, etaMinutes, latitude]), [['near', 9, mumbai.latitude]])
+  assert.equal((await call('near', 'GET', `/blood-requests/${created.body.id}`)).body.responses, undefined)
+  assert.equal((await call('near', 'PATCH', `/blood-requests/${created.body.id}`, { status: 'fulfilled' })).status, 403)
+  assert.equal((await call('paul', 'PATCH', `/blood-requests/${created.body.id}`, { status: 'fulfilled' })).body.status, 'fulfilled')
+  const list = await call('paul', 'GET', '/blood-requests?countryCode=IN&status=fulfilled')
+  assert.deepEqual(list.body.items.map(({ id }) => id), [created.body.id])
+  assert.equal((await call('paul', 'GET', `/donors/nearby?latitude=${mumbai.latitude}&longitude=${mumbai.longitude}&bloodGroup=O-`)).status, 403)
+  const found = await call('ward', 'GET', `/donors/nearby?latitude=${mumbai.latitude}&longitude=${mumbai.longitude}&bloodGroup=A%2B`, undefined, { role: 'hospital' })
+  assert.deepEqual(found.body.items.map(({ userId }) => userId), ['near'])
+  assert.equal((await call('paul', 'POST', '/users/me/tokens', { token: 'fcm:abc', tokenType: 'fcm', deviceType: 'android' })).status, 201)
+  assert.equal((await call('paul', 'DELETE', '/users/me/tokens/fcm%3Aabc')).status, 204)
+  await donors.near.emitWithAck('donor:update-presence', { isAvailable: true, ...mumbai })
+  const out = next(donors.near, 'room:evicted')
+  assert.equal((await call('near', 'PATCH', '/donors/me/presence', { isAvailable: false })).body.isAvailable, false)
+  assert.equal((await out)[0].room, 'donors:available')
+  assert.equal((await fetch(`${pulse.bridge.url}/api/v1/donors/me/presence`, { method: 'PATCH' })).status, 401)
 })

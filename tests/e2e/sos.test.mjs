@@ -1,7 +1,8 @@
-// The pack pulse_sos with stock clients over two bridges: S1 – S3, S5, S7, with exact names and shapes.
+// The pack pulse_sos with stock clients over two bridges: S1 – S5, S7, with exact names and shapes.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
+import { token } from '../support/token.mjs'
 import { gather, next, until } from '../support/wait.mjs'
 
 const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
@@ -13,6 +14,15 @@ before(async () => {
 after(() => pulse?.stop())
 
 const as = (userId, role, sosId) => ({ userId, role, ...sosId && { sosId } })
+const internal = async (path, body, { headers = { 'x-internal-token': 'internal-token-of-tests' }, base = here.internalUrl } = {}) => {
+  const answer = await fetch(`${base}/internal/realtime/sos${path}`, body === undefined ? { headers }
+    : { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
+  return { status: answer.status, body: await answer.json() }
+}
+const get = async (who, path) => {
+  const answer = await fetch(`${there.url}/api/v1/sos${path}`, { headers: { authorization: `Bearer ${token(who)}` } })
+  return { status: answer.status, body: await answer.json() }
+}
 // A case with its citizen on one bridge and its rescuer on the other.
 async function opened(sosId) {
   const citizen = await pulse.io(as('citizen-123', 'citizen', sosId), { bridge: here })
@@ -90,6 +100,63 @@ test('S3: of many positions the first goes out at once and the last always, to t
   assert.equal(await pulse.value(`SELECT count(*)::int FROM pulse.events WHERE name = 'location:broadcast'`), 0, 'no position is in the log')
 })
 
+test('S4: the SOS service opens, changes, reads and closes a case over the internal listener', async () => {
+  assert.equal((await internal('/init', { sosId: 'sos-4', citizenId: 'citizen-123' }, { headers: {} })).status, 401)
+  assert.equal((await internal('/init', { sosId: 'sos-4', citizenId: 'citizen-123' }, { headers: { 'x-internal-token': 'wrong' } })).status, 401)
+  assert.equal((await internal('/init', { sosId: 'sos-4', citizenId: 'citizen-123' }, { base: here.url })).status, 404, 'the public listener knows none of it')
+  const rescuer = await pulse.io(as('rescuer-7', 'rescuer', 'sos-4'), { bridge: there })
+  const told = gather(rescuer, 'sos:status:broadcast')
+  const created = await internal('/init', { sosId: 'sos-4', citizenId: 'citizen-123', latitude: 1, longitude: 2, details: { by: 'phone' } })
+  assert.deepEqual([created.status, created.body.status, created.body.citizenId, created.body.details], [201, 'open', 'citizen-123', { by: 'phone' }])
+  assert.equal((await internal('/init', { sosId: 'sos-4', citizenId: 'citizen-123' })).status, 200)
+  const status = await internal('/sos-4/status', { status: 'assigned', updatedBy: 'dispatcher-1' })
+  assert.deepEqual([status.status, status.body.status], [200, 'assigned'])
+  assert.equal((await internal('/none/status', { status: 'assigned' })).status, 404)
+  const invalid = await internal('/sos-4/status', { status: 'lost' })
+  assert.deepEqual([invalid.status, invalid.body.error.code], [422, 'invalid'])
+  const state = await until(async () => { const { body } = await internal('/sos-4/state'); return body.participants.length === 1 && body }, { what: 'the state' })
+  assert.deepEqual([state.sosId, state.status, state.closedAt], ['sos-4', 'assigned', undefined])
+  for (const key of ['createdAt', 'updatedAt', 'expiresAt']) assert.match(state[key], iso)
+  assert.deepEqual([(await internal('/sos-4/close', { reason: 'safe' })).body.status, (await internal('/sos-4/close', {})).status], ['closed', 200])
+  await told.atLeast(3)
+  assert.deepEqual(told.items.map(([{ status, previousStatus, updatedBy }]) => [status, previousStatus, updatedBy]),
+    [['open', null, 'system'], ['assigned', 'open', 'dispatcher-1'], ['closed', 'assigned', 'system']])
+  assert.equal((await internal('/none/state')).status, 404)
+})
+
+test('S5: who is there is online, who has gone is not, and was seen', async () => {
+  const { citizen, rescuer } = await opened('sos-5a')
+  const online = async () => Object.fromEntries((await internal('/sos-5a/state')).body.participants.map(({ userId, online }) => [userId, online]))
+  await until(async () => { const who = await online(); return who['citizen-123'] && who['rescuer-7'] }, { what: 'both online' })
+  rescuer.disconnect()
+  await until(async () => (await online())['rescuer-7'] === false, { what: 'the rescuer gone' })
+  const { participants } = (await internal('/sos-5a/state')).body
+  assert.deepEqual(participants.map(({ userId, role }) => [userId, role]), [['citizen-123', 'citizen'], ['rescuer-7', 'rescuer']])
+  for (const { lastSeen } of participants) assert.match(lastSeen, iso)
+  assert.equal(citizen.connected, true)
+})
+
+test('S5: a closed case is told, then everybody is out of its room; its state lives for closed_ttl and no longer', async () => {
+  const { citizen, rescuer } = await opened('sos-5')
+  const events = []
+  for (const name of ['sos:status:broadcast', 'room:evicted']) rescuer.on(name, payload => events.push([name, payload.status ?? payload.room]))
+  const evicted = [citizen, rescuer].map(socket => next(socket, 'room:evicted'))
+  assert.deepEqual(await citizen.emitWithAck('sos:close', { sosId: 'sos-5', reason: 'safe' }), { ok: true })
+  for (const [{ room, reason }] of await Promise.all(evicted)) assert.deepEqual([room, reason], ['sos:sos-5', 'closed'])
+  assert.deepEqual(events.slice(-2), [['sos:status:broadcast', 'closed'], ['room:evicted', 'sos:sos-5']])
+  assert.equal((await rescuer.emitWithAck('room:join', { room: 'sos:sos-5' })).error.code, 'forbidden')
+  assert.equal((await rescuer.emitWithAck('message:send', { sosId: 'sos-5', message: 'x' })).error.code, 'conflict')
+  const again = await pulse.io(as('rescuer-7', 'rescuer', 'sos-5'), { bridge: here })
+  assert.equal((await again.emitWithAck('room:join', { room: 'sos:sos-5' })).error.code, 'forbidden', 'nor by a new connection')
+  const { body } = await internal('/sos-5/state')
+  assert.equal(Date.parse(body.expiresAt) - Date.parse(body.closedAt), 3_600_000)
+  assert.equal((await get(as('citizen-123', 'citizen', 'sos-5'), '/sos-5/messages')).status, 200, 'what was said can still be read')
+  await pulse.sql(`SELECT pulse.configure('sos', 'closed_ttl', '0 s')`)
+  assert.equal((await internal('/sos-5/state')).status, 404)
+  assert.equal((await get(as('citizen-123', 'citizen', 'sos-5'), '/sos-5/messages')).status, 404)
+  await pulse.sql(`SELECT pulse.configure('sos', 'closed_ttl', NULL)`)
+})
+
 test('S5: a case that nobody closed expires by the worker of the database: its room is emptied', async () => {
   await pulse.sql(`SELECT pulse.configure('sos', 'state_ttl', '1 s')`)   // the clean-up runs every quarter of it
   try {
@@ -100,6 +167,21 @@ test('S5: a case that nobody closed expires by the worker of the database: its r
   } finally {
     await pulse.sql(`SELECT pulse.configure('sos', 'state_ttl', NULL)`)
   }
+})
+
+test('S7: messages are kept, once, and read back in pages', async () => {
+  const { citizen, rescuer } = await opened('sos-7')
+  const heard = gather(citizen, 'message:broadcast')
+  const ack = await rescuer.emitWithAck('message:send', { sosId: 'sos-7', message: 'on my way', clientMessageId: 'k1' })
+  assert.deepEqual(await rescuer.emitWithAck('message:send', { sosId: 'sos-7', message: 'on my way', clientMessageId: 'k1' }), ack)
+  await citizen.emitWithAck('message:send', { sosId: 'sos-7', message: 'thank you' })
+  await heard.atLeast(2)
+  const [[message]] = heard.items
+  assert.deepEqual({ ...message, createdAt: 0 }, { sosId: 'sos-7', messageId: ack.messageId, from: 'rescuer-7', role: 'rescuer', message: 'on my way', createdAt: 0 })
+  const { body } = await get(as('citizen-123', 'citizen', 'sos-7'), '/sos-7/messages?limit=1')
+  assert.deepEqual(body.items.map(item => item.message), ['thank you'])
+  const { body: before } = await get(as('citizen-123', 'citizen', 'sos-7'), `/sos-7/messages?before=${body.next}`)
+  assert.deepEqual([before.items.map(item => item.message), before.next], [['on my way'], null])
 })
 
 test('S7: WebRTC signals go to one user of the case, and are not stored', async () => {

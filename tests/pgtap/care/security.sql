@@ -9,7 +9,7 @@ CREATE VIEW pg_temp.functions AS
      WHERE n.nspname IN ('care', '_care') AND l.lanname <> 'internal';   -- those of a range type are PostgreSQL's
 CREATE VIEW pg_temp.registered AS
     SELECT function FROM _pulse.handlers WHERE extension = 'pulse_care' UNION SELECT function FROM _pulse.policies WHERE extension = 'pulse_care'
-    UNION SELECT connect FROM _pulse.namespaces WHERE extension = 'pulse_care'
+    UNION SELECT connect FROM _pulse.namespaces WHERE extension = 'pulse_care' UNION SELECT function FROM _pulse.routes WHERE extension = 'pulse_care'
     UNION SELECT function FROM _pulse.streams WHERE extension = 'pulse_care';
 
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f WHERE obj_description(f.oid, 'pg_proc') IS NULL$$, 'every function has a comment');
@@ -26,7 +26,7 @@ SELECT is_empty($$SELECT r.function FROM pg_temp.registered r WHERE NOT EXISTS (
                        WHERE r.function IN (f.schema || '.' || f.name, f.signature) AND a.grantee = 'pulse_client'::regrole)$$,
     'pulse_client executes what is registered');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a
-                   WHERE a.grantee = 'pulse_client'::regrole AND f.signature !~ '\.(internal|get|post)_' AND NOT EXISTS (SELECT FROM pg_temp.registered r WHERE r.function IN (f.schema || '.' || f.name, f.signature))$$,
+                   WHERE a.grantee = 'pulse_client'::regrole AND NOT EXISTS (SELECT FROM pg_temp.registered r WHERE r.function IN (f.schema || '.' || f.name, f.signature))$$,
     'and nothing else of the pack');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a
                    WHERE a.grantee NOT IN (0, f.proowner, 'pulse_client'::regrole)$$, 'nor does any other role');

@@ -12,4 +12,13 @@ SELECT pulse.on('presence:update', 'care.on_presence_update');
 SELECT pulse.on('message:read', 'care.on_message_read');
 SELECT pulse.on('alert:acknowledge', 'care.on_acknowledge');
 
+SELECT pulse.route('POST', '/api/v1/care/medication-logs', 'care.post_medication_log');
+SELECT pulse.route('POST', '/api/v1/care/shifts/{id}/start', 'care.post_shift_start');
+SELECT pulse.route('POST', '/api/v1/care/shifts/{id}/end', 'care.post_shift_end');
+SELECT pulse.route('POST', '/api/v1/care/alerts', 'care.post_alert');
+SELECT pulse.route('POST', '/api/v1/care/alerts/{id}/acknowledge', 'care.post_acknowledge');
+SELECT pulse.route('GET', '/api/v1/care/families/{id}/messages', 'care.get_messages');
+SELECT pulse.route('GET', '/api/v1/care/families/{id}/activity', 'care.get_activity');
+SELECT pulse.route('GET', '/api/v1/care/families/{id}/stats', 'care.get_stats');
+SELECT pulse.route('GET', '/api/v1/care/me/badge', 'care.get_badge');
 SELECT pulse.stream('/api/v1/care/families/{id}/activity/stream', 'care.activity_stream');

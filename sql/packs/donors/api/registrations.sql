@@ -19,3 +19,14 @@ SELECT pulse.on('donor:update-presence', 'donors.on_update_presence');
 SELECT pulse.on('emergency:join', 'donors.on_emergency_join');
 SELECT pulse.on('emergency:leave', 'donors.on_emergency_leave');
 SELECT pulse.on('emergency:respond', 'donors.on_emergency_respond');
+
+SELECT pulse.route('POST', '/api/v1/blood-requests', 'donors.post_request');
+SELECT pulse.route('GET', '/api/v1/blood-requests', 'donors.get_requests');
+SELECT pulse.route('GET', '/api/v1/blood-requests/{id}', 'donors.get_request');
+SELECT pulse.route('PATCH', '/api/v1/blood-requests/{id}', 'donors.patch_request');
+SELECT pulse.route('POST', '/api/v1/blood-requests/{id}/responses', 'donors.post_response');
+SELECT pulse.route('PATCH', '/api/v1/donors/me/presence', 'donors.patch_presence');
+SELECT pulse.route('GET', '/api/v1/donors/nearby', 'donors.get_nearby');
+SELECT pulse.route('GET', '/api/v1/donors/online', 'donors.get_online');
+SELECT pulse.route('POST', '/api/v1/users/me/tokens', 'donors.post_token');
+SELECT pulse.route('DELETE', '/api/v1/users/me/tokens/{token}', 'donors.delete_token');

@@ -13,3 +13,10 @@ SELECT pulse.on('message:send', 'sos.on_message');
 SELECT pulse.on('webrtc:offer', 'sos.on_webrtc_offer');
 SELECT pulse.on('webrtc:answer', 'sos.on_webrtc_answer');
 SELECT pulse.on('webrtc:candidate', 'sos.on_webrtc_candidate');
+
+SELECT pulse.route('POST', '/internal/realtime/sos/init', 'sos.internal_init', 'internal');
+SELECT pulse.route('POST', '/internal/realtime/sos/{sosId}/status', 'sos.internal_status', 'internal');
+SELECT pulse.route('POST', '/internal/realtime/sos/{sosId}/close', 'sos.internal_close', 'internal');
+SELECT pulse.route('GET', '/internal/realtime/sos/{sosId}/state', 'sos.internal_state', 'internal');
+SELECT pulse.route('GET', '/api/v1/sos/{sosId}/messages', 'sos.get_messages');
+SELECT pulse.route('GET', '/api/v1/sos/{sosId}/track', 'sos.get_track');
