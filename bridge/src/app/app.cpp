@@ -12,6 +12,7 @@
 #include "app/drain.hpp"
 #include "app/encoder.hpp"
 #include "app/health.hpp"
+#include "app/jwks.hpp"
 #include "app/keys.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
@@ -44,6 +45,14 @@ void raise_descriptor_limit(std::size_t connections) {
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
         log::warn("the descriptor limit is below max-connections", {{"limit", static_cast<std::int64_t>(limit.rlim_cur)}});
     }
+}
+
+// The machine and the port: application_name holds 63 bytes.
+std::string bridge_name(const config::Config &config) {
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0') return config.listen.text();
+    const std::string_view first = std::string_view(host).substr(0, std::string_view(host).find('.'));
+    return std::string(first.substr(0, 30)) + ":" + std::to_string(config.listen.port);
 }
 
 hub::HubOptions hub_options(const config::Config &config) {
@@ -116,9 +125,10 @@ transport::ServerOptions server_options(const config::Config &config, const net:
 
 struct App::Parts {
     Parts(const config::Config &c, const char *version, const char *commit)
-        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)), encoder(c.recovery, &metrics),
+        : config(c), metrics(version, commit), deadlines(loop), verifier(make_verifier(c, clock)),
+          jwks(loop, verifier, {c.jwt_jwks, c.jwt_jwks_refresh, c.jwt_jwks_min_interval}), encoder(c.recovery, &metrics),
           hub(hub_options(c), encoder, clock, metrics),
-          database(loop, rng, metrics, {.conninfo = c.database_url, .pool_size = c.pool_size}),
+          database(loop, rng, metrics, {.conninfo = c.database_url, .bridge_name = bridge_name(c), .pool_size = c.pool_size}),
           history(loop, rng, metrics, hub, history_options(c)), listener(loop, rng, metrics, hub, listener_options(c)),
           bookkeeper(database, deadlines, rng.id()),
           revocations(clock), services{hub, history.history(), database,           bookkeeper, revocations, verifier, deadlines, clock,
@@ -162,6 +172,7 @@ struct App::Parts {
     loop::Loop loop;
     loop::WheelTimer deadlines;
     auth::Verifier verifier;
+    Jwks jwks;
     FrameEncoder encoder;
     hub::Hub hub;
     db::Database database;
@@ -198,7 +209,11 @@ int App::run() {
     p.sighup = p.loop.signal(SIGHUP, [&p](int) {
         reload_certificate(p.tls.get(), p.clock);
         p.reload_internal_tokens();
+        reload_keys(p.config, p.verifier);
+        p.jwks.read();
     });
+    if (!p.config.jwt_jwks.empty()) p.services.await_keys = [&p](std::function<void()> then) { return p.jwks.await(std::move(then)); };
+    p.jwks.start();
     p.loop.at_turn_end([&p] {
         p.history.history().turn();
         if (const auto pause = p.hub.flush()) p.flush_timer->once(*pause, [] {});  // the turn's end is what it is for

@@ -1,6 +1,7 @@
 // See commands.hpp.
 #include "app/commands.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "app/certificate.hpp"
 #include "app/encoder.hpp"
 #include "app/hint.hpp"
+#include "app/jwks_read.hpp"
 #include "app/keys.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
@@ -26,7 +28,8 @@ int mint_token(const config::Config &config, const config::TokenRequest &request
         error << "pulse-bridge: PULSE_JWT_SECRET is not set\n";
         return 2;
     }
-    const auto token = auth::mint_hs256(config::payload(request, SystemClock().wall()), config.jwt_secret);
+    const auto token = auth::mint(config::payload(request, SystemClock().wall(), SystemRng().id().view()), config.jwt_secret,
+                                  *auth::algorithm_named(config.jwt_algorithm));
     if (!token) {
         error << "pulse-bridge: " << token.error().detail << "\n";
         return 2;
@@ -43,6 +46,13 @@ int check(const config::Config &config, std::ostream &out, std::ostream &error) 
     }
     SystemClock clock;
     (void)make_verifier(config, clock);
+    if (!config.jwt_jwks.empty()) {
+        const std::atomic<bool> cancelled = false;
+        if (const auto keys = read_jwks(config.jwt_jwks, cancelled); !keys) {
+            error << "pulse-bridge: " << config.jwt_jwks << ": " << keys.error().detail << "\n";
+            return 1;
+        }
+    }
     if (const auto tls = load_certificate(config, clock)) {
         if (const auto valid = tls->valid_at(clock.wall()); !valid) {
             error << "pulse-bridge: " << valid.error().detail << "\nhint: " << valid.error().hint << "\n";

@@ -1,6 +1,4 @@
-// Verifies tokens (HS256, RS256, ES256 by OpenSSL EVP) and mints HS256 ones for `pulse-bridge token mint`. Each key is pinned to one
-// algorithm: the token's `alg` only selects among keys of that algorithm, so `none` and "public key as HMAC secret" cannot work.
-// Bounded work, never throws, never logs a token. The transport calls it at connect.
+// Verifies tokens and mints those of `pulse-bridge token mint`. Bounded work, never throws, never logs a token.
 #pragma once
 
 #include <chrono>
@@ -9,13 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/key.hpp"
 #include "base/claims.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
 namespace bridge::auth {
-
-enum class Algorithm { hs256, rs256, es256 };
 
 // Why a token was refused; label of realtime_authentication_errors_total{reason}.
 enum class Failure { missing, malformed, signature, expired, not_yet_valid, audience, issuer, revoked, forbidden };
@@ -26,6 +23,7 @@ struct VerifyOptions {
     std::string audience;  // empty: not checked
     std::string issuer;    // empty: not checked
     std::chrono::seconds leeway{0};
+    std::string user_claim{};  // the claim that names the user; empty: `userId`, else `sub`
     std::size_t max_token_bytes = 8192;
 };
 
@@ -51,10 +49,16 @@ public:
     Verifier(Verifier &&) noexcept;
     Verifier &operator=(Verifier &&) noexcept;
 
-    // Before the loop starts. A secret shorter than 32 bytes and a key that is neither RSA ≥ 2048 bits nor P-256 are refused.
-    Result<void> add_secret(std::string_view secret);
+    Result<void> add_secret(std::string_view secret);  // for HS256
     Result<void> add_public_key(std::string_view pem);
+    void set_keys(std::vector<Key> keys);       // in place of all that were added
+    void set_published(std::vector<Key> keys);  // of a JWKS, in place of those before
+    void expect_published();                    // there is a JWKS, though perhaps not yet
     bool has_keys() const;
+
+    // It names a key that is not among the published ones, and no other fits: its issuer may have a new one.
+    bool lacks_key(std::string_view token) const;
+    std::chrono::seconds leeway() const;
 
     // `exp` is demanded. An empty token is Failure::missing.
     Verdict verify(std::string_view token) const;
@@ -65,9 +69,6 @@ private:
 };
 
 // `payload` is the JSON object to sign, as it is.
-Result<std::string> mint_hs256(std::string_view payload, std::string_view secret);
-
-// Does not tell by its time where the first difference is. Different lengths are unequal (the length is no secret).
-bool constant_time_equal(std::string_view a, std::string_view b);
+Result<std::string> mint(std::string_view payload, std::string_view secret, Algorithm algorithm = Algorithm::hs256);
 
 }  // namespace bridge::auth

@@ -14,6 +14,7 @@ struct Claims {
     std::string user_id;                                 // `userId`, else `sub`; empty: anonymous
     std::string jti;                                     // empty: none
     std::optional<std::chrono::sys_seconds> expires_at;  // with the leeway; system_clock can hold it
+    bool reconnect = false;                              // "use":"reconnect": good for coming back, and for nothing else
 };
 using ClaimsPtr = std::shared_ptr<const Claims>;
 

@@ -43,7 +43,7 @@ struct ErrorInfo {
     std::string_view code;    // what the client reads in JSON
     std::string_view reason;  // metric label and log field
     int http_status;
-    std::uint16_t close_code;  // 1000–1015: RFC 6455; 4000–4099: come back; 4400–4499: as the HTTP status
+    std::uint16_t close_code;  // 1000–1015: RFC 6455; 4000–4099: come back; 4400–4499: as the HTTP status, 4419: expired
     bool reconnect;            // true: a client should come back by itself
 };
 
@@ -63,7 +63,7 @@ inline constexpr std::array<ErrorInfo, 23> kErrors{{
     {Errc::ping_timeout, "unavailable", "ping_timeout", 503, 4000, true},
     {Errc::connect_timeout, "unavailable", "connect_timeout", 503, 4001, true},
     {Errc::slow_client, "unavailable", "slow_client", 503, 4002, true},
-    {Errc::token_expired, "unauthenticated", "token_expired", 401, 4401, false},
+    {Errc::token_expired, "unauthenticated", "token_expired", 401, 4419, false},
     {Errc::evicted, "forbidden", "evicted", 403, 4403, false},
     {Errc::revoked, "unauthenticated", "revoked", 401, 4401, false},
     {Errc::taken_over, "conflict", "taken_over", 409, 4409, false},
@@ -91,6 +91,7 @@ struct Error {
     std::int64_t retry_after = 0;  // seconds; 0: not said
     std::string details{};         // more members for the client, raw: `"class":"chat","left":3`; empty: none
     std::string limit_class{};     // of `rate_limited`: which limit it was; empty: not said
+    std::string_view reason{};     // a word of a fixed list that says more than the code; empty: none
 };
 
 }  // namespace bridge

@@ -19,6 +19,7 @@ std::string error_json(const Error &error, const ErrorDetails &details) {
         json::append_quoted(out, value);
     };
     text("hint", error.hint);
+    text("reason", error.reason);
     text("event", details.event);
     text("correlationId", details.correlation_id);
     if (details.retry_after) out += ",\"retryAfter\":" + std::to_string(*details.retry_after);
@@ -33,7 +34,12 @@ std::string connect_error_data(const Error &error) {
     const ErrorInfo &row = info(error.code);
     std::string out = "{\"code\":";
     json::append_quoted(out, row.code);
-    out += row.reconnect ? ",\"retryable\":true}" : ",\"retryable\":false}";
+    out += row.reconnect ? ",\"retryable\":true" : ",\"retryable\":false";
+    if (!error.reason.empty()) {
+        out += ",\"reason\":";
+        json::append_quoted(out, error.reason);
+    }
+    out += '}';
     return out;
 }
 

@@ -1,4 +1,4 @@
-// The one form of an error in JSON: `{"code","message","hint"?,"event"?,"correlationId"?,"retryAfter"?}` and what SQL
+// The one form of an error in JSON: `{"code","message","hint"?,"reason"?,"event"?,"correlationId"?,"retryAfter"?}` and what SQL
 // gave as details. Acks and HTTP bodies wrap it as {"error":…}; the events `error` and the native message carry it as it is; connect_error
 // has its own data.
 #pragma once
@@ -20,6 +20,6 @@ struct ErrorDetails {
 
 std::string error_json(const Error &error, const ErrorDetails &details = {});
 std::string wrapped_error_json(const Error &error, const ErrorDetails &details = {});  // {"error":{…}}
-std::string connect_error_data(const Error &error);                                    // {"code":…,"retryable":…}
+std::string connect_error_data(const Error &error);                                    // {"code":…,"retryable":…,"reason"?:…}
 
 }  // namespace bridge::codec

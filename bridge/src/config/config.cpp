@@ -2,6 +2,7 @@
 // sources have the same forms and the same errors.
 #include "config/config.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -101,8 +102,9 @@ Result<void> check(const Config &config, Command command) {
     if (config.database_url.empty()) {
         return Error{Errc::invalid, "--database-url: missing", "a libpq connection string, also PULSE_DATABASE_URL"};
     }
-    if (config.jwt_secret.empty() && config.jwt_public_keys.empty() && !config.allow_anonymous) {
-        return Error{Errc::invalid, "no key to verify tokens with: set PULSE_JWT_SECRET, --jwt-secret-file or --jwt-public-key-file",
+    if (config.jwt_secret.empty() && config.jwt_public_keys.empty() && config.jwt_jwks.empty() && !config.allow_anonymous) {
+        return Error{Errc::invalid,
+                     "no key to verify tokens with: set PULSE_JWT_SECRET, --jwt-secret-file, --jwt-public-key-file or --jwt-jwks",
                      "or let everybody in with --allow-anonymous"};
     }
     if (config.listen.port != 0 && config.listen.text() == config.internal_listen.text()) {
@@ -191,12 +193,13 @@ Result<Invocation> load(int argc, const char *const *argv, const char *const *en
     CLI::App *version_command = app.add_subcommand("version", "print version and commit");
     CLI::App *token_command = app.add_subcommand("token", "tokens for development");
     token_command->require_subcommand(1);
-    CLI::App *mint_command = token_command->add_subcommand("mint", "print an HS256 token signed with the JWT secret");
+    CLI::App *mint_command = token_command->add_subcommand("mint", "print a token signed with the JWT secret");
     mint_command->add_option("--user", invocation.token.user, "user id (claims userId and sub)")->type_name("ID");
     mint_command->add_option("--claim", claims, "further claim, JSON or text; repeatable")
         ->type_name("NAME=VALUE")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    mint_command->add_flag("--reconnect", invocation.token.reconnect, "a reconnect token: good for coming back only");
     mint_command->add_option("--expires", expires, "life of the token")->type_name("TIME");
 
     try {
@@ -260,7 +263,7 @@ std::string print(const Config &config) {
     return out;
 }
 
-std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now) {
+std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now, std::string_view id) {
     const auto seconds = [](auto at) { return std::to_string(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count()); };
     std::string out = "{";
     const auto add = [&out](std::string_view name, std::string_view value) {
@@ -268,13 +271,20 @@ std::string payload(const TokenRequest &request, std::chrono::system_clock::time
         json::append_quoted(out, name);
         out.append(":").append(value);
     };
+    // What a claim says counts.
+    const auto unless_given = [&](std::string_view name, const std::string &value) {
+        const auto given = [name](const auto &claim) { return claim.first == name; };
+        if (std::none_of(request.claims.begin(), request.claims.end(), given)) add(name, value);
+    };
     if (!request.user.empty()) {
-        add("userId", json::quote(request.user));
-        add("sub", json::quote(request.user));
+        unless_given("userId", json::quote(request.user));
+        unless_given("sub", json::quote(request.user));
     }
+    if (request.reconnect) unless_given("use", json::quote("reconnect"));
     for (const auto &[name, value] : request.claims) add(name, json::scan(value) ? value : json::quote(value));
-    add("iat", seconds(now));
-    add("exp", seconds(now + request.expires));
+    unless_given("iat", seconds(now));
+    unless_given("exp", seconds(now + request.expires));
+    unless_given("jti", json::quote(id));
     return out + "}";
 }
 

@@ -28,15 +28,20 @@ struct Config {
     std::string database_url;
     int pool_size = 4;
 
-    std::string jwt_secret;                    // HS256; empty: none
+    std::string jwt_secret;                    // of HMAC; empty: none
+    std::string jwt_algorithm = "HS256";       // of the secret
     std::string jwt_secret_file;               // where jwt_secret came from; empty: not from a file
-    std::vector<std::string> jwt_public_keys;  // PEM texts, RS256 or ES256 by the key's type
+    std::vector<std::string> jwt_public_keys;  // PEM texts, RS256, ES256 or EdDSA by the key's type
     std::vector<std::string> jwt_public_key_files;
     std::string jwt_audience;  // empty: not checked
     std::string jwt_issuer;    // empty: not checked
     milliseconds jwt_leeway{0};
-    std::vector<std::string> internal_tokens;  // none: /internal/* refuses everybody
-    std::string internal_token_file;           // where they came from; empty: not from a file
+    std::string jwt_user_claim;  // empty: userId, else sub
+    std::string jwt_jwks;        // a path or a URL; empty: none
+    milliseconds jwt_jwks_refresh{300'000};
+    milliseconds jwt_jwks_min_interval{10'000};  // of readings that unknown keys cause
+    std::vector<std::string> internal_tokens;    // none: /internal/* refuses everybody
+    std::string internal_token_file;             // where they came from; empty: not from a file
     bool allow_anonymous = false;
     std::vector<std::string> cors_origins;     // empty: same origin only; "*": any
     std::vector<std::string> trusted_proxies;  // networks whose X-Forwarded-For is believed
@@ -76,6 +81,7 @@ struct TokenRequest {
     std::string user;
     std::vector<std::pair<std::string, std::string>> claims;  // name, value: JSON when it is JSON, else a string
     std::chrono::seconds expires{24 * 3600};
+    bool reconnect = false;
 };
 
 struct Invocation {
@@ -88,11 +94,14 @@ struct Invocation {
 // argv and the environment → what to do. Never throws and never exits. `environment` is environ, or a test's own.
 Result<Invocation> load(int argc, const char *const *argv, const char *const *environment);
 
+// Reads the secret and the public keys again that came from files.
+Result<void> read_key_files(Config &config);
+
 // The effective configuration as the config file would say it; secrets are `***`, a password in the database URL too.
 std::string print(const Config &config);
 
-// The JSON to sign for a token request.
-std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now);
+// The JSON to sign for a token request; `id` is its jti.
+std::string payload(const TokenRequest &request, std::chrono::system_clock::time_point now, std::string_view id);
 
 // A file of internal tokens, one a line; none is an error.
 Result<std::vector<std::string>> read_internal_tokens(const std::string &path);

@@ -146,6 +146,31 @@ Result<void> set_public_keys(Config &config, const Values &values) {
     return {};
 }
 
+Result<void> set_algorithm(Config &config, const Values &values) {
+    const std::string &text = values.front();
+    if (text != "HS256" && text != "HS384" && text != "HS512")
+        return Error{Errc::invalid, "'" + text + "' is none of HS256, HS384, HS512", {}};
+    config.jwt_algorithm = text;
+    return {};
+}
+
+// Whoever can change the keys on their way can be anybody.
+Result<void> set_jwks(Config &config, const Values &values) {
+    const std::string &source = values.front();
+    constexpr std::string_view kPlain = "http://";
+    if (source.starts_with(kPlain)) {
+        const std::string_view rest = std::string_view(source).substr(kPlain.size());
+        const std::string_view host = rest.substr(0, rest.find_first_of(rest.starts_with('[') ? "]" : ":/"));
+        if (host != "127.0.0.1" && host != "localhost" && host != "[::1") {
+            return Error{Errc::invalid, "'" + source + "' is not safe on its way", "use https://, or a file"};
+        }
+    } else if (source.find("://") != std::string::npos && !source.starts_with("https://")) {
+        return Error{Errc::invalid, "'" + source + "' is neither a path nor a URL with https://", {}};
+    }
+    config.jwt_jwks = source;
+    return {};
+}
+
 Result<void> set_tls_min(Config &config, const Values &values) {
     const std::string &text = values.front();
     if (text != "1.2" && text != "1.3") return Error{Errc::invalid, "'" + text + "' is neither 1.3 nor 1.2", "older versions are not safe"};
@@ -187,14 +212,22 @@ const Setting kSettings[] = {
      get_text<&C::database_url>},
     {"pool-size", F::value, false, "N", "connections for queries, beside the one that listens", set_number<&C::pool_size, 1, 1000>,
      get_number<&C::pool_size>},
-    {"jwt-secret", F::value, true, "TEXT", "HS256 secret, at least 32 bytes", set_text<&C::jwt_secret>, get_text<&C::jwt_secret>},
-    {"jwt-secret-file", F::value, false, "PATH", "file with the HS256 secret", set_secret_file<&C::jwt_secret_file, &C::jwt_secret>,
-     get_text<&C::jwt_secret_file>},
-    {"jwt-public-key-file", F::list, false, "PATH", "PEM public key, RSA for RS256, P-256 for ES256; repeatable", set_public_keys,
-     get_list<&C::jwt_public_key_files>},
+    {"jwt-secret", F::value, true, "TEXT", "secret of HMAC tokens, at least 32 bytes", set_text<&C::jwt_secret>, get_text<&C::jwt_secret>},
+    {"jwt-secret-file", F::value, false, "PATH", "file with that secret; SIGHUP reads it again",
+     set_secret_file<&C::jwt_secret_file, &C::jwt_secret>, get_text<&C::jwt_secret_file>},
+    {"jwt-algorithm", F::value, false, "NAME", "of the secret: HS256, HS384 or HS512", set_algorithm, get_text<&C::jwt_algorithm>},
+    {"jwt-public-key-file", F::list, false, "PATH", "PEM public key: RSA for RS256, P-256 for ES256, Ed25519 for EdDSA; repeatable",
+     set_public_keys, get_list<&C::jwt_public_key_files>},
+    {"jwt-jwks", F::value, false, "SOURCE", "JWKS with public keys: a path, or a URL with https", set_jwks, get_text<&C::jwt_jwks>},
+    {"jwt-jwks-refresh", F::value, false, "TIME", "time between readings of the JWKS", set_duration<&C::jwt_jwks_refresh, 100>,
+     get_duration<&C::jwt_jwks_refresh>},
+    {"jwt-jwks-min-interval", F::value, false, "TIME", "least time between readings that unknown keys cause",
+     set_duration<&C::jwt_jwks_min_interval, 100>, get_duration<&C::jwt_jwks_min_interval>},
     {"jwt-audience", F::value, false, "TEXT", "demanded in aud; empty: not checked", set_text<&C::jwt_audience>,
      get_text<&C::jwt_audience>},
     {"jwt-issuer", F::value, false, "TEXT", "demanded in iss; empty: not checked", set_text<&C::jwt_issuer>, get_text<&C::jwt_issuer>},
+    {"jwt-user-claim", F::value, false, "NAME", "claim that names the user; empty: userId, else sub", set_text<&C::jwt_user_claim>,
+     get_text<&C::jwt_user_claim>},
     {"jwt-leeway", F::value, false, "TIME", "how far the clocks of issuer and bridge may differ", set_duration<&C::jwt_leeway, 0>,
      get_duration<&C::jwt_leeway>},
     {"internal-token", F::list, true, "TEXT", "secrets of internal routes, each good; none: they refuse everybody", set_internal_tokens,
@@ -275,6 +308,14 @@ Result<std::vector<std::string>> read_internal_tokens(const std::string &path) {
     }
     if (tokens.empty()) return Error{Errc::invalid, "'" + path + "' is empty", {}};
     return tokens;
+}
+
+Result<void> read_key_files(Config &config) {
+    if (!config.jwt_secret_file.empty()) {
+        config.jwt_secret.clear();
+        BRIDGE_CHECK(set_secret_file<&Config::jwt_secret_file, &Config::jwt_secret>(config, {config.jwt_secret_file}));
+    }
+    return set_public_keys(config, Values(config.jwt_public_key_files));
 }
 
 }  // namespace bridge::config

@@ -36,12 +36,12 @@ QueryPool::Options request_pool(const Database::Options &options) {
 
 QueryPool::Options question_pool(const Database::Options &options) {
     QueryPool::Options pool;
-    pool.name = "questions";
+    pool.name = "questions " + options.bridge_name;  // the sessions' bookkeeping takes its last word
     pool.conninfo = options.conninfo;
     pool.size = 2;
     pool.depth = 16;
     pool.patience_up = std::chrono::seconds(30);  // ten thousand who come back at once wait rather than try again
-    pool.prepare = {&kConnect, &kDecide, &kStatus, &kSessions, &kRevocations};
+    pool.prepare = {&kConnect, &kRefresh, &kDecide, &kStatus, &kSessions, &kRevocations};
     return pool;
 }
 
@@ -137,6 +137,22 @@ Result<ConnectAnswer> connect_answer(std::string_view text) {
     return answer;
 }
 
+Result<RefreshAnswer> refresh_answer(std::string_view text) {
+    const auto object = json::parse(text, {.max_bytes = 64 * 1024 * 1024});
+    if (!object || !object->is_object()) return bad_answer("handle_refresh");
+    auto position = Cursor::parse(text_of(*object, "position"));
+    if (!position) return bad_answer("handle_refresh");
+    RefreshAnswer answer{{}, {}, std::move(*position)};
+    for (const auto &[key, rooms] : {std::pair("left", &answer.left), std::pair("joined", &answer.joined)}) {
+        const auto found = object->find(key);
+        if (found == object->end() || !found->is_array()) return bad_answer("handle_refresh");
+        for (const auto &room : *found) {
+            if (room.is_string()) rooms->push_back(room.get<std::string>());
+        }
+    }
+    return answer;
+}
+
 }  // namespace
 
 Database::Database(loop::Loop &loop, Rng &rng, Metrics &metrics, Options options)
@@ -166,6 +182,15 @@ void Database::connect(std::string nsp, std::string context, std::string correla
                        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_connect", id));
                        const Rows &rows = std::get<Rows>(answer);
                        then(connect_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
+                   });
+}
+
+void Database::refresh(std::string nsp, std::string context, std::string correlation_id, Then<RefreshAnswer> then) {
+    questions_.run(kRefresh, {std::move(nsp), std::move(context)}, options_.patience_handle,
+                   [this, then = std::move(then), id = std::move(correlation_id)](Answer answer) {
+                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_refresh", id));
+                       const Rows &rows = std::get<Rows>(answer);
+                       then(refresh_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
                    });
 }
 

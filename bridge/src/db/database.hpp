@@ -41,6 +41,12 @@ struct ConnectAnswer {
     std::string effects;                     // raw JSON array: what a new session is sent; empty: nothing
 };
 
+// What a newer token changes for a session's rooms.
+struct RefreshAnswer {
+    std::vector<std::string> left, joined;
+    Cursor position;
+};
+
 struct HandleAnswer {
     std::string ack;      // raw JSON array
     std::string effects;  // raw JSON array
@@ -96,6 +102,7 @@ public:
     virtual ~Queries() = default;
     virtual bool up() const = 0;  // PostgreSQL can be asked
     virtual void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) = 0;
+    virtual void refresh(std::string nsp, std::string context, std::string correlation_id, Then<RefreshAnswer> then) = 0;
     virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
     virtual void answer(AnswerRequest request, Then<HandleAnswer> then) = 0;  // its ack is empty
     virtual void decide(DecideRequest request, Then<Decision> then) = 0;
@@ -110,6 +117,7 @@ class Database final : public Queries {
 public:
     struct Options {
         std::string conninfo;
+        std::string bridge_name{};  // what pulse.sessions calls it
         int pool_size = 4;
         std::size_t decisions_a_batch = 200;
         std::chrono::milliseconds patience_connect{5'000};  // while PostgreSQL is away
@@ -127,6 +135,7 @@ public:
     std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + requests_.waiting() + decisions_.size(); }
 
     void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
+    void refresh(std::string nsp, std::string context, std::string correlation_id, Then<RefreshAnswer> then) override;
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
     void answer(AnswerRequest request, Then<HandleAnswer> then) override;
     void decide(DecideRequest request, Then<Decision> then) override;

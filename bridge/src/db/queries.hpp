@@ -35,6 +35,8 @@ inline constexpr Query kHistory{"bridge_history",
 
 inline constexpr Query kConnect{"handle_connect", "SELECT pulse.handle_connect($1, $2::pg_catalog.json)", 2};
 
+inline constexpr Query kRefresh{"handle_refresh", "SELECT pulse.handle_refresh($1, $2::pg_catalog.json)", 2};
+
 inline constexpr Query kHandle{"handle",
                                "SELECT ack, effects, position"
                                " FROM pulse.handle($1, $2, $3::pg_catalog.json, $4::pg_catalog.json, $5::pg_catalog.bytea[])",

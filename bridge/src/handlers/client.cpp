@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "codec/outbound.hpp"
+#include "handlers/authenticate.hpp"
 
 namespace bridge::handlers {
 
@@ -19,6 +20,14 @@ std::size_t weight(const Inbound &packet) {
     return bytes;
 }
 }  // namespace
+
+std::string device_name(std::string_view text) {
+    constexpr std::size_t kMost = 255;
+    if (!json::valid_utf8(text) || text.find('\0') != std::string_view::npos) return {};
+    std::size_t size = std::min(text.size(), kMost);
+    while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;  // not inside a character
+    return std::string(text.substr(0, size));
+}
 
 Client::Alarm::Alarm(Client &client) : Entry([](Entry &entry) { static_cast<Alarm &>(entry).owner.fire_deadline(); }), owner(client) {}
 
@@ -112,6 +121,7 @@ void Client::run(Namespace &nsp, Inbound packet) {
         case Inbound::Kind::event:
             if (packet.event == "room:join") return join(nsp, std::move(packet));
             if (packet.event == "room:leave") return leave(nsp, std::move(packet));
+            if (packet.event == "auth:refresh") return refresh(nsp, std::move(packet));
             return event(nsp, std::move(packet));
         case Inbound::Kind::ping:  // those that waited for the CONNECT to be answered
             answer_at_once(nsp, packet);
@@ -194,23 +204,15 @@ void Client::end_connection(Errc why) {
 
 std::string Client::context(const Claims &claims, const PublicId &key, const PublicId &socket_id, std::string_view nsp,
                             std::string_view correlation_id) const {
-    std::string out = R"({"claims":)" + claims.json + R"(,"userId":)";
-    out += claims.user_id.empty() ? std::string("null") : json::quote(claims.user_id);
-    const auto add = [&out](std::string_view name, std::string_view value) {
-        if (value.empty()) return;
-        out += ",\"";
-        out += name;
-        out += "\":";
-        json::append_quoted(out, value);
-    };
-    add("sessionId", key.view());
-    add("socketId", socket_id.view());
-    add("namespace", nsp);
-    add("ip", peer_.ip);
-    add("transport", transport_);
-    add("correlationId", correlation_id);
-    add("traceparent", peer_.traceparent);
-    return out + "}";
+    const Context all{.claims = &claims,
+                      .session_id = key.view(),
+                      .socket_id = socket_id.view(),
+                      .nsp = nsp,
+                      .ip = peer_.ip,
+                      .transport = transport_,
+                      .correlation_id = correlation_id,
+                      .traceparent = peer_.traceparent};
+    return all.json();
 }
 
 std::string Client::context(const Namespace &nsp, std::string_view correlation_id) const {

@@ -1,6 +1,7 @@
 // One connection as the handlers see it: its namespaces, the inbound packets that wait their turn, and its deadlines. Bytes are
 // transport's, wire formats codec's, rooms and delivery the hub's, rules SQL's. Each thing a client can do is in its own file:
-// connect.cpp, recover.cpp, event.cpp, answer.cpp, join.cpp, leave.cpp, disconnect.cpp; effects.cpp carries out what SQL asked for.
+// connect.cpp, recover.cpp, refresh.cpp, event.cpp, answer.cpp, join.cpp, leave.cpp, disconnect.cpp; effects.cpp carries out what SQL asked
+// for.
 //
 // A namespace:   (none) ──CONNECT──▶ connecting ──allowed, caught up──▶ connected ──left, kicked, expired──▶ ended ──CONNECT──▶ connecting
 //                                        └──refused──▶ ended
@@ -33,7 +34,10 @@ struct Peer {
     std::string token;  // Authorization: Bearer, or ?token=; used where a CONNECT carries none
     std::string traceparent;
     std::string recovery, since;  // ?recovery= and ?since= of a native client that comes back
+    std::string device{};         // device_name of the User-Agent
 };
+// Text that PostgreSQL takes, of at most 255 bytes; empty when `text` is none.
+std::string device_name(std::string_view text);
 
 class Client {
 public:
@@ -87,7 +91,7 @@ private:
         std::unique_ptr<Asks> asks;  // once something was asked
     };
     struct Auth {  // what a CONNECT says
-        std::string token;
+        std::string token, reconnect_token, device;
         std::optional<std::string> pid;  // it wants to go on with this session
         std::optional<std::string> cursor;
         bool malformed = false;  // pid or cursor are not of their type
@@ -102,6 +106,7 @@ private:
         std::optional<Cursor> seen{};        // the last event that the client has
         std::string must_refetch{};          // why it does not go on, as far as that is known
         std::string auth{};                  // what the client said, raw; empty: nothing
+        std::string device{};                // what it is called
     };
     struct Applied {  // effects that are carried out; what is left to do
         bool disconnect = false;
@@ -111,8 +116,9 @@ private:
 
     // connect.cpp
     void connect(codec::Inbound packet);
+    void enter(Namespace &nsp, Attempt attempt, const Auth &auth);
     Result<Auth> read_auth(const codec::Inbound &packet);
-    Result<ClaimsPtr> authenticate(std::string token);
+    Result<ClaimsPtr> authenticate(const Auth &auth);
     void ask_connect(Namespace &nsp, Attempt attempt);
     void connect_answered(Attempt attempt, Result<db::ConnectAnswer> answer);
     void begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAnswer &answer);
@@ -151,6 +157,13 @@ private:
     void answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result);
     void leave_asks(Namespace &nsp);  // before its session goes
     db::AnswerRequest answer_request(const Namespace &nsp, codec::Inbound packet);
+
+    // refresh.cpp
+    void refresh(Namespace &nsp, codec::Inbound packet, bool waited = false);
+    void ask_refresh(Namespace &nsp, codec::Inbound packet, ClaimsPtr claims);
+    void refresh_answered(std::uint32_t serial, const codec::Inbound &packet, const std::string &correlation_id, const ClaimsPtr &claims,
+                          Result<db::RefreshAnswer> answer);
+    void expire_with(Namespace &nsp, const Claims &claims);
 
     // join.cpp, leave.cpp
     void join(Namespace &nsp, codec::Inbound packet);

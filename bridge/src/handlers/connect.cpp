@@ -37,16 +37,29 @@ void Client::connect(Inbound packet) {
 
     auto auth = read_auth(packet);
     if (!auth) return refuse_connect(packet.nsp, auth.error());
-    auto claims = authenticate(std::move(auth->token));
-    if (!claims) return refuse_connect(packet.nsp, claims.error());
     nsp->state = State::connecting;
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.wall().time_since_epoch());
-    Attempt attempt{nsp->serial, std::move(*claims), kTries, now.count()};
+    Attempt attempt{nsp->serial, nullptr, kTries, now.count()};
     attempt.auth = std::move(packet.payload);
-    want_recovery(attempt, *auth);
+    const std::string token = !auth->reconnect_token.empty() ? auth->reconnect_token : auth->token.empty() ? peer_.token : auth->token;
+    const auto later = [&services = services_, id = id_, attempt, auth = *auth]() mutable {
+        Client *client = services.clients.find(id);
+        Namespace *asking = client != nullptr ? client->find(attempt.serial) : nullptr;
+        if (asking != nullptr && !client->ending_ && asking->state == State::connecting) client->enter(*asking, std::move(attempt), auth);
+    };
+    if (await_key(services_, token, later)) return;
+    enter(*nsp, std::move(attempt), *auth);
+}
+
+void Client::enter(Namespace &nsp, Attempt attempt, const Auth &auth) {
+    auto claims = authenticate(auth);
+    if (!claims) return reject(nsp, claims.error());
+    attempt.claims = std::move(*claims);
+    attempt.device = auth.device.empty() ? peer_.device : auth.device;
+    want_recovery(attempt, auth);
     if (!attempt.must_refetch.empty()) services_.metrics.recoveries(attempt.must_refetch).Increment();
     const std::uint64_t change = services_.bookkeeper.last_but_ends();
-    if (!attempt.recover || services_.bookkeeper.stored(change)) return ask_connect(*nsp, std::move(attempt));
+    if (!attempt.recover || services_.bookkeeper.stored(change)) return ask_connect(nsp, std::move(attempt));
 
     // The session may just have left a room or ended for good by this very client: that has to be stored before it is asked for.
     services_.bookkeeper.when_stored(change, [&services = services_, id = id_, attempt = std::move(attempt)](bool) mutable {
@@ -57,18 +70,21 @@ void Client::connect(Inbound packet) {
     });
 }
 
-// The payload of a CONNECT: {"token","pid","offset"} on Socket.IO, {"token","recovery","since"} on the native protocol.
+// The payload of a CONNECT: {"token","reconnectToken","device","pid","offset"} on Socket.IO, with "recovery" and "since" in place of the
+// last two on the native protocol.
 Result<Client::Auth> Client::read_auth(const Inbound &packet) {
     Auth out;
     if (!packet.payload.empty()) {
         const auto auth = json::parse(packet.payload, {.max_bytes = packet.payload.size()});
         if (!auth || !auth->is_object()) return Error{Errc::bad_request, "the auth payload is no JSON object"};
-        if (const auto found = auth->find("token"); found != auth->end() && !found->is_null()) {
+        for (const auto &[key, token] : {std::pair("token", &out.token), std::pair("reconnectToken", &out.reconnect_token)}) {
+            const auto found = auth->find(key);
+            if (found == auth->end() || found->is_null()) continue;
             if (!found->is_string()) {
                 services_.metrics.authentication_errors(auth::reason(auth::Failure::malformed)).Increment();
-                return Error{Errc::unauthenticated, std::string(auth::message(auth::Failure::malformed))};
+                return auth::Verdict(auth::Failure::malformed).error();
             }
-            out.token = found->get<std::string>();
+            *token = found->get<std::string>();
         }
         const auto text = [&](const char *key, std::optional<std::string> &value) {
             const auto found = auth->find(key);
@@ -76,6 +92,9 @@ Result<Client::Auth> Client::read_auth(const Inbound &packet) {
             value = found->is_string() ? found->get<std::string>() : std::string();
             if (!found->is_string()) out.malformed = true;
         };
+        if (const auto device = auth->find("device"); device != auth->end() && device->is_string()) {
+            out.device = device_name(device->get<std::string>());
+        }
         text(socketio() ? "pid" : "recovery", out.pid);
         text(socketio() ? "offset" : "since", out.cursor);
     }
@@ -87,15 +106,16 @@ Result<Client::Auth> Client::read_auth(const Inbound &packet) {
     return out;
 }
 
-// auth.token of the CONNECT, else the token of the HTTP request, else anonymous where that is allowed.
-Result<ClaimsPtr> Client::authenticate(std::string token) {
-    if (token.empty() && request_claims_) {
+// auth.reconnectToken of the CONNECT, else its token, else that of the HTTP request, else anonymous where that is allowed.
+Result<ClaimsPtr> Client::authenticate(const Auth &auth) {
+    if (!auth.reconnect_token.empty()) return handlers::authenticate(services_, auth.reconnect_token, Use::reconnect);
+    if (auth.token.empty() && request_claims_) {
         if (!request_claims_->expires_at || *request_claims_->expires_at > services_.clock.wall()) return request_claims_;
         services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
         return auth::Verdict(auth::Failure::expired).error();
     }
-    const bool from_request = token.empty();
-    if (from_request) token = peer_.token;
+    const bool from_request = auth.token.empty();
+    const std::string &token = from_request ? peer_.token : auth.token;
     auto claims = handlers::authenticate(services_, token);
     if (!claims || token.empty()) return claims;
     if (from_request) {
@@ -180,12 +200,7 @@ void Client::accepted(Namespace &nsp, const Claims &claims, const db::ConnectAns
     nsp.state = State::connected;
     ever_connected_ = true;
     services_.metrics.connections_opened(nsp.name, transport_).Increment();
-    nsp.expires_at = 0;
-    if (claims.expires_at) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*claims.expires_at - services_.clock.wall());
-        nsp.expires_at = services_.deadlines.now() + std::max<std::int64_t>(left.count(), 0);
-    }
-    arm_deadline();
+    expire_with(nsp, claims);
     if (fresh != nullptr && !fresh->effects.empty()) (void)apply_effects(nsp, fresh->effects, fresh->position);
     if (nsp.waiting && !nsp.waiting->busy) done(nsp.serial);  // what the client sent while it waited
 }

@@ -65,7 +65,8 @@ void Client::kick(Errc why) {
 void Client::revoke(SessionId session) {
     Namespace *nsp = find(session);
     if (nsp == nullptr || ending_) return;
-    const Error revoked{Errc::revoked, "the token has been revoked"};
+    Error revoked = auth::Verdict(auth::Failure::revoked).error();
+    revoked.code = Errc::revoked;
     services_.metrics.authentication_errors("revoked").Increment();
     services_.hub.send(session, hub::make_frame(codec::error_frame(protocol_, nsp->name, {}, revoked, {}, offset(nsp))));
     end_session(*nsp, Errc::revoked);
@@ -90,7 +91,7 @@ void Client::fire_deadline() {
     if (!ever_connected_ && now >= opened_at_ + services_.options.connect_timeout.count()) return end_connection(Errc::connect_timeout);
     for (auto &nsp : namespaces_) {
         if (nsp->state != State::connected || nsp->expires_at == 0 || now < nsp->expires_at) continue;
-        const Error expired{Errc::token_expired, "the token has expired"};
+        const Error expired = auth::Verdict(auth::Failure::expired).error();
         services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
         services_.hub.send(nsp->session, hub::make_frame(codec::error_frame(protocol_, nsp->name, {}, expired, {}, offset(nsp.get()))));
         end_session(*nsp, Errc::token_expired);

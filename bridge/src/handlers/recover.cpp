@@ -32,6 +32,7 @@ std::string Client::recovery_context(const Attempt &attempt) const {
         R"(,"bridge":")" + std::string(services_.bookkeeper.bridge().view()) + R"(","arrivedAt":)" + std::to_string(attempt.arrived_at);
     if (attempt.pid) out += R"(,"pid":")" + std::string(attempt.pid.view()) + '"';
     if (!attempt.auth.empty()) out += R"(,"auth":)" + attempt.auth;
+    if (!attempt.device.empty()) out += R"(,"device":)" + json::quote(attempt.device);
     if (!attempt.recover) return out;
     out += R"(,"recover":{"pid":")" + std::string(attempt.recover->view()) + R"(","cursor":)";
     return out + (attempt.seen ? '"' + attempt.seen->text() + '"' : "null") + '}';

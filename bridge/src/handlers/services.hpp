@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "auth/jwt.hpp"
@@ -77,6 +78,8 @@ struct Services {
     Clients clients;
     Subscribers subscribers{};
     Admitted admitted{};
+    // The issuer's keys are read again, and then the given is called, later; false: not now. Empty: they are nowhere to be read.
+    std::function<bool(std::function<void()>)> await_keys{};
 };
 
 }  // namespace bridge::handlers

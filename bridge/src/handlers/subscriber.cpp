@@ -63,7 +63,7 @@ void Subscriber::answered(std::uint32_t serial, std::string must_refetch, Result
     if (!grant) return refuse(grant.error(), correlation_id);
     if (services_.revocations.revoked(*grant->claims)) {
         services_.metrics.authentication_errors("revoked").Increment();
-        return refuse(Error{Errc::unauthenticated, "the token has been revoked"}, correlation_id);
+        return refuse(auth::Verdict(auth::Failure::revoked).error(), correlation_id);
     }
     if (!grant->must_refetch.empty()) services_.metrics.recoveries(grant->must_refetch).Increment();
     if (!must_refetch.empty()) grant->must_refetch = std::move(must_refetch);
@@ -194,7 +194,9 @@ void Subscriber::evicted() {
 
 void Subscriber::revoke() {
     services_.metrics.authentication_errors("revoked").Increment();
-    end(Error{Errc::revoked, "the token has been revoked"});
+    Error revoked = auth::Verdict(auth::Failure::revoked).error();
+    revoked.code = Errc::revoked;
+    end(revoked);
 }
 
 void Subscriber::end(const Error &error) {
@@ -216,7 +218,7 @@ void Subscriber::fire() {
     if (state_ != State::live) return;
     if (expires_at_ != 0 && services_.deadlines.now() >= expires_at_) {
         services_.metrics.authentication_errors(auth::reason(auth::Failure::expired)).Increment();
-        return end(Error{Errc::token_expired, "the token has expired"});
+        return end(auth::Verdict(auth::Failure::expired).error());
     }
     const hub::Session *session = services_.hub.find(session_);
     if (session != nullptr && session->rooms.empty()) return end(Error{Errc::evicted, "you are in none of the rooms any more"});

@@ -211,6 +211,10 @@ void Hub::State::release_encoding(EncodingId id) {
     spare_encodings.push_back(id);
 }
 
+void Hub::set_claims(SessionId id, ClaimsPtr claims) {
+    if (Session *session = state_->find(id)) session->claims = std::move(claims);  // linked by the user, which stays
+}
+
 const Session *Hub::find(SessionId id) const { return state_->find(id); }
 
 SessionId Hub::find_key(const PublicId &key) const {

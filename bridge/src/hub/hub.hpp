@@ -91,6 +91,7 @@ public:
     // --- sessions ---
     SessionId add_session(ConnectionId connection, const SessionSpec &spec);  // nobody when the connection is gone
     void remove_session(SessionId id);                                        // leaves its rooms; the connection stays
+    void set_claims(SessionId id, ClaimsPtr claims);                          // a newer token of the same user
     const Session *find(SessionId id) const;                                  // null when gone; valid until the next hub call
     SessionId find_key(const PublicId &key) const;                            // the newest with this stable session id
     Protocol protocol(SessionId id) const;

@@ -156,6 +156,13 @@ void Polls::request(http::Exchange &exchange) {
         reply.headers.emplace_back("Allow", "GET, OPTIONS");
         return exchange.respond(std::move(reply));
     }
+    if (key_waits_.hold(exchange, token_of(request), [this](http::Exchange &waited) { admit(waited); })) return;
+    admit(exchange);
+}
+
+void Polls::admit(http::Exchange &exchange) {
+    const http::Request &request = exchange.request();
+    if (draining_) return exchange.respond(failure(shutting_down()));
     auto listening = read_listening(request);
     if (!listening) return exchange.respond(failure(listening.error()));
     const auto wait = wait_of(request);

@@ -9,6 +9,7 @@
 #include "codec/poll.hpp"
 #include "handlers/subscriber.hpp"
 #include "hub/sink.hpp"
+#include "transport/key_waits.hpp"
 #include "transport/listening.hpp"
 #include "transport/parked.hpp"
 
@@ -68,7 +69,7 @@ private:
 
 class Polls {
 public:
-    explicit Polls(handlers::Services &services) : services_(services), polls_(services.deadlines) {}
+    explicit Polls(handlers::Services &services) : services_(services), key_waits_(services), polls_(services.deadlines) {}
 
     void request(http::Exchange &exchange);
     void drain() { draining_ = true; }
@@ -76,8 +77,11 @@ public:
 
 private:
     friend class Poll;
+    void admit(http::Exchange &exchange);
+
     handlers::Services &services_;
     bool draining_ = false;
+    KeyWaits key_waits_;
     Parked<Poll> polls_;
 };
 

@@ -145,7 +145,7 @@ void EventStream::finish() {
 // ---- all of them
 
 Sse::Sse(handlers::Services &services, const SseOptions &options, const http::Cors &cors)
-    : services_(services), options_(options), cors_(cors), streams_(services.deadlines) {}
+    : services_(services), options_(options), cors_(cors), key_waits_(services), streams_(services.deadlines) {}
 
 const hub::FramePtr &Sse::ping(std::string cursor) {
     if (!ping_ || cursor != ping_at_) {
@@ -168,6 +168,13 @@ void Sse::request(http::Exchange &exchange) {
         reply.headers.emplace_back("Allow", "GET, OPTIONS");
         return refuse(exchange, std::move(reply));
     }
+    if (key_waits_.hold(exchange, token_of(request), [this](http::Exchange &waited) { admit(waited); })) return;
+    admit(exchange);
+}
+
+void Sse::admit(http::Exchange &exchange) {
+    const http::Request &request = exchange.request();
+    if (draining_) return refuse(exchange, failure(shutting_down()));
     auto listening = read_listening(request);
     if (!listening) return refuse(exchange, failure(listening.error()));
     auto claims = handlers::authenticate(services_, token_of(request));

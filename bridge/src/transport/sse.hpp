@@ -11,6 +11,7 @@
 #include "handlers/subscriber.hpp"
 #include "hub/sink.hpp"
 #include "net/stream.hpp"
+#include "transport/key_waits.hpp"
 #include "transport/listening.hpp"
 #include "transport/parked.hpp"
 
@@ -85,6 +86,7 @@ public:
 
 private:
     friend class EventStream;
+    void admit(http::Exchange &exchange);
     void refuse(http::Exchange &exchange, http::Reply reply);
     const hub::FramePtr &ping(std::string cursor);
 
@@ -94,6 +96,7 @@ private:
     bool draining_ = false;
     std::string ping_at_;  // the cursor of the last heartbeat: most streams stand at the same
     hub::FramePtr ping_;
+    KeyWaits key_waits_;
     Parked<EventStream> streams_;
 };
 

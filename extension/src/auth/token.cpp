@@ -124,7 +124,8 @@ std::string payload(std::string_view claims, Datum ttl) {
     const TimestampTz now = GetCurrentTimestamp();
     const TimestampTz ends =
         pg::call([&] { return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), ttl)); });
-    if (ends <= now) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "ttl is not positive", {}, "It is how long the token is good, from now on.");
+    if (ends <= now || TIMESTAMP_NOT_FINITE(ends))
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "ttl is not positive", {}, "It is how long the token is good, from now on.");
     std::string out = json::compact(claims);
     out.pop_back();
     const auto add = [&out](const char *name, const std::string &value) {

@@ -68,9 +68,9 @@ void Report::add(std::string_view json) {
 
 // Whether the bridge is to write all of its leases.
 static bool store(const Report &report, const std::string &bridge, Oid owner) {
-    static pg::Plan seen(
-        "INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, COALESCE(NULLIF(pg_catalog.current_setting('application_name'), ''), $1)) "
-        "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name");
+    static pg::Plan seen("INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, "
+                         "COALESCE(pg_catalog.substring(pg_catalog.current_setting('application_name'), '[^ ]+$'), $1)) "
+                         "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name");
     static pg::Plan due("SELECT COALESCE((SELECT pg_catalog.date_bin(interval '10 seconds', b.seen_at, timestamptz 'epoch') "
                         "<> pg_catalog.date_bin(interval '10 seconds', pg_catalog.clock_timestamp(), timestamptz 'epoch') "
                         "FROM _pulse.bridges b WHERE b.id = $1), true) WHERE NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = $1 "

@@ -46,10 +46,11 @@ std::vector<std::string> refused(Oid owner, const auth::Context &context, const 
 void store(Oid owner, const auth::Context &context, std::optional<int64> generation, const std::optional<Cursor> &position,
            const std::vector<std::string> &left, const std::vector<std::string> &joined, Welcome welcome) {
     static pg::Plan find(
-        "SELECT s.data, s.generation FROM _pulse.sessions s WHERE s.key = $1 AND s.user_id IS NOT DISTINCT FROM $2 FOR UPDATE");
+        "SELECT s.data, s.generation, s.user_id IS NOT DISTINCT FROM $2 FROM _pulse.sessions s WHERE s.key = $1 FOR UPDATE");
     static pg::Plan write("UPDATE _pulse.sessions s SET jti = $2, data = $3 WHERE s.key = $1");
     const LogScope scope(owner);
     if (find.run({pg::param_text(*context.session_id), pg::param_text(context.user_id)}) == 0) return;  // a crash lost it
+    if (!pg::result_row().boolean(3)) pg::fail(kForbidden, "the session is another user's");
     if (generation && pg::result_row().int8(2) > *generation) pg::fail(kForbidden, "the session has gone to another connection");
     const auto stored = pg::result_row().optional_text(1);
     welcome.keep(stored ? std::optional<std::string>(*stored) : std::nullopt);

@@ -61,6 +61,9 @@ public:
         }
         say(std::move(then), std::move(decision));
     }
+    void refresh(std::string, std::string, std::string, Then<db::RefreshAnswer> then) override {
+        say(std::move(then), db::RefreshAnswer{{}, {}, position_()});
+    }
     void handle(db::HandleRequest, Then<db::HandleAnswer> then) override {
         say(std::move(then), db::HandleAnswer{"[]", "[]", position_()});
     }

@@ -6,7 +6,7 @@ NAME = "includes follow the dependency rule"
 # Bridge: a folder includes folders of a lower rank only (main.cpp has the highest).
 BRIDGE_RANK = {"base": 0, "config": 1, "auth": 1, "codec": 1, "loop": 1, "hub": 1, "net": 2, "db": 2, "http": 3, "handlers": 3, "transport": 4, "app": 5}
 BRIDGE_LIBRARIES = {"libpq-fe.h": {"db"}, "uv.h": {"loop"}, "CLI/": {"config"}, "openssl/ssl.h": {"net"},
-                    "http_parser.h": {"http"}}
+                    "http_parser.h": {"http"}, "curl/": {"app"}}
 
 # Extension: pg/ is the only door to the backend, json/ and names/ are pure text, ephemeral/ is memory that publishers and the dispatcher share; modules meet in tables and do not include each other, but
 # handle/, the one door for clients' calls, asks rooms/ and auth/. guc.hpp is for all of them, entry.cpp sees everything.

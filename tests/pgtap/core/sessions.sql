@@ -8,7 +8,7 @@ DELETE FROM pulse.deliveries;
 DELETE FROM pulse.ticks WHERE last_position > 0;
 DELETE FROM _pulse.epochs;
 BEGIN;
-SELECT plan(101);
+SELECT plan(117);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -232,6 +232,29 @@ SELECT is((SELECT s.generation || ' ' || s.arrived_at FROM _pulse.sessions s WHE
 SELECT is(shop.back_at(3000000), 'true 4', 'a bridge whose clock is far ahead');
 SELECT is(shop.back_at(2900000), 'false unknown', 'no call waits for two minutes');
 SELECT is(shop.back_at(2800000), 'true 5', 'so who seems to come from before that has another clock, and goes on');
+
+-- a newer token on a live connection
+CREATE FUNCTION shop.refresh(key text, rooms text, give text DEFAULT '[]', user_id text DEFAULT 'ann', generation bigint DEFAULT 1, claims json DEFAULT '{}') RETURNS json LANGUAGE sql
+    RETURN pulse.handle_refresh('/', json_build_object('userId', user_id, 'sessionId', key, 'generation', generation, 'rooms', rooms::json, 'claims', claims::jsonb || jsonb_build_object('rooms', give::jsonb)));
+CREATE FUNCTION shop.row(key text) RETURNS text LANGUAGE sql RETURN (SELECT concat_ws(' ', array_to_string(s.rooms, ','), s.jti, s.data) FROM _pulse.sessions s WHERE s.key = $1);
+SELECT pulse.handle_connect('/', '{"userId":"ann","sessionId":"r1","socketId":"s","bridge":"b1","pid":"p of r1","device":"phone","claims":{"jti":"old","rooms":["given","gone"]}}');
+SELECT is((SELECT s.device FROM pulse.sessions('ann') s WHERE s.session_id = 'r1'), 'phone', 'M8: pulse.sessions tells the device');
+SELECT shop.join_room('r1', 'order:1', 1), shop.join_room('r1', 'order:2', 1);
+DELETE FROM shop.members WHERE room = 'order:2';
+SELECT is(shop.refresh('r1', '["user:ann","given","gone","order:1","order:2"]', '["given","new"]', claims => '{"jti":"young"}')::jsonb - 'position', '{"left":["gone","order:2"],"joined":["new"]}',
+    'S2: connect functions and policies decide again about every room');
+SELECT is(shop.row('r1'), 'user:ann,given,order:1,new young', 'S2: the session''s row has it, and the new token''s id');
+SELECT is((SELECT count(*)::int FROM shop.greeted g WHERE g.session_id = 'r1'), 2, 'S2: connect functions run for the session itself');
+SELECT throws_ok($$SELECT shop.refresh('r1', '["given"]', claims => '{"refuse":1}')$$, 'PL403', 'go away', 'S2: one that refuses refuses the token');
+SELECT is(shop.row('r1'), 'user:ann,given,order:1,new young', 'S2: and nothing has changed');
+SELECT throws_ok($$SELECT shop.refresh('r1', '["given"]', generation => 0)$$, 'PL403', 'the session has gone to another connection', 'S2: an old connection has no say');
+SELECT is(shop.refresh('nobody', '["user:ann","order:1"]')::jsonb - 'position', '{"left":[],"joined":[]}', 'S2: a session whose row was lost is decided all the same');
+SELECT throws_ok($$SELECT shop.refresh('r1', '["user:bob"]', user_id => 'bob')$$, 'PL403', 'the session is another user''s', 'S2: another user''s token refreshes nothing');
+SELECT is(shop.row('r1'), 'user:ann,given,order:1,new young', 'S2: nothing is written to the row');
+SELECT pulse.revoke(jti => 'young');
+SELECT throws_ok($$SELECT shop.refresh('r1', '["given"]', claims => '{"jti":"young"}')$$, 'PL401', 'the token is revoked', 'S2: a revoked token refreshes nothing');
+SELECT throws_ok(format('SELECT pulse.handle_refresh(%L, %L)', '/', context), 'PL400', NULL, 'S2: malformed: ' || context) FROM unnest(ARRAY['{}', '{"sessionId":"r1"}', '{"sessionId":"r1","rooms":[1]}', '{"sessionId":"r1","rooms":{}}']) context;
+SELECT throws_ok($$SELECT pulse.handle_refresh('/nowhere', '{"sessionId":"r1","rooms":[]}')$$, 'PL404', 'Invalid namespace', 'S2: an unknown namespace');
 
 -- what it costs, however small the tables are when plans are made: looks into indexes, and joins that stay on their page
 CREATE FUNCTION shop.scans() RETURNS TABLE (scans bigint, hot bigint) LANGUAGE plpgsql AS $$

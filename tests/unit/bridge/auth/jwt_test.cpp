@@ -22,15 +22,15 @@ constexpr std::int64_t kNow = 1'800'000'000;  // FakeClock's wall
 struct KeyFree {
     void operator()(EVP_PKEY *key) const { EVP_PKEY_free(key); }
 };
-using Key = std::unique_ptr<EVP_PKEY, KeyFree>;
+using Pair = std::unique_ptr<EVP_PKEY, KeyFree>;
 
 // Keys are made once: RSA takes a while.
 EVP_PKEY *rsa() {
-    static const Key key(EVP_RSA_gen(2048));
+    static const Pair key(EVP_RSA_gen(2048));
     return key.get();
 }
 EVP_PKEY *ec() {
-    static const Key key(EVP_EC_gen("P-256"));
+    static const Pair key(EVP_EC_gen("P-256"));
     return key.get();
 }
 
@@ -79,7 +79,7 @@ std::string token_es256(const std::string &payload, EVP_PKEY *key = ec()) {
     const std::string text = unsigned_part(R"({"alg":"ES256"})", payload);
     return text + "." + base64::encode_url(raw_signature(sign(key, text)));
 }
-std::string hmac(const std::string &secret, const std::string &text) {
+std::string signed_hmac(const std::string &secret, const std::string &text) {
     EVP_PKEY *key =
         EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, nullptr, reinterpret_cast<const unsigned char *>(secret.data()), secret.size());
     std::string out = sign(key, text);
@@ -89,7 +89,7 @@ std::string hmac(const std::string &secret, const std::string &text) {
 std::string token_hs256(const std::string &payload, const std::string &header = R"({"alg":"HS256","typ":"JWT"})",
                         const std::string &secret = kSecret) {
     const std::string text = unsigned_part(header, payload);
-    return text + "." + base64::encode_url(hmac(secret, text));
+    return text + "." + base64::encode_url(signed_hmac(secret, text));
 }
 
 std::string claims(const std::string &more = "", std::int64_t exp = kNow + 60) {
@@ -124,6 +124,25 @@ TEST_F(Jwt, AcceptsAllThreeAlgorithms) {
     good(token_hs256(claims()));
     good(token_rs256(claims()));
     good(token_es256(claims()));
+}
+
+TEST_F(Jwt, Ed25519VerifiesEdDSA) {
+    const Pair ed(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")), other(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+    ASSERT_TRUE(verifier.add_public_key(pem(ed.get())));
+    const auto token = [&](EVP_PKEY *key) {
+        const std::string text = unsigned_part(R"({"alg":"EdDSA"})", claims());
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        EVP_DigestSignInit(context, nullptr, nullptr, nullptr, key);
+        std::string out(64, '\0');
+        std::size_t size = out.size();
+        EVP_DigestSign(context, reinterpret_cast<unsigned char *>(out.data()), &size, reinterpret_cast<const unsigned char *>(text.data()),
+                       text.size());
+        EVP_MD_CTX_free(context);
+        return text + "." + base64::encode_url(out);
+    };
+    good(token(ed.get()));
+    bad(token(other.get()), Failure::signature);
+    bad(token_es256(claims()), Failure::signature);
 }
 
 TEST_F(Jwt, GivesTheClaimsAsTheyWereSigned) {
@@ -165,7 +184,7 @@ TEST_F(Jwt, AlgNoneIsRefusedInEverySpelling) {
     for (const char *alg : {"none", "None", "NONE", "nOnE", "", "hs256", "HS512", "HS384", "RS512", "PS256", "EdDSA", "ES384"}) {
         const std::string text = unsigned_part(std::string(R"({"alg":")") + alg + "\"}", claims());
         bad(text + ".", Failure::signature);
-        bad(text + "." + base64::encode_url(hmac(kSecret, text)), Failure::signature);
+        bad(text + "." + base64::encode_url(signed_hmac(kSecret, text)), Failure::signature);
     }
     bad(unsigned_part("{}", claims()) + ".", Failure::malformed);
     bad(token_hs256(claims(), R"({"alg":null})"), Failure::malformed);
@@ -199,7 +218,7 @@ TEST_F(Jwt, AKeyServesItsOwnAlgorithmOnly) {
     bad(token_rs256(claims()), Failure::signature);                              // no RSA key known
     bad(token_rs256(claims(), ec(), R"({"alg":"ES256"})"), Failure::signature);  // DER where r and s belong
     bad(token_rs256(claims(), ec(), R"({"alg":"RS256"})"), Failure::signature);
-    const Key other(EVP_EC_gen("P-256"));
+    const Pair other(EVP_EC_gen("P-256"));
     bad(token_es256(claims(), other.get()), Failure::signature);
     const std::string text = unsigned_part(R"({"alg":"ES256"})", claims());
     bad(text + "." + base64::encode_url(std::string(64, '\0')), Failure::signature);  // r = s = 0
@@ -209,7 +228,7 @@ TEST_F(Jwt, AKeyServesItsOwnAlgorithmOnly) {
 }
 
 TEST_F(Jwt, SeveralKeysOfAKindAreTried) {
-    const Key other(EVP_EC_gen("P-256"));
+    const Pair other(EVP_EC_gen("P-256"));
     ASSERT_TRUE(verifier.add_public_key(pem(other.get())));
     ASSERT_TRUE(verifier.add_public_key(pem(ec())));
     good(token_es256(claims()));
@@ -317,7 +336,7 @@ TEST_F(Jwt, WeakKeysAreRefusedAtStart) {
     EXPECT_FALSE(fresh.add_secret(std::string(31, 's')));
     EXPECT_FALSE(fresh.add_public_key("no key"));
     EXPECT_FALSE(fresh.add_public_key(""));
-    const Key weak(EVP_RSA_gen(1024)), p384(EVP_EC_gen("P-384"));
+    const Pair weak(EVP_RSA_gen(1024)), p384(EVP_EC_gen("P-384"));
     EXPECT_FALSE(fresh.add_public_key(pem(weak.get())));
     EXPECT_FALSE(fresh.add_public_key(pem(p384.get())));
     EXPECT_FALSE(fresh.has_keys());
@@ -325,18 +344,18 @@ TEST_F(Jwt, WeakKeysAreRefusedAtStart) {
 }
 
 TEST_F(Jwt, MintedTokensVerify) {
-    const auto token = mint_hs256(claims(R"("userId":"u1")"), kSecret);
+    const auto token = mint(claims(R"("userId":"u1")"), kSecret);
     ASSERT_TRUE(token);
     EXPECT_EQ(verifier.verify(*token).claims()->user_id, "u1");
-    EXPECT_FALSE(mint_hs256("[]", kSecret));
-    EXPECT_FALSE(mint_hs256("{}", std::string(31, 's')));
-    EXPECT_TRUE(mint_hs256("{}", std::string(32, 's')));
+    EXPECT_FALSE(mint("[]", kSecret));
+    EXPECT_FALSE(mint("{}", std::string(31, 's')));
+    EXPECT_TRUE(mint("{}", std::string(32, 's')));
     // RFC 7515, appendix A.1: known input, known output
     const std::string key = *base64::decode_url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
-    EXPECT_EQ(
-        base64::encode_url(hmac(key, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9"
-                                     "leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ")),
-        "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    EXPECT_EQ(base64::encode_url(
+                  signed_hmac(key, "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9"
+                                   "leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ")),
+              "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
 }
 
 TEST_F(Jwt, Rfc7515ExampleIsVerified) {
@@ -354,6 +373,8 @@ TEST_F(Jwt, ErrorsHaveCodeAndSentence) {
     EXPECT_EQ(Verdict(Failure::expired).error().code, Errc::token_expired);
     EXPECT_EQ(Verdict(Failure::forbidden).error().code, Errc::forbidden);
     EXPECT_EQ(Verdict(Failure::signature).error().detail, "the token's signature is not valid");
+    EXPECT_EQ(Verdict(Failure::signature).error().reason, "signature");
+    EXPECT_EQ(Verdict(Failure::not_yet_valid).error().reason, "not_yet_valid");
 }
 
 TEST(ConstantTimeEqual, ComparesWholeTexts) {

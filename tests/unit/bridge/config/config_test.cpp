@@ -204,7 +204,7 @@ TEST(Token, MintTakesUserClaimsAndLife) {
                              "--claim", "eq=a=b", "--expires", "1h"});
     ASSERT_TRUE(loaded) << loaded.error().detail;
     EXPECT_EQ(loaded->command, Command::token_mint);
-    const auto tree = json::parse(payload(loaded->token, std::chrono::system_clock::time_point(1000s)));
+    const auto tree = json::parse(payload(loaded->token, std::chrono::system_clock::time_point(1000s), "an id"));
     ASSERT_TRUE(tree);
     EXPECT_EQ((*tree)["userId"], "u\"1");
     EXPECT_EQ((*tree)["sub"], "u\"1");
@@ -214,6 +214,34 @@ TEST(Token, MintTakesUserClaimsAndLife) {
     EXPECT_EQ((*tree)["eq"], "a=b");
     EXPECT_EQ((*tree)["iat"], 1000);
     EXPECT_EQ((*tree)["exp"], 4600);
+    EXPECT_EQ((*tree)["jti"], "an id");
+}
+
+TEST(Token, WhatAClaimSaysCounts) {
+    const auto loaded =
+        run({"token", "mint", "--user", "u1", "--reconnect", "--claim", "sub=s1", "--claim", "exp=7", "--claim", "jti=mine"});
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_EQ(payload(loaded->token, std::chrono::system_clock::time_point(1000s), "an id"),
+              R"({"userId":"u1","use":"reconnect","sub":"s1","exp":7,"jti":"mine","iat":1000})");
+}
+
+TEST(Config, AJwksComesFromAFileOrSafely) {
+    const char *database = "PULSE_DATABASE_URL=postgresql:///x";
+    for (const char *good :
+         {"/etc/keys.json", "https://issuer.example/keys", "http://127.0.0.1:8000/keys", "http://localhost/keys", "http://[::1]:80/keys"}) {
+        const auto loaded = run({"--jwt-jwks", good}, {database});
+        ASSERT_TRUE(loaded) << loaded.error().detail;
+        EXPECT_EQ(loaded->config.jwt_jwks, good);
+    }
+    for (const char *bad :
+         {"http://issuer.example/keys", "http://127.0.0.1.evil.example/keys", "ftp://issuer.example/keys", "file:///etc/keys.json"}) {
+        EXPECT_THAT(run({"--jwt-jwks", bad}, {database}).error().detail, HasSubstr(bad));
+    }
+}
+
+TEST(Config, TheSecretsAlgorithmIsOneOfHmac) {
+    EXPECT_EQ(run({"--jwt-algorithm", "HS512", "token", "mint"}, {kSecret})->config.jwt_algorithm, "HS512");
+    for (const char *bad : {"none", "RS256", "hs256", ""}) EXPECT_FALSE(run({"--jwt-algorithm", bad, "token", "mint"}, {kSecret})) << bad;
 }
 
 TEST(Token, MintNeedsASecretButNoDatabase) {

@@ -38,7 +38,7 @@ TEST(Connect, BadTokensAreRefusedWithCodeAndTheConnectionStays) {
     World world;
     Caller peer(world);
     peer.say(Kind::connect);
-    EXPECT_THAT(peer.one(), HasSubstr(R"("data":{"code":"unauthenticated","retryable":false})"));
+    EXPECT_THAT(peer.one(), HasSubstr(R"("data":{"code":"unauthenticated","retryable":false,"reason":"missing"})"));
     peer.connect("a.b.c");
     EXPECT_THAT(peer.one(), StartsWith("44{"));
     peer.connect(world.token("u1", std::chrono::seconds(-5)));

@@ -27,6 +27,7 @@ struct FakeQueries final : db::Queries {
         Then<db::Decision> then;
     };
     std::deque<Asked<db::ConnectAnswer>> connects;
+    std::deque<Asked<db::RefreshAnswer>> refreshes;
     std::deque<AskedDecision> decisions;
     std::deque<std::pair<db::HandleRequest, Then<db::HandleAnswer>>> handles;
     std::deque<std::pair<db::RequestCall, std::function<void(db::RequestAnswer)>>> requests;
@@ -37,6 +38,9 @@ struct FakeQueries final : db::Queries {
 
     void connect(std::string nsp, std::string context, std::string, Then<db::ConnectAnswer> then) override {
         connects.push_back({std::move(nsp), std::move(context), std::move(then)});
+    }
+    void refresh(std::string nsp, std::string context, std::string, Then<db::RefreshAnswer> then) override {
+        refreshes.push_back({std::move(nsp), std::move(context), std::move(then)});
     }
     void handle(db::HandleRequest request, Then<db::HandleAnswer> then) override {
         handles.emplace_back(std::move(request), std::move(then));
@@ -123,7 +127,7 @@ struct World {
 
     std::string token(std::string_view user, std::chrono::seconds lives = std::chrono::hours(1)) {
         const auto exp = std::chrono::duration_cast<std::chrono::seconds>(clock.wall().time_since_epoch()) + lives;
-        return *auth::mint_hs256(R"({"userId":")" + std::string(user) + R"(","exp":)" + std::to_string(exp.count()) + "}", kSecret);
+        return *auth::mint(R"({"userId":")" + std::string(user) + R"(","exp":)" + std::to_string(exp.count()) + "}", kSecret);
     }
     void advance(std::int64_t ms) {
         clock.advance(std::chrono::milliseconds(ms));
