@@ -72,8 +72,9 @@ test('S2: the room is for those whose case it is or whose role allows it; others
   const heard = next(dispatcher, 'message:broadcast'), leaked = gather(stranger, 'message:broadcast')
   await rescuer.emitWithAck('message:send', { sosId: 'sos-2', message: 'hello' })
   assert.equal((await heard)[0].message, 'hello')
+  const fence = next(stranger, 'fence')
   await pulse.sql(`SELECT pulse.publish('user:citizen-9', 'fence', '1')`)
-  await next(stranger, 'fence')
+  await fence
   assert.equal(leaked.items.length, 0)
 })
 
@@ -160,8 +161,10 @@ test('S5: a closed case is told, then everybody is out of its room; its state li
 test('S5: a case that nobody closed expires by the worker of the database: its room is emptied', async () => {
   await pulse.sql(`SELECT pulse.configure('sos', 'state_ttl', '1 s')`)   // the clean-up runs every quarter of it
   try {
-    const { citizen } = await opened('sos-5c')
-    const [{ room, reason }] = await next(citizen, 'room:evicted')
+    const citizen = await pulse.io(as('citizen-123', 'citizen', 'sos-5c'), { bridge: here })
+    const evicted = next(citizen, 'room:evicted')
+    assert.equal((await citizen.emitWithAck('sos:init', { sosId: 'sos-5c' })).ok, true)
+    const [{ room, reason }] = await evicted
     assert.deepEqual([room, reason], ['sos:sos-5c', 'expired'])
     assert.equal((await citizen.emitWithAck('sos:status:update', { sosId: 'sos-5c', status: 'resolved' })).error.code, 'not_found')
   } finally {
