@@ -44,7 +44,7 @@ void Drain::look() {
 
     handlers::Bookkeeper &bookkeeper = services_.bookkeeper;
     const bool served = served_();
-    const bool gone = served && services_.hub.connections() == 0 && bookkeeper.stored(bookkeeper.last());
+    const bool gone = served && services_.hub.connections() == 0 && services_.remains.empty() && bookkeeper.stored(bookkeeper.last());
     if (gone || elapsed >= options_.timeout + kGoodbye) {
         timer_->stop();
         return done_();

@@ -37,7 +37,7 @@ db::AnswerRequest Client::answer_request(const Namespace &nsp, Inbound packet) {
 }
 
 void Client::tell_answer(Namespace &nsp, Inbound packet) {
-    after_leaves(nsp, [packet = std::move(packet)](Client &client, Namespace &there, bool stored) mutable {
+    auto tell = [packet = std::move(packet)](Client &client, Namespace &there, bool stored) mutable {
         if (!stored) {
             log::warn("an answer is lost: the database is not available", {{"namespace", there.name}});
             return client.done(there.serial);
@@ -45,9 +45,12 @@ void Client::tell_answer(Namespace &nsp, Inbound packet) {
         client.services_.queries.answer(
             client.answer_request(there, std::move(packet)),
             [&services = client.services_, id = client.id_, serial = there.serial](const Result<db::HandleAnswer> &result) {
+                services.remains.answered(services, Remains::Key{id, serial}, result);
                 if (Client *found = services.clients.find(id)) found->answer_told(serial, result);
             });
-    });
+    };
+    after_leaves(nsp, std::move(tell),
+                 [](Services &services, Remains::Key key) { services.remains.answered(services, key, Error{Errc::unavailable}); });
 }
 
 void Client::answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result) {
@@ -69,8 +72,7 @@ void Client::leave_asks(Namespace &nsp) {
         for (Inbound &packet : nsp.waiting->packets) {
             if (packet.kind == Inbound::Kind::ack) tell(std::move(packet));
         }
-        nsp.waiting->packets.clear();
-        nsp.waiting->bytes = 0;
+        std::erase_if(nsp.waiting->packets, [](const Inbound &packet) { return packet.kind == Inbound::Kind::ack; });
     }
     if (!nsp.asks) return;
     for (std::string &function : nsp.asks->take_all()) {
@@ -80,6 +82,13 @@ void Client::leave_asks(Namespace &nsp) {
         tell(std::move(nothing));
     }
     nsp.asks.reset();
+}
+
+// What stands behind the running one is not lost with the connection.
+void Client::leave_events(Namespace &nsp) {
+    if (nsp.state != State::connected || !nsp.waiting) return;
+    services_.remains.leave(services_, Remains::Key{id_, nsp.serial}, context(nsp, {}), std::exchange(nsp.waiting->packets, {}),
+                            nsp.waiting->in_sql && nsp.waiting->busy);
 }
 
 }  // namespace bridge::handlers

@@ -115,6 +115,8 @@ void Client::dispatch(Namespace &nsp, Inbound packet) {
 
 void Client::run(Namespace &nsp, Inbound packet) {
     nsp.waiting->busy = true;
+    nsp.waiting->in_sql = packet.kind == Inbound::Kind::ack ||
+                          (packet.kind == Inbound::Kind::event && packet.event != "room:join" && packet.event != "room:leave");
     switch (packet.kind) {
         case Inbound::Kind::join: return join(nsp, std::move(packet));
         case Inbound::Kind::leave: return leave(nsp, std::move(packet));

@@ -77,6 +77,7 @@ private:
         std::deque<codec::Inbound> packets;
         std::size_t bytes = 0;
         bool busy = false;
+        bool in_sql = false;  // what runs is an event or an answer
     };
     struct Namespace {
         std::string name;
@@ -156,6 +157,7 @@ private:
     void tell_answer(Namespace &nsp, codec::Inbound packet);
     void answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result);
     void leave_asks(Namespace &nsp);  // before its session goes
+    void leave_events(Namespace &nsp);
     db::AnswerRequest answer_request(const Namespace &nsp, codec::Inbound packet);
 
     // refresh.cpp
@@ -196,13 +198,19 @@ private:
     // that was before it; with false when PostgreSQL does not take it.
     template <class F>
     void after_leaves(Namespace &nsp, F f) {
+        after_leaves(nsp, std::move(f), [](Services &, Remains::Key) {});
+    }
+    // `gone` is called instead when the session has ended meanwhile.
+    template <class F, class Gone>
+    void after_leaves(Namespace &nsp, F f, Gone gone) {
         if (services_.bookkeeper.stored(nsp.last_leave)) return f(*this, nsp, true);
-        services_.bookkeeper.when_stored(nsp.last_leave,
-                                         [&services = services_, id = id_, serial = nsp.serial, f = std::move(f)](bool stored) mutable {
-                                             Client *client = services.clients.find(id);
-                                             Namespace *found = client != nullptr ? client->find(serial) : nullptr;
-                                             if (found != nullptr && found->state == State::connected) f(*client, *found, stored);
-                                         });
+        services_.bookkeeper.when_stored(nsp.last_leave, [&services = services_, id = id_, serial = nsp.serial, f = std::move(f),
+                                                          gone = std::move(gone)](bool stored) mutable {
+            Client *client = services.clients.find(id);
+            Namespace *found = client != nullptr ? client->find(serial) : nullptr;
+            if (found != nullptr && found->state == State::connected) return f(*client, *found, stored);
+            gone(services, Remains::Key{id, serial});
+        });
     }
     void dispatch(Namespace &nsp, codec::Inbound packet);  // now, or when the one before is done
     void run(Namespace &nsp, codec::Inbound packet);

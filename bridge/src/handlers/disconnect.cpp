@@ -11,6 +11,15 @@
 
 namespace bridge::handlers {
 
+namespace {
+
+// Whose right has ended, or whom a handler has sent away, is not heard any more.
+bool may_go_on(std::string_view reason) {
+    return reason != info(Errc::revoked).reason && reason != info(Errc::token_expired).reason && reason != info(Errc::evicted).reason;
+}
+
+}  // namespace
+
 void Client::disconnect(const codec::Inbound &packet) {
     Namespace *nsp = find(packet.nsp);
     if (nsp->state == State::connected) {
@@ -40,6 +49,7 @@ void Client::forget_session(Namespace &nsp, std::string_view reason, Row row) {
     if (nsp.state == State::connected) services_.metrics.connections_closed(nsp.name, transport_, reason).Increment();
     if (const hub::Session *session = services_.hub.find(nsp.session)) {
         leave_asks(nsp);
+        if (may_go_on(reason)) leave_events(nsp);
         if (row == Row::keeps && services_.options.recovery) {
             services_.bookkeeper.ended(session->key, nsp.generation);
         } else if (row != Row::lost) {

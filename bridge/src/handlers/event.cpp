@@ -1,5 +1,6 @@
 // An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle's. The handler's effects
 // are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
+#include <memory>
 #include <utility>
 
 #include "base/json.hpp"
@@ -35,11 +36,16 @@ bool Client::answer_at_once(Namespace &nsp, const Inbound &packet) {
 }
 
 void Client::event(Namespace &nsp, Inbound packet) {
-    after_leaves(nsp, [packet = std::move(packet)](Client &client, Namespace &there, bool stored) mutable {
-        if (stored) return client.ask_event(there, std::move(packet));
-        client.refuse(packet, Error{Errc::unavailable, "the database is not available, try again", "", 0});
-        client.done(there.serial);
-    });
+    if (services_.bookkeeper.stored(nsp.last_leave)) return ask_event(nsp, std::move(packet));
+    const auto kept = std::make_shared<Inbound>(std::move(packet));
+    after_leaves(
+        nsp,
+        [kept](Client &client, Namespace &there, bool stored) {
+            if (stored) return client.ask_event(there, std::move(*kept));
+            client.refuse(*kept, Error{Errc::unavailable, "the database is not available, try again", "", 0});
+            client.done(there.serial);
+        },
+        [kept](Services &services, Remains::Key key) { services.remains.run(services, key, std::move(*kept)); });
 }
 
 void Client::ask_event(Namespace &nsp, Inbound packet) {
@@ -53,6 +59,7 @@ void Client::ask_event(Namespace &nsp, Inbound packet) {
     request.correlation_id = correlation_id;
     services_.queries.handle(std::move(request), [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
                                                   correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
+        services.remains.answered(services, Remains::Key{id, serial}, result);
         if (Client *client = services.clients.find(id)) {
             client->event_answered(serial, packet, correlation_id, std::move(result));
         }

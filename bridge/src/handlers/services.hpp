@@ -17,6 +17,7 @@
 #include "db/database.hpp"
 #include "handlers/admitted.hpp"
 #include "handlers/bookkeeper.hpp"
+#include "handlers/remains.hpp"
 #include "handlers/revocations.hpp"
 #include "hub/history.hpp"
 #include "hub/hub.hpp"
@@ -80,6 +81,7 @@ struct Services {
     Admitted admitted{};
     // The issuer's keys are read again, and then the given is called, later; false: not now. Empty: they are nowhere to be read.
     std::function<bool(std::function<void()>)> await_keys{};
+    Remains remains{};
 };
 
 }  // namespace bridge::handlers

@@ -319,6 +319,7 @@ void Connection::give_up() {
     }
     Reply reply = error_reply(refused_status_, refused_status_ == 413 ? "payload_too_large" : "bad_request", refused_with_);
     reply.close = true;
+    all_.service_.refusing(request_, reply);
     respond(std::move(reply));
 }
 

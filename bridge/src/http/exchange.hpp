@@ -46,6 +46,8 @@ public:
     virtual ~Service() = default;
     // The head of a request is here. Answer it, watch it, or detach its stream; one that is left alone is answered with 500.
     virtual void request(Exchange &exchange) = 0;
+    // The connection itself refuses a request, as far as it was read: a path may have a form of its own for that.
+    virtual void refusing(const Request &, Reply &) {}
 };
 
 }  // namespace bridge::http

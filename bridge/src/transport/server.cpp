@@ -95,6 +95,14 @@ void Server::request(http::Exchange &exchange) {
     exchange.respond(http::error_reply(404, "not_found", "no such path"));
 }
 
+// Engine.IO's own words for a body that is too large are none.
+void Server::refusing(const http::Request &request, http::Reply &reply) {
+    const Route to = route(false, request.path);
+    if (reply.status != 413 || (to != Route::engineio && to != Route::engineio_echo)) return;
+    reply.body.clear();
+    reply.content_type.clear();
+}
+
 http::Reply Server::page(const http::Request &request, bool internal) {
     if (request.method != http::Method::get && request.method != http::Method::head) {
         http::Reply reply = http::error_reply(405, "bad_request", "only GET and HEAD");

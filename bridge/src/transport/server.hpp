@@ -65,6 +65,7 @@ public:
 
 private:
     void request(http::Exchange &exchange) override;
+    void refusing(const http::Request &request, http::Reply &reply) override;
     void closed(const net::Stream &stream) override;
     void see_through_proxies(http::Request &request) const;
     void refuse(int fd, std::string ip, net::Refusal why);
