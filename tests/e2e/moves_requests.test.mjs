@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
 import { token } from '../support/token.mjs'
+import { connecting, gather, next, until } from '../support/wait.mjs'
 
 let pulse, one, two
 
@@ -67,4 +68,24 @@ test('M8: an access token is exchanged for a socket token and a reconnect token;
   assert.equal((await socket.emitWithAck('order:subscribe', { orderId: 'o3' })).ok, true)
   assert.deepEqual(await pulse.sql(`SELECT socket_id, namespace FROM pulse.sessions('lea') WHERE ended_at IS NULL`), [{ socket_id: socket.id, namespace: '/client' }])
   socket.disconnect()
+})
+
+test('M8: a reconnect token brings the rooms back on another bridge, and what was said meanwhile', async () => {
+  const { body } = await request(customer('lea'), '/api/v1/socket-token', { method: 'POST' })
+  assert.equal((await request(body.reconnectToken, '/api/v1/socket-token', { method: 'POST' })).status, 401, 'it is good for nothing else')
+  const socket = await pulse.io(body.token, { namespace: '/client' }), socketOfPorter = await porter('vic', two)
+  for (const orderId of ['o3', 'o4']) assert.equal((await socket.emitWithAck('order:subscribe', { orderId })).ok, true)
+  assert.equal((await socket.emitWithAck('order:unsubscribe', { orderId: 'o4' })).ok, true)
+  socket.disconnect()
+  await until(() => pulse.value(`SELECT count(*) = 0 FROM pulse.sessions('lea') WHERE ended_at IS NULL`), { what: 'the end of the session' })
+  await socketOfPorter.emitWithAck('chat:message:send', { orderId: 'o3', message: 'missed' })
+  const back = pulse.socket('', { namespace: '/client', bridge: two, auth: { reconnectToken: body.reconnectToken } })
+  const chat = gather(back, 'chat:message'), changed = next(back, 'order:status:updated')
+  await connecting(back)
+  await socketOfPorter.emitWithAck('chat:message:send', { orderId: 'o3', message: 'live' })
+  await chat.atLeast(2)
+  assert.deepEqual(chat.items.map(([{ message }]) => message), ['missed', 'live'])
+  await pulse.sql(`UPDATE moves.orders SET status = 'loading' WHERE id = 'o3'`)
+  assert.equal((await changed)[0].status, 'loading')
+  assert.deepEqual((await pulse.sql(`SELECT rooms FROM pulse.sessions('lea') WHERE ended_at IS NULL`))[0].rooms.sort(), ['order:o3', 'user:lea'])
 })
