@@ -130,9 +130,10 @@ struct App::Parts {
           hub(hub_options(c), encoder, clock, metrics),
           database(loop, rng, metrics, {.conninfo = c.database_url, .bridge_name = bridge_name(c), .pool_size = c.pool_size}),
           history(loop, rng, metrics, hub, history_options(c)), listener(loop, rng, metrics, hub, listener_options(c)),
-          bookkeeper(database, deadlines, rng.id()),
-          revocations(clock), services{hub, history.history(), database,           bookkeeper, revocations, verifier, deadlines, clock,
-                                       rng, metrics,           handler_options(c), {},         {}},
+          bookkeeper(database, deadlines, rng.id()), leases(bookkeeper, deadlines),
+          revocations(clock), services{hub,         history.history(),  database,  bookkeeper, leases,
+                                       revocations, verifier,           deadlines, clock,      rng,
+                                       metrics,     handler_options(c), {},        {}},
           system_events(services), tls(load_certificate(c, clock)),
           server(loop, services, server_options(c, tls.get()),
                  {[this] { return health(facts()); }, [this](bool internal) { return ready(facts(), internal); },
@@ -179,6 +180,7 @@ struct App::Parts {
     db::HistoryReader history;
     db::Listener listener;
     handlers::Bookkeeper bookkeeper;
+    handlers::Leases leases;
     handlers::Revocations revocations;
     handlers::Services services;
     handlers::SystemEvents system_events;

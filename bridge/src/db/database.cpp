@@ -125,6 +125,7 @@ Result<ConnectAnswer> connect_answer(std::string_view text) {
     }
     if (raw("mustRefetch") != "null") answer.must_refetch = json::unquote(raw("mustRefetch")).value_or("");
     if (raw("effects") != "null") answer.effects = raw("effects");
+    if (raw("leases") != "null") answer.leases = raw("leases");
     for (const auto &room : *rooms) {
         if (room.is_string()) {
             answer.rooms.push_back({room.get<std::string>(), answer.position.position});
@@ -305,12 +306,15 @@ void Database::send_decisions() {
     }
 }
 
-void Database::sessions(std::string bridge, std::string changes, Then<bool> then) {
+void Database::sessions(std::string bridge, std::string changes, Then<std::string> then) {
     questions_.run(kSessions, {std::move(bridge), std::move(changes)}, options_.patience_handle,
                    [this, then = std::move(then)](Answer answer) {
                        if (const auto *error = std::get_if<SqlError>(&answer))
                            return then(failure(metrics_, *error, "bridge_sessions", ""));
-                       then(true);
+                       const Rows &rows = std::get<Rows>(answer);
+                       const auto tree = json::parse(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
+                       const bool wanted = tree && tree->is_object() && tree->contains("leases") && (*tree)["leases"].is_string();
+                       then(wanted ? (*tree)["leases"].get<std::string>() : std::string());
                    });
 }
 

@@ -39,6 +39,7 @@ struct ConnectAnswer {
     std::optional<StoredSession> recovered;  // goes on; nullopt: the new one that the question named
     std::string must_refetch;                // why not, when it was asked for
     std::string effects;                     // raw JSON array: what a new session is sent; empty: nothing
+    std::string leases;                      // raw JSON array: where a session that goes on is present; empty: nowhere
 };
 
 // What a newer token changes for a session's rooms.
@@ -107,8 +108,9 @@ public:
     virtual void answer(AnswerRequest request, Then<HandleAnswer> then) = 0;  // its ack is empty
     virtual void decide(DecideRequest request, Then<Decision> then) = 0;
     virtual void request(RequestCall call, std::function<void(RequestAnswer)> then) = 0;
-    // What became of this bridge's sessions, as a JSON array (bridge.md); also its sign of life.
-    virtual void sessions(std::string bridge, std::string changes, Then<bool> then) = 0;
+    // What became of this bridge's sessions, as a JSON array (bridge.md); also its sign of life. Answers the token by which the database
+    // wants the bridge's leases; empty: it has them.
+    virtual void sessions(std::string bridge, std::string changes, Then<std::string> then) = 0;
     virtual void revocations(Then<std::vector<Revocation>> then) = 0;
     virtual void status(Then<std::string> then) = 0;  // pulse.status(), raw JSON
 };
@@ -140,7 +142,7 @@ public:
     void answer(AnswerRequest request, Then<HandleAnswer> then) override;
     void decide(DecideRequest request, Then<Decision> then) override;
     void request(RequestCall call, std::function<void(RequestAnswer)> then) override;
-    void sessions(std::string bridge, std::string changes, Then<bool> then) override;
+    void sessions(std::string bridge, std::string changes, Then<std::string> then) override;
     void revocations(Then<std::vector<Revocation>> then) override;
     void status(Then<std::string> then) override;
 

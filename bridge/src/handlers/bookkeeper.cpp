@@ -40,6 +40,20 @@ std::uint64_t Bookkeeper::forgotten(const PublicId &key, std::uint64_t generatio
     return last_but_ends_ = add(about(key, generation) + R"(,"ended":true,"forget":true})");
 }
 
+std::uint64_t Bookkeeper::active(const PublicId &key, std::uint64_t generation, std::int64_t idle) {
+    return add(about(key, generation) + R"(,"idle":)" + std::to_string(idle) + "}");
+}
+
+std::uint64_t Bookkeeper::untracked(const PublicId &key, std::uint64_t generation, std::string_view room) {
+    return add(about(key, generation) + R"(,"untrack":)" + json::quote(room) + "}");
+}
+
+std::uint64_t Bookkeeper::present(const PublicId &key, std::uint64_t generation, std::string_view lease) {
+    return add(about(key, generation) + R"(,"lease":)" + std::string(lease) + "}");
+}
+
+std::uint64_t Bookkeeper::leases_complete(std::string_view token) { return add(R"({"leasesComplete":)" + json::quote(token) + "}"); }
+
 std::uint64_t Bookkeeper::add(std::string change) {
     if (changes_.size() >= kMaxWaiting) {
         if (!std::exchange(full_, true)) log::error("changes of sessions are dropped: the database was away too long");
@@ -57,16 +71,16 @@ void Bookkeeper::when_stored(std::uint64_t change, std::function<void(bool)> the
 
 void Bookkeeper::send() {
     busy_ = true;
-    under_way_ = std::min(changes_.size(), kBatch);
+    under_way_ = 0;
     std::string text = "[";
-    for (std::size_t n = 0; n < under_way_; ++n) {
-        if (n > 0) text += ',';
-        text += changes_[n];
+    while (under_way_ < std::min(changes_.size(), kBatch) && text.size() < kBatchBytes) {
+        if (under_way_ > 0) text += ',';
+        text += changes_[under_way_++];
     }
-    queries_.sessions(std::string(bridge_.view()), text + "]", [this](Result<bool> answer) { answered(answer); });
+    queries_.sessions(std::string(bridge_.view()), text + "]", [this](Result<std::string> answer) { answered(answer); });
 }
 
-void Bookkeeper::answered(const Result<bool> &answer) {
+void Bookkeeper::answered(const Result<std::string> &answer) {
     busy_ = false;
     const bool refused = !answer && answer.error().code != Errc::unavailable;  // the same would be refused for ever
     if (refused) log::error("changes of sessions were refused", {{"changes", under_way_}});
@@ -77,7 +91,8 @@ void Bookkeeper::answered(const Result<bool> &answer) {
     }
     under_way_ = 0;
     deadlines_.arm(alarm_, deadlines_.now() + (answer ? kHeartbeat : kRetry));
-    if (!changes_.empty() && (answer || refused)) send();
+    if (answer && !answer->empty() && leases_wanted_) leases_wanted_(*answer);
+    if (!changes_.empty() && !busy_ && (answer || refused)) send();
 
     // Last: they may add changes.
     std::deque<Waiter> waiting;
@@ -94,6 +109,8 @@ void Bookkeeper::answered(const Result<bool> &answer) {
 }
 
 void Bookkeeper::beat() {
+    if (busy_) return;
+    if (before_beat_) before_beat_();
     if (!busy_) send();
 }
 

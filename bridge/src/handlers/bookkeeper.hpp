@@ -19,8 +19,9 @@ class Bookkeeper {
 public:
     static constexpr std::size_t kMaxWaiting = 200'000;  // beyond it they are dropped: a row then stays as it is until this bridge ends
     static constexpr std::size_t kBatch = 1'000;
-    static constexpr std::int64_t kHeartbeat = 2'000;  // ms
-    static constexpr std::int64_t kRetry = 250;        // ms, while PostgreSQL is away
+    static constexpr std::size_t kBatchBytes = 4'000'000;  // leases have states
+    static constexpr std::int64_t kHeartbeat = 2'000;      // ms
+    static constexpr std::int64_t kRetry = 250;            // ms, while PostgreSQL is away
 
     Bookkeeper(db::Queries &queries, loop::Deadlines &deadlines, PublicId bridge);
     Bookkeeper(const Bookkeeper &) = delete;
@@ -36,6 +37,15 @@ public:
     std::uint64_t ended(const PublicId &key, std::uint64_t generation);      // may be continued
     std::uint64_t forgotten(const PublicId &key, std::uint64_t generation);  // never
 
+    // Of leases (leases.hpp). It was active so many ms ago; it is not present in a room any more; it is present, as `lease` says.
+    std::uint64_t active(const PublicId &key, std::uint64_t generation, std::int64_t idle);
+    std::uint64_t untracked(const PublicId &key, std::uint64_t generation, std::string_view room);
+    std::uint64_t present(const PublicId &key, std::uint64_t generation, std::string_view lease);
+    std::uint64_t leases_complete(std::string_view token);
+    void before_beat(std::function<void()> then) { before_beat_ = std::move(then); }
+    // The database does not have this bridge's leases. Called with its token, which goes back by leases_complete().
+    void when_leases_are_wanted(std::function<void(const std::string &)> then) { leases_wanted_ = std::move(then); }
+
     // Are this change and all before it in the database?
     bool stored(std::uint64_t change) const { return change <= stored_; }
     // Called once they are, or with false when PostgreSQL does not take them now. Never inside this call.
@@ -46,7 +56,7 @@ public:
 private:
     std::uint64_t add(std::string change);
     void send();
-    void answered(const Result<bool> &answer);
+    void answered(const Result<std::string> &answer);
     void beat();
 
     struct Alarm : loop::Wheel::Entry {
@@ -68,6 +78,8 @@ private:
     bool busy_ = false;
     std::deque<Waiter> waiters_;
     bool full_ = false;  // said so in the log
+    std::function<void()> before_beat_;
+    std::function<void(const std::string &)> leases_wanted_;
     Alarm alarm_;
 };
 

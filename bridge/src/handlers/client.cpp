@@ -68,6 +68,7 @@ void Client::receive(Inbound packet) {
     }
     if (packet.problem) return refuse(packet, *packet.problem);
     if (nsp->state == State::ended) return;  // it crossed our own DISCONNECT or refusal on the wire
+    if (const hub::Session *session = services_.hub.find(nsp->session)) services_.leases.heard(session->key);
     if (packet.kind == Inbound::Kind::disconnect) return disconnect(packet);
     if (packet.kind == Inbound::Kind::ack) return acknowledged(*nsp, std::move(packet));
     if (draining_) return refuse(packet, Error{Errc::unavailable, "the server is shutting down", "", 1});

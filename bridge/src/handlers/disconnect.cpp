@@ -50,6 +50,7 @@ void Client::forget_session(Namespace &nsp, std::string_view reason, Row row) {
     if (const hub::Session *session = services_.hub.find(nsp.session)) {
         leave_asks(nsp);
         if (may_go_on(reason)) leave_events(nsp);
+        services_.leases.ended(session->key);
         if (row == Row::keeps && services_.options.recovery) {
             services_.bookkeeper.ended(session->key, nsp.generation);
         } else if (row != Row::lost) {

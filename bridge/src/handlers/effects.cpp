@@ -50,6 +50,7 @@ Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, con
             if (!room) continue;
             if (name == "leave") {
                 left.push_back(*room);
+                present(nsp, false, value);
             } else {
                 std::erase(left, *room);
                 join_given(nsp, *room, position);
@@ -62,12 +63,24 @@ Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, con
             ask(nsp, value);
         } else if (name == "attach") {
             applied.attachments = bytes_of(value);
+        } else if (name == "track" || name == "untrack") {
+            present(nsp, name == "track", value);
         } else if (name == "disconnect") {
             applied.disconnect = true;
         }
     }
     for (const std::string &room : left) services_.hub.leave(nsp.session, room);
     return applied;
+}
+
+void Client::present(const Namespace &nsp, bool there, std::string_view value) {
+    const hub::Session *session = services_.hub.find(nsp.session);
+    if (session == nullptr) return;
+    if (there) {
+        services_.leases.tracked({session->key, nsp.generation, session->claims->user_id}, value);
+    } else if (const auto room = json::unquote(value)) {
+        services_.leases.untracked(session->key, *room);
+    }
 }
 
 void Client::join_given(Namespace &nsp, const std::string &room, const Cursor &position) {

@@ -28,6 +28,7 @@ void Client::leave(Namespace &nsp, codec::Inbound packet) {
 void Client::leave_room(Namespace &nsp, std::string_view room) {
     if (!services_.hub.leave(nsp.session, room)) return;
     if (const hub::Session *session = services_.hub.find(nsp.session)) {
+        services_.leases.left(session->key, room);
         nsp.last_leave = services_.bookkeeper.left(session->key, nsp.generation, room);
     }
 }
@@ -36,6 +37,7 @@ void Client::evicted(SessionId session, std::string_view room, Position position
     Namespace *nsp = find(session);
     const hub::Session *found = services_.hub.find(session);
     if (nsp == nullptr || found == nullptr) return;
+    services_.leases.left(found->key, room);
     nsp->last_leave = services_.bookkeeper.evicted(found->key, nsp->generation, room, position);
 }
 

@@ -90,6 +90,7 @@ void Client::continue_session(Namespace &nsp, Attempt attempt, const db::Connect
                                                   .claims = attempt.claims,
                                                   .base = seen});
     if (!nsp.session) return abandon(services_, attempt, answer);
+    services_.leases.resumed({session.key, session.generation, attempt.claims->user_id}, answer.leases);
 
     hub::History::Request request{nsp.session,
                                   {},
@@ -117,7 +118,10 @@ void Client::recovery_ended(Attempt attempt, const hub::HistoryOutcome &outcome)
         return end_connection(why);
     }
     const hub::Session *session = services_.hub.find(nsp->session);
-    if (session != nullptr) services_.bookkeeper.forgotten(session->key, nsp->generation);
+    if (session != nullptr) {
+        services_.leases.ended(session->key);
+        services_.bookkeeper.forgotten(session->key, nsp->generation);
+    }
     services_.hub.remove_session(nsp->session);
     nsp->session = SessionId{};
     attempt.recover.reset();

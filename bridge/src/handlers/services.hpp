@@ -17,6 +17,7 @@
 #include "db/database.hpp"
 #include "handlers/admitted.hpp"
 #include "handlers/bookkeeper.hpp"
+#include "handlers/leases.hpp"
 #include "handlers/remains.hpp"
 #include "handlers/revocations.hpp"
 #include "hub/history.hpp"
@@ -69,6 +70,7 @@ struct Services {
     hub::History &history;
     db::Queries &queries;
     Bookkeeper &bookkeeper;
+    Leases &leases;
     Revocations &revocations;
     const auth::Verifier &verifier;
     loop::Deadlines &deadlines;

@@ -36,8 +36,8 @@ void Report::add_lease(const std::string &session, const std::optional<int64> &g
 // One change; raises for what no bridge may say.
 void Report::add(std::string_view json) {
     const auto members = json::members(json);
-    if (members && json::find(*members, "leasesComplete") == std::optional<std::string_view>("true")) {
-        leases.complete = true;
+    if (members && json::find(*members, "leasesComplete")) {
+        leases.complete = text_of(*members, "leasesComplete");
         return;
     }
     const auto key = members ? json::find(*members, "key") : std::nullopt;
@@ -66,8 +66,8 @@ void Report::add(std::string_view json) {
     list.push_back(std::move(change));
 }
 
-// Whether the bridge is to write all of its leases.
-static bool store(const Report &report, const std::string &bridge, Oid owner) {
+// The token under which the bridge is to write all of its leases; nullopt: they are here.
+static std::optional<std::string> store(const Report &report, const std::string &bridge, Oid owner) {
     static pg::Plan seen("INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, "
                          "COALESCE(pg_catalog.substring(pg_catalog.current_setting('application_name'), '[^ ]+$'), $1)) "
                          "ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name");
@@ -103,5 +103,6 @@ PULSE_FN(pulse_bridge_sessions) {
         if (!elements) pg::fail(handle::kBadRequest, "changes is no JSON array");
         for (const std::string_view element : *elements) report.add(element);
     }
-    return pg::text_datum(handle::store(report, bridge, pg::function_owner(fcinfo)) ? R"({"leases":true})" : R"({"leases":false})");
+    const auto wanted = handle::store(report, bridge, pg::function_owner(fcinfo));
+    return pg::text_datum("{\"leases\":" + (wanted ? json::quoted(*wanted) : "null") + "}");
 }

@@ -164,8 +164,7 @@ void LeaseReport::apply(const std::string &bridge, const std::map<std::string, s
     static pg::Plan gone("SELECT _pulse.gone_leases($1)");
     static pg::Plan left("SELECT _pulse.left_leases($1, $2)");
     static pg::Plan renewed("SELECT _pulse.renew_leases($1, $2)");
-    static pg::Plan completed("INSERT INTO _pulse.lease_bridges AS b (bridge, complete) VALUES ($1, true) "
-                              "ON CONFLICT ON CONSTRAINT lease_bridges_pkey DO UPDATE SET complete = true");
+    static pg::Plan completed("UPDATE _pulse.lease_bridges b SET complete = true WHERE b.bridge = $1 AND b.token = $2");
     const auto counts = [&](const std::string &key, const std::optional<int64> &generation) {
         const auto stored = generations.find(key);
         return !generation || stored == generations.end() || *generation >= stored->second;
@@ -193,12 +192,19 @@ void LeaseReport::apply(const std::string &bridge, const std::map<std::string, s
     if (!leavers.empty()) left.run({pg::param_texts(leavers), pg::param_texts(rooms)});
     if (!ended.empty()) gone.run({pg::param_texts(ended)});
     if (!actives.empty()) renewed.run({pg::param_texts(actives), pg::param_int8s(idle)});
-    if (complete) completed.run({pg::param_text(bridge)});
+    if (complete) completed.run({pg::param_text(bridge), pg::param_text(*complete)});
 }
 
-bool leases_are_wanted(const std::string &bridge) {
-    static pg::Plan plan("SELECT FROM _pulse.lease_bridges b WHERE b.bridge = $1 AND b.complete");
-    return plan.run({pg::param_text(bridge)}) == 0;
+std::optional<std::string> leases_are_wanted(const std::string &bridge) {
+    static pg::Plan find("SELECT b.complete, b.token FROM _pulse.lease_bridges b WHERE b.bridge = $1");
+    static pg::Plan insert("INSERT INTO _pulse.lease_bridges (bridge, complete) VALUES ($1, false) ON CONFLICT ON CONSTRAINT "
+                           "lease_bridges_pkey DO NOTHING");
+    if (find.run({pg::param_text(bridge)}) == 0) {
+        insert.run({pg::param_text(bridge)});
+        find.run({pg::param_text(bridge)});
+    }
+    const pg::Row row = pg::result_row();
+    return row.boolean(1) ? std::nullopt : std::optional<std::string>(row.text(2));
 }
 
 }  // namespace pulse::handle

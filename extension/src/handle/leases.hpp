@@ -30,14 +30,14 @@ struct LeaseReport {
     };
     std::map<std::string, std::vector<std::pair<std::optional<int64>, Written>>> written;  // by session, with its generation
     std::map<std::string, std::pair<std::optional<int64>, int64>> active;                  // how many ms ago
-    bool complete = false;                                                                 // all of them are written
+    std::optional<std::string> complete;  // all of them are written: the token under which they were wanted
 
     void lock_users() const;
     // `generations`: of the stored sessions; what an owner before the last takeover says is ignored.
     void apply(const std::string &bridge, const std::map<std::string, std::vector<Change>> &changes,
                const std::map<std::string, int64> &generations) const;
 };
-bool leases_are_wanted(const std::string &bridge);  // the bridge is to write all of its leases
+std::optional<std::string> leases_are_wanted(const std::string &bridge);  // the bridge is to write all of its leases, under this token
 
 Lease lease_of(const std::vector<json::Member> &members);  // raises PL400
 

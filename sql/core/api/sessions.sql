@@ -16,7 +16,7 @@ REVOKE ALL ON FUNCTION _pulse.recovery_window() FROM PUBLIC;
 
 -- pulse.bridge_sessions(bridge text, changes json) returns json
 -- A bridge's report, at least every 5 seconds, also with nothing to say. Deletes a bounded number of old sessions on the way.
--- {"leases":true}: the bridge is to write the leases of its sessions.
+-- {"leases":"token"}: the bridge is to write the leases of its sessions, and to end with that token; null: they are here.
 CREATE OR REPLACE FUNCTION pulse.bridge_sessions(bridge text, changes json) RETURNS json
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_bridge_sessions';
 COMMENT ON FUNCTION pulse.bridge_sessions(text, json) IS 'bridge: what became of its sessions, and that it is alive';

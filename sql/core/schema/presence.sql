@@ -29,8 +29,10 @@ COMMENT ON COLUMN _pulse.leases.lapsed IS 'does not count any more; kept for a s
 CREATE UNLOGGED TABLE _pulse.lease_bridges (
     bridge   text COLLATE "C" NOT NULL,
     complete boolean NOT NULL,
+    token    text NOT NULL DEFAULT gen_random_uuid()::text,
     CONSTRAINT lease_bridges_pkey PRIMARY KEY (bridge)
 );
+COMMENT ON COLUMN _pulse.lease_bridges.token IS 'named by a bridge that is complete: what it wrote before another crash would not be all';
 COMMENT ON TABLE _pulse.lease_bridges IS 'bridges with leases. Empty after a crash: whoever is not complete writes all of its leases; the row '''' says that this has ended';
 
 CREATE TABLE _pulse.presences (

@@ -72,7 +72,7 @@ public:
         answers_.emplace_back([then = std::move(then)] { then(Error{Errc::not_found, "the bench registers no stream"}); });
     }
     void answer(db::AnswerRequest, Then<db::HandleAnswer> then) override { say(std::move(then), db::HandleAnswer{"", "[]", position_()}); }
-    void sessions(std::string, std::string, Then<bool> then) override { say(std::move(then), true); }
+    void sessions(std::string, std::string, Then<std::string> then) override { say(std::move(then), std::string()); }
     void revocations(Then<std::vector<db::Revocation>> then) override { say(std::move(then), std::vector<db::Revocation>()); }
     void status(Then<std::string> then) override { say(std::move(then), std::string("{}")); }
 
@@ -127,8 +127,9 @@ struct Parts {
     Parts(std::uint16_t port, std::uint16_t control_port, const std::string &secret)
         : metrics("bench", "bench"), deadlines(loop), verifier(make_verifier(secret, clock)), encoder(true),
           hub({}, encoder, clock, metrics), feed(hub, log_, metrics), history(hub, log_, metrics), yes([this] { return feed.cursor(); }),
-          bookkeeper(yes, deadlines, rng.id()),
-          revocations(clock), services{hub, history, yes, bookkeeper, revocations, verifier, deadlines, clock, rng, metrics, {}, {}, {}},
+          bookkeeper(yes, deadlines, rng.id()), leases(bookkeeper, deadlines),
+          revocations(clock), services{hub,       history, yes, bookkeeper, leases, revocations, verifier,
+                                       deadlines, clock,   rng, metrics,    {},     {},          {}},
           system_events(services), server(loop, services, server_options(port),
                                           {[] { return http::Reply(); }, [](bool) { return http::Reply(); }, [] { return http::Reply(); }}),
           flush_timer(loop.timer()), control(loop, control_port, [this](std::string_view payload) { feed.notification(payload); }) {}
@@ -146,6 +147,7 @@ struct Parts {
     hub::History history;
     Yes yes;
     handlers::Bookkeeper bookkeeper;
+    handlers::Leases leases;
     handlers::Revocations revocations;
     handlers::Services services;
     handlers::SystemEvents system_events;

@@ -1,6 +1,6 @@
 -- E3: presence: who is in a room, with which state, since when; each join has one leave, whatever sessions come and go.
 BEGIN;
-SELECT plan(57);
+SELECT plan(58);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -55,6 +55,8 @@ CREATE FUNCTION shop.pass(much interval) RETURNS void LANGUAGE sql BEGIN ATOMIC
     UPDATE _pulse.sessions SET ended_at = ended_at - much;
 END;
 
+INSERT INTO _pulse.lease_bridges (bridge, complete) VALUES ('', true) ON CONFLICT (bridge) DO NOTHING;
+
 -- one session
 SELECT is(shop.call('track', '["r","on"]')::text, '[{"track":{"room":"r","state":"on","ttl":null,"announce":true}}]', 'E3: the bridge hears what it has to keep');
 SELECT is(shop.events('r'), ARRAY['join ann on'], 'E3: the first session joins');
@@ -107,7 +109,7 @@ SELECT throws_ok($$SELECT pulse.track('r')$$, '55000', 'pulse.track works only i
 -- sessions that end, with and without coming back
 SELECT shop.connect('c1', 'cat'), shop.call('track', '["r","here"]', 'cat', 'c1', 1);
 SELECT is(shop.events('r'), ARRAY['join cat here'], 'a session with a row joins');
-SELECT is(pulse.bridge_sessions('b1', '[{"key":"c1","generation":1,"ended":true}]')::text, '{"leases":true}', 'a bridge that has not written its leases is asked for them');
+SELECT matches(pulse.bridge_sessions('b1', '[{"key":"c1","generation":1,"ended":true}]')::text, '^{"leases":"[0-9a-f-]{36}"}$', 'a bridge that has not written its leases is asked for them');
 SELECT is(shop.there('r'), ARRAY['cat "here" 0'], 'E3: within the grace the user is there');
 SELECT _pulse.sweep_leases(100);
 SELECT is(shop.events('r'), '{}', 'E3: and no leave is said');
@@ -130,7 +132,8 @@ SELECT is(shop.events('r'), ARRAY['leave dan'], 'effective at the next look');
 SELECT shop.connect('e1', 'eve'), shop.call('track', '["r","here"]', 'eve', 'e1', 1), shop.events('r');
 SELECT pulse.bridge_sessions('b1', '[{"key":"e1","generation":1,"leave":"r"}]'), _pulse.sweep_leases(100);
 SELECT is(shop.events('r'), ARRAY['leave eve'], 'E3: who leaves the room, or is put out of it, leaves without grace');
-SELECT is(pulse.bridge_sessions('b1', '[{"leasesComplete":true}]')::text, '{"leases":false}', 'a bridge that has written its leases is left alone');
+SELECT matches(pulse.bridge_sessions('b1', '[{"leasesComplete":"another"}]')::text, '^{"leases":"', 'a bridge that wrote its leases before another crash is not complete');
+SELECT is(pulse.bridge_sessions('b1', json_build_array(json_build_object('leasesComplete', pulse.bridge_sessions('b1', '[]') ->> 'leases')))::text, '{"leases":null}', 'a bridge that has written its leases is left alone');
 
 -- a time to live
 SELECT shop.call('track', '["t",1,"30 min"]', 'fay', 'f1'), shop.events('t'), shop.pass('29 min'), _pulse.sweep_leases(100);
@@ -144,7 +147,7 @@ SELECT ok((SELECT l.at < clock_timestamp() - interval '29 min' FROM _pulse.last_
 -- after a crash: the leases are gone, bridges write them
 SELECT shop.call('track', '["k",{"n":1}]', 'gus', 'g1'), shop.events('k');
 DELETE FROM _pulse.leases;
-DELETE FROM _pulse.lease_bridges;
+DELETE FROM _pulse.lease_bridges WHERE bridge <> '';
 SELECT is(shop.there('k'), ARRAY['gus 0'], 'E3: after a crash the users are still there');
 SELECT pulse.bridge_sessions('b1', '[{"key":"g1","generation":1,"lease":{"room":"k","userId":"gus","state":{"n":1},"ttl":null,"announce":true,"age":5000}}]');
 SELECT is(shop.events('k'), '{}', 'E3: a lease that is written again is no join');

@@ -22,7 +22,7 @@ struct Book {
     void answer(Result<bool> result) {
         auto then = std::move(queries.bookkeeping.front().second);
         queries.bookkeeping.pop_front();
-        then(std::move(result));
+        then(result ? Result<std::string>(std::string()) : Result<std::string>(result.error()));
     }
 };
 

@@ -32,7 +32,7 @@ struct FakeQueries final : db::Queries {
     std::deque<std::pair<db::HandleRequest, Then<db::HandleAnswer>>> handles;
     std::deque<std::pair<db::RequestCall, std::function<void(db::RequestAnswer)>>> requests;
     std::deque<std::pair<db::AnswerRequest, Then<db::HandleAnswer>>> answers;
-    std::deque<std::pair<std::string, Then<bool>>> bookkeeping;
+    std::deque<std::pair<std::string, Then<std::string>>> bookkeeping;
     bool is_up = true;
     std::deque<Then<std::vector<db::Revocation>>> revocation_lists;
 
@@ -51,7 +51,7 @@ struct FakeQueries final : db::Queries {
     void decide(db::DecideRequest request, Then<db::Decision> then) override {
         decisions.push_back({request.room, request, std::move(then)});
     }
-    void sessions(std::string, std::string changes, Then<bool> then) override {
+    void sessions(std::string, std::string changes, Then<std::string> then) override {
         bookkeeping.emplace_back(std::move(changes), std::move(then));
     }
     void revocations(Then<std::vector<db::Revocation>> then) override { revocation_lists.push_back(std::move(then)); }
@@ -113,13 +113,14 @@ struct World {
     auth::Verifier verifier{auth::VerifyOptions{}, clock};
     FakeDeadlines deadlines;
     Bookkeeper bookkeeper{queries, deadlines, rng.id()};
+    Leases leases{bookkeeper, deadlines};
     Revocations revocations{clock};
     Services services;
     SystemEvents system_events;
 
     explicit World(HandlerOptions options = without_recovery())
-        : encoder(options.recovery), services{hub,   history, queries, bookkeeper, revocations, verifier, deadlines,
-                                              clock, rng,     metrics, options,    {},          {}},
+        : encoder(options.recovery), services{hub,       history, queries, bookkeeper, leases,  revocations, verifier,
+                                              deadlines, clock,   rng,     metrics,    options, {},          {}},
           system_events(services) {
         EXPECT_TRUE(verifier.add_secret(kSecret));
         hub.set_epoch(kEpoch);
@@ -146,7 +147,7 @@ struct World {
             auto [changes, then] = std::move(queries.bookkeeping.front());
             queries.bookkeeping.pop_front();
             all += changes;
-            then(true);
+            then(std::string());
         }
         return all;
     }

@@ -262,7 +262,7 @@ TEST_F(Recovering, ARoomThatItLeftIsStoredBeforeItIsAskedForButEndsOfOthersAreNo
     EXPECT_EQ(asked(), "(nothing)");
     auto then = std::move(world.queries.bookkeeping.front().second);
     world.queries.bookkeeping.pop_front();
-    then(true);
+    then(std::string());
     EXPECT_THAT(recover_asked(), HasSubstr(kPid));
     EXPECT_EQ(world.queries.bookkeeping.size(), 1U) << "the end is under way";
 }

@@ -200,6 +200,7 @@ TEST_F(SubscriberTest, E7TooMuchIsNoticedBeforeAnythingIsSentAndAskedAnew) {
                       history,
                       small.queries,
                       small.bookkeeper,
+                      small.leases,
                       small.revocations,
                       small.verifier,
                       small.deadlines,
