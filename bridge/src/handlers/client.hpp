@@ -148,7 +148,7 @@ private:
     // effects.cpp
     Applied apply_effects(Namespace &nsp, std::string_view list, const Cursor &position);
     void join_given(Namespace &nsp, const std::string &room, const Cursor &position);
-    void present(const Namespace &nsp, bool there, std::string_view value);
+    void present(Namespace &nsp, bool there, std::string_view value);
     void reply(Namespace &nsp, std::string_view message, bool many);
     void ask(Namespace &nsp, std::string_view question);
 

@@ -73,13 +73,16 @@ Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, con
     return applied;
 }
 
-void Client::present(const Namespace &nsp, bool there, std::string_view value) {
+void Client::present(Namespace &nsp, bool there, std::string_view value) {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr) return;
     if (there) {
         services_.leases.tracked({session->key, nsp.generation, session->claims->user_id}, value);
     } else if (const auto room = json::unquote(value)) {
+        const std::uint64_t before = services_.bookkeeper.last();
         services_.leases.untracked(session->key, *room);
+        if (const std::uint64_t last = services_.bookkeeper.last(); last != before)
+            nsp.last_leave = last;  // what tracks it again comes behind it
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "base/json.hpp"
@@ -10,6 +11,9 @@
 namespace bridge::handlers {
 
 namespace {
+
+constexpr std::int64_t kOftenest = 250;         // ms between two reports of a session
+constexpr std::size_t kSliceBytes = 1'000'000;  // of leases that are written at once
 
 // SQL's own text, of any depth.
 json::Limits limits(std::string_view text) { return {.max_bytes = text.size() + 1, .max_depth = 10'000}; }
@@ -93,7 +97,7 @@ void Leases::heard(const PublicId &key) {
     if (found == sessions_.end() || found->second.ttl == 0) return;
     Held &held = found->second;
     held.heard_at = deadlines_.now();
-    if (held.heard_at - held.reported_at >= held.ttl / 4) return report(key, held, held.heard_at);
+    if (held.heard_at - held.reported_at >= std::max(held.ttl / 4, kOftenest)) return report(key, held, held.heard_at);
     if (std::exchange(held.unreported, true)) return;
     heard_.push_back(key);
 }
@@ -117,20 +121,49 @@ void Leases::report_heard() {
     });
 }
 
-// The database has lost them, or never had any of this bridge. What becomes of a session meanwhile is said behind it.
+// The database has lost them, or never had any of this bridge. They go by slices, each when the one before is stored, so that what
+// becomes of sessions meanwhile waits behind few of them; it is said behind what it ends.
 void Leases::write(const std::string &token) {
     if (writing()) return;
+    written_ = std::numeric_limits<std::uint64_t>::max();
+    std::vector<PublicId> keys;
+    keys.reserve(sessions_.size());
+    for (const auto &[key, held] : sessions_) keys.push_back(key);
+    if (!keys.empty()) log::info("leases are written to the database", {{"sessions", keys.size()}});
+    write_slice(std::move(keys), token);
+}
+
+void Leases::write_slice(std::vector<PublicId> keys, std::string token) {
     const std::int64_t now = deadlines_.now();
-    for (const auto &[key, held] : sessions_) {
-        for (const Lease &lease : held.leases) {
-            bookkeeper_.present(key, held.generation,
-                                R"({"room":)" + json::quote(lease.room) + R"(,"userId":)" + json::quote(held.user) + R"(,"state":)" +
-                                    lease.state + R"(,"ttl":)" + (lease.ttl > 0 ? std::to_string(lease.ttl) : "null") + R"(,"announce":)" +
-                                    (lease.announce ? "true" : "false") + R"(,"age":)" + std::to_string(now - lease.tracked_at) + "}");
+    std::uint64_t last = 0;
+    std::size_t bytes = 0;
+    while (!keys.empty() && bytes < kSliceBytes) {
+        const PublicId key = keys.back();
+        keys.pop_back();
+        const auto found = sessions_.find(key);
+        if (found == sessions_.end()) continue;
+        for (const Lease &lease : found->second.leases) {
+            const std::string text = R"({"room":)" + json::quote(lease.room) + R"(,"userId":)" + json::quote(found->second.user) +
+                                     R"(,"state":)" + lease.state + R"(,"ttl":)" + (lease.ttl > 0 ? std::to_string(lease.ttl) : "null") +
+                                     R"(,"announce":)" + (lease.announce ? "true" : "false") + R"(,"age":)" +
+                                     std::to_string(now - lease.tracked_at) + "}";
+            bytes += text.size();
+            last = bookkeeper_.present(key, found->second.generation, text);
         }
     }
-    written_ = bookkeeper_.leases_complete(token);
-    if (!sessions_.empty()) log::info("leases are written to the database", {{"sessions", sessions_.size()}});
+    if (keys.empty()) {
+        written_ = bookkeeper_.leases_complete(token);
+        return;
+    }
+    wait_for_slice(last, std::move(keys), std::move(token));
+}
+
+// While the database is away the slice waits in the bookkeeper, which tries it again.
+void Leases::wait_for_slice(std::uint64_t last, std::vector<PublicId> keys, std::string token) {
+    bookkeeper_.when_stored(last, [this, last, keys = std::move(keys), token = std::move(token)](bool stored) mutable {
+        if (stored) return write_slice(std::move(keys), std::move(token));
+        wait_for_slice(last, std::move(keys), std::move(token));
+    });
 }
 
 }  // namespace bridge::handlers

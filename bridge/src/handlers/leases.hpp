@@ -58,6 +58,8 @@ private:
     void report(const PublicId &key, Held &held, std::int64_t now);
     void report_heard();
     void write(const std::string &token);
+    void write_slice(std::vector<PublicId> keys, std::string token);
+    void wait_for_slice(std::uint64_t last, std::vector<PublicId> keys, std::string token);
     bool writing() const { return !bookkeeper_.stored(written_); }
 
     Bookkeeper &bookkeeper_;

@@ -2,7 +2,6 @@
 #include "handle/answers.hpp"
 
 #include "handle/decide.hpp"
-#include "handle/leases.hpp"
 #include "json/slice.hpp"
 
 namespace pulse::handle {
@@ -83,11 +82,6 @@ void Answer::rejoin(Oid owner, Effects &effects) const {
             effects.add(std::string(effect));
         } else if (members->front().key == "leave") {
             effects.leave(json::unescape(members->front().value).value_or(""));
-        } else if (members->front().key == "untrack") {
-            effects.untrack(json::unescape(members->front().value).value_or(""));
-        } else if (members->front().key == "track") {
-            const auto lease = json::members(members->front().value).value_or(std::vector<json::Member>{});
-            effects.track(json::unescape(json::find(lease, "room").value_or("")).value_or(""), lease_of(lease));
         } else if (members->front().key == "join") {
             std::vector<Request> requests(1);
             requests[0].operation = "join";

@@ -15,7 +15,7 @@ public:
                                        const std::string &name, const std::string &event);
     bool stored() const { return ack_.has_value(); }
     const std::string &ack() const { return *ack_; }
-    // Repeats the stored joins, leaves and presence for this session, asking the policies again, and what the ack carries; replies are not
+    // Repeats the stored joins and leaves for this session, asking the policies again, and what the ack carries; replies are not
     // repeated.
     void rejoin(Oid owner, Effects &effects) const;
     void store(Oid owner, const std::string &ack, const std::string &effects) const;

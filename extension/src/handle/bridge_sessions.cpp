@@ -66,6 +66,13 @@ void Report::add(std::string_view json) {
     list.push_back(std::move(change));
 }
 
+// What is done on the way: its failure is no reason to refuse the report.
+template <class Task>
+static void tidy(const char *what, Task &&task) {
+    const auto error = pg::subtransaction(std::forward<Task>(task));
+    if (error) pg::call([&] { ereport(WARNING, (errcode(error->sqlstate), errmsg("pulse: %s: %s", what, error->message))); });
+}
+
 // The token under which the bridge is to write all of its leases; nullopt: they are here.
 static std::optional<std::string> store(const Report &report, const std::string &bridge, Oid owner) {
     static pg::Plan seen("INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, "
@@ -85,8 +92,9 @@ static std::optional<std::string> store(const Report &report, const std::string 
     if (due.run({pg::param_text(bridge)}) > 0) {
         const bool old_sessions = pg::result_row().boolean(1);
         seen.run({pg::param_text(bridge)});
-        if (pg::epoch_is_open()) sweep.run({pg::param_int4(kSweepAtOnce)});
-        if (old_sessions && pg::epoch_is_open()) forget.run({pg::param_int4(kForgetAtOnce)});  // else who was silent need not be gone
+        if (!pg::epoch_is_open()) return leases_are_wanted(bridge);  // who was silent need not be gone
+        tidy("presence stays as it is", [&] { sweep.run({pg::param_int4(kSweepAtOnce)}); });
+        if (old_sessions) tidy("old sessions stay", [&] { forget.run({pg::param_int4(kForgetAtOnce)}); });
     }
     return leases_are_wanted(bridge);
 }

@@ -87,6 +87,7 @@ std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arr
 std::optional<std::string> leases_of(Oid owner, const Arrival &arrival, const Welcome &welcome, const Recovery &recovery) {
     if (!arrival.context.user_id) return std::nullopt;
     const LogScope scope(owner);
+    leave_leases(recovery.key(), recovery.dropped());
     auto leases = resume_leases(recovery.key(), *arrival.context.user_id, *arrival.bridge);
     if (welcome.tracked.empty()) return leases;
     auth::Context context = arrival.context;

@@ -130,6 +130,12 @@ void store_leases_of_connect(const auth::Context &context, const std::string &br
         if (lease) set({room, *context.user_id, *context.session_id}, bridge, *lease, 0, fresh);
 }
 
+void leave_leases(const std::string &session, const std::vector<std::string> &rooms) {
+    static pg::Plan plan("SELECT _pulse.left_leases($1, $2)");
+    if (rooms.empty()) return;
+    plan.run({pg::param_texts(std::vector<std::string_view>(rooms.size(), session)), pg::param_texts({rooms.begin(), rooms.end()})});
+}
+
 std::optional<std::string> resume_leases(const std::string &session, const std::string &user_id, const std::string &bridge) {
     static pg::Plan any("SELECT FROM _pulse.leases l WHERE l.session = $1 LIMIT 1");
     static pg::Plan plan("SELECT _pulse.resume_leases($1, $2, $3)");
@@ -197,12 +203,9 @@ void LeaseReport::apply(const std::string &bridge, const std::map<std::string, s
 
 std::optional<std::string> leases_are_wanted(const std::string &bridge) {
     static pg::Plan find("SELECT b.complete, b.token FROM _pulse.lease_bridges b WHERE b.bridge = $1");
-    static pg::Plan insert("INSERT INTO _pulse.lease_bridges (bridge, complete) VALUES ($1, false) ON CONFLICT ON CONSTRAINT "
-                           "lease_bridges_pkey DO NOTHING");
-    if (find.run({pg::param_text(bridge)}) == 0) {
-        insert.run({pg::param_text(bridge)});
-        find.run({pg::param_text(bridge)});
-    }
+    static pg::Plan insert("INSERT INTO _pulse.lease_bridges AS b (bridge, complete) VALUES ($1, false) ON CONFLICT ON CONSTRAINT "
+                           "lease_bridges_pkey DO UPDATE SET complete = b.complete RETURNING b.complete, b.token");
+    if (find.run({pg::param_text(bridge)}) == 0) insert.run({pg::param_text(bridge)});
     const pg::Row row = pg::result_row();
     return row.boolean(1) ? std::nullopt : std::optional<std::string>(row.text(2));
 }

@@ -19,6 +19,7 @@ void store_leases_of_connect(const auth::Context &context, const std::string &br
 
 // Inside a LogScope.
 void lock_presence(const std::string &user_id);
+void leave_leases(const std::string &session, const std::vector<std::string> &rooms);
 std::optional<std::string> resume_leases(const std::string &session, const std::string &user_id, const std::string &bridge);  // as JSON
 
 // What a bridge says about leases, beside what became of sessions.

@@ -125,6 +125,14 @@ bool Recovery::take_over(Oid owner, const auth::Context &context, const std::str
     return true;
 }
 
+std::vector<std::string> Recovery::dropped() const {
+    std::vector<std::string> dropped;
+    for (const Membership &member : session_.rooms)
+        if (std::none_of(rooms_.begin(), rooms_.end(), [&](const Membership &kept) { return kept.room == member.room; }))
+            dropped.push_back(member.room);
+    return dropped;
+}
+
 std::string Recovery::session_json() const {
     return "{\"key\":" + json::quoted(session_.key) + ",\"socketId\":" + json::quoted(session_.socket_id) +
            ",\"generation\":" + std::to_string(session_.generation) + ",\"cursor\":" + json::quoted(cursor_) + "}";

@@ -25,6 +25,7 @@ public:
     // Somebody changed or took over the session while the policies were asked: it is worth another try.
     bool changed() const { return changed_; }
 
+    std::vector<std::string> dropped() const;                        // stored rooms that it is not in any more
     const std::vector<Membership> &rooms() const { return rooms_; }  // joined_at: where the replay of the room begins
     std::string session_json() const;
 

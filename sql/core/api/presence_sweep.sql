@@ -18,12 +18,17 @@ BEGIN
         PERFORM _pulse.end_silent_bridges();
     END IF;
     IF NOT EXISTS (SELECT FROM _pulse.lease_bridges b WHERE b.bridge = '') THEN
-        PERFORM _pulse.end_rewriting();
+        PERFORM _pulse.end_rewriting(most);
     END IF;
     FOR v_user IN SELECT DISTINCT d.user_id FROM (SELECT l.user_id FROM _pulse.leases l WHERE l.due_at <= clock_timestamp()
                                                   ORDER BY l.due_at LIMIT most) d LOOP
         CONTINUE WHEN NOT pg_try_advisory_xact_lock('_pulse.leases'::regclass::oid::integer, hashtext(v_user));
-        v_done := v_done + _pulse.lapse_leases(v_user);
+        BEGIN
+            v_done := v_done + _pulse.lapse_leases(v_user);
+        EXCEPTION WHEN OTHERS THEN   -- one user whose event cannot be published must not keep the others
+            RAISE WARNING 'pulse: presence of a user stays as it is: %', SQLERRM;
+            UPDATE _pulse.leases l SET due_at = clock_timestamp() + interval '1 minute' WHERE l.user_id = v_user AND l.due_at <= clock_timestamp();
+        END;
     END LOOP;
     RETURN v_done;
 END
@@ -110,6 +115,7 @@ BEGIN
         WHERE l.bridge <> '' AND NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = l.bridge) ON CONFLICT (id) DO NOTHING;
     FOR v_silent IN SELECT l.bridge, greatest(b.seen_at, v_began) AS seen FROM _pulse.lease_bridges l JOIN _pulse.bridges b ON b.id = l.bridge
                     WHERE greatest(b.seen_at, v_began) < clock_timestamp() - interval '15 seconds' LOOP
+        UPDATE _pulse.lease_bridges l SET complete = false WHERE l.bridge = v_silent.bridge AND l.complete;   -- before anything else is
         WITH locked AS (
             SELECT l.user_id, l.room, l.session FROM _pulse.leases l WHERE l.bridge = v_silent.bridge AND l.gone_at IS NULL FOR UPDATE SKIP LOCKED)
         UPDATE _pulse.leases l SET gone_at = v_silent.seen, due_at = least(l.due_at, v_silent.seen + v_grace)
@@ -122,15 +128,16 @@ $$;
 COMMENT ON FUNCTION _pulse.end_silent_bridges() IS 'the sessions of bridges that are silent are gone';
 REVOKE ALL ON FUNCTION _pulse.end_silent_bridges() FROM PUBLIC;
 
--- _pulse.end_rewriting()
+-- _pulse.end_rewriting(most integer)
 -- After a crash, when every bridge that was alive before it has written its leases again, or 15 seconds later: who is in none of them
--- leaves, and every room with somebody in it is told to read its presence anew.
-CREATE OR REPLACE FUNCTION _pulse.end_rewriting() RETURNS void
+-- leaves, at most so many a call, and then every room with somebody in it is told to read its presence anew.
+CREATE OR REPLACE FUNCTION _pulse.end_rewriting(most integer) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_began    timestamptz := _pulse.server_began_at();
     v_before   timestamptz := (SELECT max(b.seen_at) FROM _pulse.bridges b WHERE b.seen_at < v_began);
     v_presence record;
+    v_count    integer := 0;
 BEGIN
     IF v_began IS NULL OR clock_timestamp() < v_began + interval '15 seconds' AND EXISTS (
             SELECT FROM _pulse.bridges b WHERE (b.seen_at >= v_began OR b.seen_at >= v_before - interval '15 seconds')
@@ -138,16 +145,20 @@ BEGIN
         RETURN;
     END IF;
     FOR v_presence IN SELECT p.room, p.user_id FROM _pulse.presences p
-                      WHERE NOT EXISTS (SELECT FROM _pulse.leases l WHERE l.user_id = p.user_id AND l.room = p.room) LOOP
+                      WHERE NOT EXISTS (SELECT FROM _pulse.leases l WHERE l.user_id = p.user_id AND l.room = p.room) LIMIT most LOOP
+        v_count := v_count + 1;
         IF NOT pg_try_advisory_xact_lock('_pulse.leases'::regclass::oid::integer, hashtext(v_presence.user_id)) THEN
             RETURN;   -- all of this again the next time
         END IF;
         PERFORM _pulse.settle_presence(v_presence.room, v_presence.user_id, NULL, true, coalesce(v_before, v_began));
     END LOOP;
+    IF v_count >= most THEN
+        RETURN;
+    END IF;
     PERFORM pulse.publish(r.room, 'presence:sync', json_build_object('room', r.room)) 
         FROM (SELECT DISTINCT p.room FROM _pulse.presences p WHERE p.announced) r;
     INSERT INTO _pulse.lease_bridges (bridge, complete) VALUES ('', true);
 END
 $$;
-COMMENT ON FUNCTION _pulse.end_rewriting() IS 'after a crash: who was not reported again leaves, and rooms are told to read their presence anew';
-REVOKE ALL ON FUNCTION _pulse.end_rewriting() FROM PUBLIC;
+COMMENT ON FUNCTION _pulse.end_rewriting(integer) IS 'after a crash: who was not reported again leaves, and rooms are told to read their presence anew';
+REVOKE ALL ON FUNCTION _pulse.end_rewriting(integer) FROM PUBLIC;
