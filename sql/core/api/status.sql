@@ -151,6 +151,7 @@ BEGIN
         'floor', _pulse.floor(),
         'notifyQueueUsage', v_usage,
         'quarantined', v_quarantined,
+        'presence', json_build_object('count', (SELECT count(*) FROM (SELECT FROM _pulse.presences LIMIT 100000) AS counted)),
         'queue', _pulse.queue_counts(),
         'counters', v_memory -> 'counters',
         'problems', _pulse.problems(v_memory, v_quarantined, v_usage, v_lag));

@@ -233,6 +233,25 @@ http {{
         shutil.rmtree(self.home, ignore_errors=True)
 
 
+class Redis(Program):
+    """Debian's redis-server as it comes, on a port of its own, without the snapshots that would fall into a run."""
+
+    def __init__(self):
+        if not shutil.which('redis-server'):
+            raise BenchError('redis-server is missing: run `make setup`')
+        self.port = free_port()
+        super().__init__(['redis-server', '--port', str(self.port), '--bind', '127.0.0.1', '--save', '', '--daemonize', 'no'], ready=None,
+                         log=os.devnull)
+        wait_until('Redis to listen', self._listens)
+
+    def _listens(self):
+        try:
+            socket.create_connection(('127.0.0.1', self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+
 class Peer(Program):
     """The floor server or the Socket.IO server: a public port and a control port."""
 

@@ -3,7 +3,7 @@ BEGIN;
 SELECT plan(21);
 
 SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status()) AS k),
-          '{preloaded,databases,dispatcher,worker,epoch,position,floor,notifyQueueUsage,quarantined,queue,counters,problems}'::text[], 'E6: the documented keys');
+          '{preloaded,databases,dispatcher,worker,epoch,position,floor,notifyQueueUsage,quarantined,presence,queue,counters,problems}'::text[], 'E6: the documented keys');
 SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status() -> 'dispatcher') AS k), '{running,pid,lagEvents,lastTickAt,failedTicks}'::text[],
           'E6: the dispatcher''s keys');
 SELECT is((SELECT array_agg(k) FROM json_object_keys(pulse.status() -> 'queue') AS k), '{available,executing,retryable,dead}'::text[], 'E6: the queue''s keys');
