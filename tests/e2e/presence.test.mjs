@@ -70,6 +70,7 @@ test('E3: who is gone for longer than the grace leaves; who comes back later, wi
   await next(socket, 'connect')
   assert.equal(socket.recovered, true)
   assert.equal((await there(room)).bob.sessions, 1)
+  await seen.until(1)
   assert.deepEqual(seen.words(), ['join bob'])
 
   await grace('100 ms')

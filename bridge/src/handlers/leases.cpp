@@ -158,11 +158,12 @@ void Leases::write_slice(std::vector<PublicId> keys, std::string token) {
     wait_for_slice(last, std::move(keys), std::move(token));
 }
 
-// While the database is away the slice waits in the bookkeeper, which tries it again.
+// When the database does not take it now, this writing ends: the slice waits in the bookkeeper, and once it is stored the database still
+// wants what is missing.
 void Leases::wait_for_slice(std::uint64_t last, std::vector<PublicId> keys, std::string token) {
     bookkeeper_.when_stored(last, [this, last, keys = std::move(keys), token = std::move(token)](bool stored) mutable {
         if (stored) return write_slice(std::move(keys), std::move(token));
-        wait_for_slice(last, std::move(keys), std::move(token));
+        written_ = last;
     });
 }
 
