@@ -56,7 +56,7 @@ test('M10: while the name server does not answer sockets are served; then the br
     acks.push(await socket.timeout(5000).emitWithAck('ping'))   // the bridge's own answer
   }
   assert.equal(acks.filter(({ timestamp }) => timestamp).length, 3)
-  assert.equal((await fetch(`${bridge.internalUrl}/ready`)).status, 503)
+  await until(async () => (await fetch(`${bridge.internalUrl}/ready`)).status === 503, { what: 'not ready' })
   assert.equal(got.items.length, 0)
   assert.equal(look_ups('db.slow'), before + 1, 'all connections wait for one look-up')
   rmSync(hold)

@@ -159,7 +159,7 @@ test('E3: taken away again, it is gone for everybody, and nobody is disturbed', 
   const ann = await pulse.io({ userId: 'ann' }, { namespace: '/club' })
   await pulse.sql(`SELECT pulse.drop_handler('move', '/club'), pulse.drop_policy('game:{id}', 'join'), pulse.unstream('/games/{id}/stream')`)
   assert.equal((await ann.emitWithAck('move', '7', 'e4')).error.code, 'not_found')
-  assert.equal((await ann.emitWithAck('room:join', { room: 'game:7' })).error.code, 'forbidden')
+  assert.equal((await ann.emitWithAck('room:join', { room: 'game:8' })).error.code, 'forbidden')
   assert.equal((await fetch(`${pulse.bridge.url}/games/7/stream`)).status, 404)
   await pulse.sql(`SELECT pulse.drop_namespace('/club')`)
   assert.equal((await pulse.io({ userId: 'ann' }, { namespace: '/club' }).catch(error => error)).message, 'Invalid namespace')
