@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startPulse } from '../support/pulse.mjs'
+import { token } from '../support/token.mjs'
 import { gather, until } from '../support/wait.mjs'
 
 let pulse
@@ -67,6 +68,23 @@ test('E3: a join of a room that the session is in asks nobody; after leaving, an
   const before = await decisions()
   assert.equal((await join(other, 'open:again')).ok, true)
   assert.equal(await decisions() - before, 1, 'a decision is one session\'s')
+})
+
+test('E3: a refreshed token is decided about anew: what it may not have is left, and a join asks again', async () => {
+  await pulse.sql(`CREATE FUNCTION app.members(claims json, room text, params json) RETURNS boolean LANGUAGE sql STABLE RETURN claims ->> 'role' = 'member'`)
+  await pulse.sql(`SELECT pulse.policy('members:{id}', 'join', 'app.members')`)
+  const socket = await pulse.io({ userId: 'ann', role: 'member' })
+  for (const room of ['members:1', 'open:refresh']) assert.equal((await join(socket, room)).ok, true)
+  const evicted = gather(socket, 'room:evicted')
+  assert.equal((await socket.emitWithAck('auth:refresh', { token: token({ userId: 'ann', role: 'guest' }) })).ok, true)
+  const [[notice]] = await evicted.atLeast(1)
+  assert.equal(notice.room, 'members:1')
+  const before = await decisions()
+  assert.equal((await join(socket, 'members:1')).error.code, 'forbidden')
+  assert.equal((await join(socket, 'open:refresh')).ok, true)
+  assert.equal(await decisions() - before, 1, 'it is still in the other one')
+  assert.equal((await socket.emitWithAck('auth:refresh', { token: token({ userId: 'ann', role: 'member' }) })).ok, true)
+  assert.equal((await join(socket, 'members:1')).ok, true)
 })
 
 test('E3: events go on after a repeated join, none twice', async () => {

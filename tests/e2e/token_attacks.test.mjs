@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { poll, sse } from '../support/listen.mjs'
 import { startPulse } from '../support/pulse.mjs'
 import { part, secret, signature, token } from '../support/token.mjs'
+import { until } from '../support/wait.mjs'
 
 let pulse, folder
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }), ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -25,6 +26,8 @@ before(async () => {
   await pulse.load('rooms')
   await pulse.sql(`CREATE FUNCTION app.feed(request json) RETURNS json LANGUAGE sql IMMUTABLE RETURN '{"rooms":["open:feed"]}'::json`)
   await pulse.sql(`SELECT pulse.stream('/feed', 'app.feed', 'jwt')`)
+  await pulse.sql(`CREATE FUNCTION app.caller(request json) RETURNS json LANGUAGE sql STABLE RETURN to_json(pulse.user_id())`)
+  await pulse.sql(`SELECT pulse.route('GET', '/who', 'app.caller', 'jwt')`)
 })
 after(async () => {
   await pulse?.stop()
@@ -164,13 +167,23 @@ test('S2: no token at all is missing, on every way', async () => {
   }
 })
 
-test('C4: a stream of SQL refuses a bad token with 401, and nothing of the fault', async () => {
-  for (const bad of [good({ exp: now() - 1 }), good({}, { alg: 'none' }), 'nonsense', good({ use: 'reconnect' })]) {
-    const { status, body: { error } } = await sse(pulse.bridge, undefined, { token: bad }, { path: '/feed' })
-    assert.equal(status, 401)
-    assert.equal(error.code, 'unauthenticated')
-    assert.ok(Object.values(messages).flat().includes(error.message), error.message)
+test('C4: a stream and a route of SQL refuse a bad token with 401 and its reason, and nothing of the fault', async () => {
+  const route = async bad => {
+    const answer = await fetch(`${pulse.bridge.url}/who`, { headers: bad ? { authorization: `Bearer ${bad}` } : {} })
+    return { status: answer.status, body: await answer.json() }
   }
+  const bad = { expired: good({ exp: now() - 1 }), signature: good({}, { alg: 'none' }), malformed: 'nonsense', audience: good({ use: 'reconnect' }) }
+  for (const [reason, text] of Object.entries(bad)) {
+    for (const attempt of [() => sse(pulse.bridge, undefined, { token: text }, { path: '/feed' }), () => route(text)]) {
+      const { status, body: { error } } = await attempt()
+      assert.deepEqual([status, error.code, error.reason], [401, 'unauthenticated', reason])
+      assert.ok(messages[reason].includes(error.message), error.message)
+    }
+  }
+  assert.deepEqual([(await route()).status, (await route()).body.error.reason], [401, 'missing'])
+  assert.deepEqual(await route(good()), { status: 200, body: 'ann' })
+  await pulse.sql(`SELECT pulse.revoke(jti => 'stolen')`)
+  await until(async () => (await route(good({ jti: 'stolen' }))).body.error?.reason === 'revoked', { what: 'the revoked token being refused' })
 })
 
 test('M8: what is right still works: all four kinds of keys, an array of audiences, headers that mean nothing to us', async () => {

@@ -121,12 +121,15 @@ test('M8: keys of a JWKS by URL: a new one is fetched when a token names it, on 
   assert.equal((await refused(pulse.io(token({ userId: 'ann' }, { header: { kid: 'public' } }), { bridge }))).reason, 'signature', 'a secret that is published is none')
 
   // rotation: everybody who comes with the new key waits for one fetch
+  await pulse.sql(`CREATE FUNCTION app.caller(request json) RETURNS json LANGUAGE sql STABLE RETURN to_json(pulse.user_id())`)
+  await pulse.sql(`SELECT pulse.route('GET', '/caller', 'app.caller', 'jwt')`)
   issuer.keys = [fresh.jwk]
   await until(async () => {
     const text = fresh.token({ userId: 'bob' })
-    const [socket, stream, cursor] = await Promise.all([pulse.io(text, { bridge }), sse(bridge, text, { room: 'open:a' }), poll(bridge, text, { room: 'open:a' })])
+    const [socket, stream, cursor, route] = await Promise.all([pulse.io(text, { bridge }), sse(bridge, text, { room: 'open:a' }), poll(bridge, text, { room: 'open:a' }),
+      fetch(`${bridge.url}/caller`, { headers: { authorization: `Bearer ${text}` } })])
     assert.equal(await who(socket), 'bob')
-    assert.deepEqual([stream.status, cursor.status], [200, 200])
+    assert.deepEqual([stream.status, cursor.status, await route.json()], [200, 200, 'bob'])
     await stream.close()
     return true
   }, { what: 'the new key' })

@@ -148,13 +148,19 @@ void Requests::request(http::Exchange &exchange) {
     calls_.emplace(number, std::make_unique<Call>(*this, exchange, number, internal_token, now));
 }
 
-void Requests::ask(Call &call) {
+void Requests::ask(Call &call, bool waited) {
     const http::Request &request = call.exchange().request();
     if (!is_text(request.body)) {
         const auto kept = std::move(calls_.extract(call.number()).mapped());
         const Measured measured{kept->began(), {}, {}};
         return respond(kept->release(), failure(Error{Errc::bad_request, "the body is no UTF-8 text"}), measured);
     }
+    const std::string token = token_of(request);
+    const auto again = [this, number = call.number()] {
+        if (const auto found = calls_.find(number); found != calls_.end()) ask(*found->second, true);
+    };
+    if (!waited && handlers::await_key(services_, token, again)) return;
+
     handlers::RequestGate::Question question;
     question.method = word(request.method);
     question.path = request.path;
@@ -163,20 +169,22 @@ void Requests::ask(Call &call) {
     question.correlation_id = correlation_id(request);
 
     ClaimsPtr claims;
-    std::string problem;
-    if (const std::string token = token_of(request); !token.empty()) {
+    Error problem{Errc::unauthenticated};
+    if (!token.empty()) {
         auto verified = handlers::authenticate(services_, token);
         if (verified) {
             claims = std::move(*verified);
         } else {
-            problem = verified.error().detail;
+            problem = verified.error();
         }
     }
     question.context = handlers::context(claims.get(), asker(request, "http"), {});
     question.context.pop_back();
     question.context += std::string(R"(,"internal":)") + (call.exchange().internal() ? "true" : "false");
     question.context += std::string(R"(,"internalToken":)") + (call.internal_token() ? "true" : "false");
-    if (!problem.empty()) question.context += R"(,"authError":)" + json::quote(problem);
+    if (!problem.detail.empty()) {
+        question.context += R"(,"authError":)" + json::quote(problem.detail) + R"(,"authReason":)" + json::quote(problem.reason);
+    }
     question.context += '}';
     question.claims = claims ? std::move(claims) : std::make_shared<const Claims>();
 

@@ -33,7 +33,7 @@ private:
         Clock::time_point began;
         std::string method, path;  // as they were registered; empty: unknown
     };
-    void ask(Call &call);
+    void ask(Call &call, bool waited = false);  // waited: for the keys of its token
     void answered(std::uint64_t number, std::unique_ptr<handlers::Gate> gate, handlers::RequestGate::Opened opened);
     void count(const Measured &measured, int status);
     void respond(http::Exchange &exchange, http::Reply reply, const Measured &measured);

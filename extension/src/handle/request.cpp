@@ -68,6 +68,11 @@ pg::Raised naming(const pg::Raised &raised, const Target &target, const Asker &a
     return pg::within(raised, context);
 }
 
+// The client gets the reason beside code and message, as from every other way in.
+[[noreturn]] void refuse_token(const std::string &message, const std::string &reason) {
+    pg::fail(kUnauthenticated, message, "{\"reason\":" + json::quoted(reason) + "}");
+}
+
 }  // namespace
 
 Asker::Asker(FunctionCallInfo fcinfo) : context(context_argument(fcinfo, 3)) {
@@ -85,6 +90,7 @@ Asker::Asker(FunctionCallInfo fcinfo) : context(context_argument(fcinfo, 3)) {
     internal = is("internal");
     internal_token = is("internalToken");
     auth_error = text("authError");
+    auth_reason = text("authReason");
     cursor = text("cursor");
 }
 
@@ -92,9 +98,9 @@ void Asker::check(const std::string &auth) const {
     if (auth == "internal") {
         if (!internal_token) pg::fail(kUnauthenticated, "the internal token is missing or wrong");
     } else if (auth == "jwt" && !signed_in) {
-        pg::fail(kUnauthenticated, auth_error.value_or("a token is needed"));
+        refuse_token(auth_error.value_or("a token is needed"), auth_reason.value_or("missing"));
     }
-    if (signed_in && is_revoked(context)) pg::fail(kUnauthenticated, "the token is revoked");
+    if (signed_in && is_revoked(context)) refuse_token("the token is revoked", "revoked");
 }
 
 std::string request_json(const Request &request, const Target &target, const Asker &asker, const std::optional<std::string> &body) {

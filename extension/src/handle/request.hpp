@@ -18,7 +18,7 @@ struct Target {
 struct Asker {
     auth::Context context;
     bool signed_in = false, internal = false, internal_token = false;
-    std::optional<std::string> auth_error, cursor;
+    std::optional<std::string> auth_error, auth_reason, cursor;
 
     explicit Asker(FunctionCallInfo fcinfo);
     void check(const std::string &auth) const;  // raises for one who may not; inside a LogScope

@@ -169,8 +169,8 @@ REVOKE EXECUTE ON FUNCTION shop.two(json) FROM PUBLIC;
 SELECT matches(shop.error_of($$SELECT shop.ask('POST', '/orders/7/stream')$$), '^42501 pulse_client cannot execute .*GRANT EXECUTE', 'a missing grant names the GRANT');
 
 -- who may
-SELECT is(shop.error_of($$SELECT shop.ask('GET', '/api/other', context => '{"claims":null}')$$), 'PL401 a token is needed', 'D9: without a token none');
-SELECT is(shop.error_of($$SELECT shop.ask('GET', '/api/other', context => '{"claims":null,"authError":"the token has expired"}')$$), 'PL401 the token has expired', 'a bad token is said to be bad');
+SELECT is(shop.error_of($$SELECT shop.ask('GET', '/api/other', context => '{"claims":null}')$$), 'PL401 a token is needed | {"reason":"missing"}', 'D9: without a token none');
+SELECT is(shop.error_of($$SELECT shop.ask('GET', '/api/other', context => '{"claims":null,"authError":"the token has expired","authReason":"expired"}')$$), 'PL401 the token has expired | {"reason":"expired"}', 'a bad token is said to be bad');
 SELECT is(shop.ask('GET', '/who', context => '{"claims":null,"authError":"the token has expired"}')::json ->> 'body', '["pulse_client", null, null]', 'auth none asks for no token');
 SELECT shop.route('POST', '/machines', 'BEGIN RETURN ''"machines"''; END', 'internal'), shop.route('GET', '/machines', 'BEGIN RETURN ''"all"''; END', 'none');
 SELECT is(shop.ask('POST', '/machines', context => '{"internalToken":true}')::json -> 'headers' ->> 'Allow', 'GET, HEAD, OPTIONS', 'S4: auth internal: the public does not learn that it is there');
@@ -180,7 +180,7 @@ SELECT shop.route('POST', '/internal/feed', 'BEGIN RETURN ''"feed"''; END');
 SELECT matches(shop.error_of($$SELECT shop.ask('POST', '/internal/feed')$$), '^PL404', 'S4: nothing below /internal is for the public');
 SELECT is(shop.said(shop.ask('POST', '/internal/feed', context => '{"internal":true,"claims":{}}')), '200 feed', 'inside it is there');
 SELECT pulse.revoke('mallory');
-SELECT is(shop.error_of($$SELECT shop.ask('GET', '/api/other', context => '{"claims":{"iat":1},"userId":"mallory"}')$$), 'PL401 the token is revoked', 'a revoked token is refused');
+SELECT is(shop.error_of($$SELECT shop.ask('GET', '/api/other', context => '{"claims":{"iat":1},"userId":"mallory"}')$$), 'PL401 the token is revoked | {"reason":"revoked"}', 'a revoked token is refused');
 
 -- whose doing an event is
 SELECT shop.route('POST', '/traced', $$BEGIN PERFORM pulse.publish('traced', 'traced', '1'::json, headers => coalesce(request -> 'query' -> 'headers', '{}')); RETURN to_json(current_setting('pulse.traceparent')); END$$);
