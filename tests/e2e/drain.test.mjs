@@ -65,7 +65,7 @@ test('M10: clients of every protocol are told to come back, and what they miss m
     assert.equal(next.json.events[0].args[0], 'meanwhile')
   }
   for (const { socket } of Object.values(got)) {
-    assert.ok(socket.recovered)
+    await until(() => socket.recovered, { what: 'its recovery elsewhere' })
     socket.disconnect()
   }
 })

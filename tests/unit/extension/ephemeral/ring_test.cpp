@@ -12,7 +12,7 @@ namespace pulse::ephemeral {
 namespace {
 
 struct World {
-    explicit World(Index chunks) : memory(new char[Ring::bytes(chunks)]), ring(memory.get()), chunks(chunks) { ring.format(chunks); }
+    explicit World(Index size) : memory(new char[Ring::bytes(size)]), ring(memory.get()), chunks(size) { ring.format(size); }
     bool push(Index queue, const std::string &text, std::int64_t now = 1) {
         const Index record = ring.make(text);
         if (record == kNone) return false;

@@ -17,10 +17,10 @@ using testing::IsEmpty;
 using Offered = Throttles::Offered;
 
 struct World {
-    explicit World(Index entries = 8, Index chunks = 200)
-        : ring_memory(new char[Ring::bytes(chunks)]), memory(new std::int64_t[Throttles::bytes(entries) / 8 + 1]), ring(ring_memory.get()),
-          throttles(memory.get(), entries, ring), chunks(chunks) {
-        ring.format(chunks);
+    explicit World(Index entries = 8, Index size = 200)
+        : ring_memory(new char[Ring::bytes(size)]), memory(new std::int64_t[Throttles::bytes(entries) / 8 + 1]), ring(ring_memory.get()),
+          throttles(memory.get(), entries, ring), chunks(size) {
+        ring.format(size);
         throttles.format();
     }
     Offered offer(std::uint64_t key, const std::string &text, std::int64_t now, std::int64_t interval = 100, Index queue = 0) {
