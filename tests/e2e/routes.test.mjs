@@ -1,6 +1,6 @@
 // HTTP routes of the application's own, on two bridges: pulse.route, pulse.http_response, who may, errors, CORS, correlation, fairness.
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -10,8 +10,9 @@ import { gather, until } from '../support/wait.mjs'
 
 const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 const bearer = { authorization: `Bearer ${token({ userId: 'ann' })}` }
-let pulse
+let pulse, folder
 before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tokens-'))
   pulse = await startPulse({ bridges: 2, environment: { PULSE_CORS_ORIGIN: 'https://app.example', PULSE_INTERNAL_TOKEN: 'first-token, second-token' } })
   await pulse.load('rooms')
   await pulse.sql(`
@@ -40,7 +41,10 @@ before(async () => {
            pulse.route('DELETE', '/api/echo/{what}', 'app.mirror', 'none'), pulse.route('GET', '/internal/echo/{what}', 'app.mirror', 'internal'), pulse.route('GET', '/api/locked', 'app.locked'),
            pulse.on('locked', 'app.locked_event');`)
 })
-after(() => pulse?.stop())
+after(async () => {
+  await pulse?.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const ask = (path, { bridge = pulse.bridges[0], base = bridge.url, headers = {}, ...rest } = {}) => fetch(base + path, { headers: { ...bearer, ...headers }, ...rest })
 const send = (path, body, { method = 'POST', type = 'application/json', headers = {}, ...rest } = {}) => ask(path, { method, body, headers: { 'content-type': type, ...headers }, ...rest })
@@ -91,7 +95,7 @@ test('D9: who may; S4: internal routes with any of several tokens', async () => 
 })
 
 test('S4: tokens from a file are read again on SIGHUP; a file that cannot be read changes nothing', async () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'pulse-tokens-')), 'internal-tokens')
+  const file = join(folder, 'internal-tokens')
   writeFileSync(file, 'old-token\n')
   const [, bridge] = pulse.bridges
   await bridge.restart({ PULSE_INTERNAL_TOKEN: '', PULSE_INTERNAL_TOKEN_FILE: file })
