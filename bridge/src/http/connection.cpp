@@ -168,13 +168,8 @@ void Connection::parse(std::string_view bytes) {
 bool Connection::parse_head() {
     const std::size_t used = http_parser_execute(&parser_, &settings(), unparsed_.data(), unparsed_.size());
     const http_errno error = HTTP_PARSER_ERRNO(&parser_);
-    if (error != HPE_OK && error != HPE_PAUSED) {
-        if (refused_status_ == 0) reject(400, "this is no HTTP request");
-        if (error == HPE_HEADER_OVERFLOW) reject(431, "the request's headers are too large");
-        if (error == HPE_INVALID_TRANSFER_ENCODING) reject(501, "of transfer encodings only chunked is understood");
-        return false;
-    }
-    // The parser stops before the last byte of the head, whatever that is, and is lenient about line ends elsewhere too.
+    // The parser stops before the last byte of the head, whatever that is, and is lenient about line ends elsewhere too. What is wrong
+    // first counts, however the bytes came: so its own error comes behind this.
     const std::size_t end = error == HPE_PAUSED ? used + 1 : used;
     for (const char c : unparsed_.substr(0, end)) {
         const bool bare = last_byte_ == '\r' && c != '\n', folded = last_byte_ == '\n' && (c == ' ' || c == '\t');
@@ -183,6 +178,12 @@ bool Connection::parse_head() {
             return false;
         }
         last_byte_ = c;
+    }
+    if (error != HPE_OK && error != HPE_PAUSED) {
+        if (refused_status_ == 0) reject(400, "this is no HTTP request");
+        if (error == HPE_HEADER_OVERFLOW) reject(431, "the request's headers are too large");
+        if (error == HPE_INVALID_TRANSFER_ENCODING) reject(501, "of transfer encodings only chunked is understood");
+        return false;
     }
     unparsed_.remove_prefix(end);
     if (error == HPE_OK) return true;
