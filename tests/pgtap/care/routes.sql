@@ -38,7 +38,7 @@ SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m9",
 SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m1"}'), 'PL422 scheduledFor is needed', 'F5: which dose');
 SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m1","scheduledFor":"8:00"}'), 'PL422 scheduledFor must be a time', 'F5: a time');
 SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '"m1"'), 'PL422 the argument must be an object', 'F5: an object');
-SELECT is(pg_temp.call(NULL, 'POST', '/medication-logs', '{}'), 'PL401 a token is needed', 'F2: somebody with a token');
+SELECT is(pg_temp.call(NULL, 'POST', '/medication-logs', '{}'), 'PL401 a token is needed {"reason":"missing"}', 'F2: somebody with a token');
 
 -- shifts
 SELECT is(pg_temp.call('ann', 'POST', '/shifts/day/end'), 'PL409 the shift has not begun', 'F1: a shift begins before it ends');
