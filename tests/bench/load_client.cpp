@@ -4,6 +4,8 @@
 //   connect N               open sockets until N exist      -> {"connected":…,"refused":…,"seconds":…,"reasons":{…}}
 //   fanout MESSAGES FLIGHT  a measured round (--publish)    -> see client/fanout.cpp
 //   rate MESSAGES_S SECONDS ROOMS   messages to room 0, 1 … in turn at this rate -> see client/pace.cpp
+//   call IN_FLIGHT SECONDS    events with an ack (--call, --answer), so many under way on each socket -> see client/calls.cpp
+//   callrate A_SECOND SECONDS the same at this rate, on the sockets in turn
 //   record                  start noting arrival times      -> {}
 //   save FILE               stop, write "seq ns" lines      -> {"events":…}
 //   wait N SECONDS          until N deliveries are counted  -> counts
@@ -15,6 +17,7 @@
 //   emit SOCKET PACKET      one raw Engine.IO packet        -> {}
 //   close [reset]           end all connections             -> {}
 //   quit
+#include "client/calls.hpp"
 #include "client/fanout.hpp"
 #include "client/fleet.hpp"
 #include "client/pace.hpp"
@@ -36,7 +39,8 @@ using nlohmann::json;
 
 class Commands : public Ready {
 public:
-    Commands(FleetOptions fleet, FanoutOptions fanout, const std::string &publish) : fanout_(std::move(fanout)), fleet_(poller_, fleet) {
+    Commands(FleetOptions fleet, FanoutOptions fanout, CallOptions call, const std::string &publish)
+        : fanout_(std::move(fanout)), call_(std::move(call)), fleet_(poller_, fleet) {
         if (!publish.empty()) trigger_ = make_trigger(publish, fleet.event, poller_);
         fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
         poller_.add(0, EPOLLIN, *this);
@@ -89,6 +93,16 @@ private:
             pace.rooms = number(words);
             if (pace.a_second == 0 || pace.seconds == 0 || pace.rooms == 0) return {{"error", "rate needs three numbers above 0"}};
             return run_pace(poller_, fleet_, *trigger_, pace, seq_);
+        }
+        if (command == "call" || command == "callrate") {
+            CallOptions call = call_;
+            call.server = fanout_.server;
+            call.behind = fanout_.behind;
+            (command == "call" ? call.in_flight : call.a_second) = number(words);
+            call.seconds = number(words);
+            if (call.event.empty() || call.in_flight + call.a_second == 0 || call.seconds == 0)
+                return {{"error", command + " needs --call and two numbers above 0"}};
+            return run_calls(poller_, fleet_, call, call_number_);
         }
         if (command == "publish" && trigger_) {
             for (size_t left = number(words); left > 0; --left) trigger_->publish(fanout_.room, payload_of(seq_++, fanout_.size));
@@ -187,9 +201,11 @@ private:
 
     Poller poller_;
     FanoutOptions fanout_;
+    CallOptions call_;
     Fleet fleet_;
     std::unique_ptr<Trigger> trigger_;
     int64_t seq_ = 1;
+    int64_t call_number_ = 1;
     std::vector<std::pair<int64_t, long long>> arrivals_;
     std::vector<std::string> lines_;
     std::string partial_;
@@ -203,6 +219,7 @@ private:
 int main(int argc, char **argv) {
     bench::FleetOptions fleet;
     bench::FanoutOptions fanout;
+    bench::CallOptions call;
     std::string publish;
     CLI::App app("Thousands of clients, driven by lines on standard input");
     app.add_option("--host", fleet.host, "server address");
@@ -220,13 +237,15 @@ int main(int argc, char **argv) {
     app.add_flag("--recover", fleet.recover, "sockets keep pid and offset, and ask for their session when they come back");
     app.add_option("--publish", publish, "how messages are published: pg:<conninfo>, notify:<port>, tcp:<port> or post:<port>");
     app.add_option("--room", fanout.room, "the room that is published to; rate puts a number behind it");
+    app.add_option("--call", call.event, "an event with its arguments, a JSON array; {n} is the call's number, {i} the socket's");
+    app.add_option("--answer", call.answer, "what its ack must be, a JSON array without white space");
     app.add_option("--size", fanout.size, "bytes of a message's frame, about");
     app.add_option("--server-pid", fanout.server, "processes whose CPU a round counts");
     app.add_option("--behind-pid", fanout.behind, "processes whose CPU a round counts apart");
     CLI11_PARSE(app, argc, argv);
     bench::raise_file_limit();
     try {
-        bench::Commands(fleet, fanout, publish).serve();
+        bench::Commands(fleet, fanout, call, publish).serve();
     } catch (const std::exception &error) {
         std::cerr << "load_client: " << error.what() << std::endl;
         return 1;

@@ -76,6 +76,8 @@ public:
     // Forgets the last seq of every socket, so that a new run may start anywhere.
     void forget_sequence();
     OnEvent on_event;
+    // Of an event that emit() sent: its ack id and the array of arguments behind it.
+    std::function<void(uint32_t socket, std::string_view text)> on_ack;
 
     // For protocols.
     const FleetOptions &options() const { return options_; }

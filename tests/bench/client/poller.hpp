@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <ctime>
 #include <stdexcept>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -29,13 +30,21 @@ public:
     void remove(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
     // Waits at most `timeout_ms` and serves what is ready. An object must not destroy another one from its callback.
-    void turn(int timeout_ms) {
-        const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
+    void turn(int timeout_ms) { serve(epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms)); }
+
+    // The same until a time of the monotonic clock, in nanoseconds.
+    void turn_until(long long at_ns, long long now_ns) {
+        const long long left = at_ns > now_ns ? at_ns - now_ns : 0;
+        const timespec timeout{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+        serve(epoll_pwait2(epoll_, ready_.data(), static_cast<int>(ready_.size()), &timeout, nullptr));
+    }
+
+private:
+    void serve(int count) {
         for (int i = 0; i < count; ++i)
             static_cast<Ready *>(ready_[static_cast<size_t>(i)].data.ptr)->on_ready(ready_[static_cast<size_t>(i)].events);
     }
 
-private:
     void control(int operation, int fd, uint32_t events, Ready *target) {
         epoll_event event{};
         event.events = events;

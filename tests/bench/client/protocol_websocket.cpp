@@ -107,6 +107,10 @@ protected:
         if (message.starts_with("40")) return connected(socket, message);
         if (message.starts_with("44")) return fleet_.fail(socket, "refused: " + std::string(message.substr(2, 200)));
         if (message.starts_with("43")) {
+            if (socket.state == Socket::State::Ready) {
+                if (fleet_.on_ack) fleet_.on_ack(socket.number, message.substr(2));
+                return;
+            }
             if (message.find("\"error\"") != std::string_view::npos)
                 return fleet_.fail(socket, "join refused: " + std::string(message.substr(2, 200)));
             return join_next(socket);

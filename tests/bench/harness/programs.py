@@ -146,9 +146,9 @@ class LoadClient(Program):
 
 
 class Bridge(Program):
-    """pulse-bridge on free ports. Nothing is tuned but the ping interval, which the peers share."""
+    """pulse-bridge on free ports. Nothing is tuned but the ping interval, which the peers share, and what a part says."""
 
-    def __init__(self, cluster, database, log):
+    def __init__(self, cluster, database, log, *options):
         path = Path(os.environ.get('PULSE_BRIDGE', ROOT / 'build' / 'plain' / 'bin' / 'pulse-bridge'))
         if not path.exists():
             raise BenchError(f'{path} is missing: run `make build` first')
@@ -157,7 +157,7 @@ class Bridge(Program):
         env = {k: v for k, v in os.environ.items() if not k.startswith('PULSE_')}
         env |= {'PULSE_DATABASE_URL': cluster.conninfo(database, 'bench_bridge'), 'PULSE_JWT_SECRET': self.secret}
         super().__init__([str(path), 'serve', '--listen', f'127.0.0.1:{self.port}', '--internal-listen',
-                          f'127.0.0.1:{self.internal}', '--ping-interval', '300s', '--log-level', 'warn'],
+                          f'127.0.0.1:{self.internal}', '--ping-interval', '300s', '--log-level', 'warn', *options],
                          ready=None, env=env, log=log)
         wait_until(f'the bridge to be ready (its log: {log})', self._is_ready)
 
@@ -250,6 +250,16 @@ class Redis(Program):
             return True
         except OSError:
             return False
+
+
+class NodeHandlers(Program):
+    """Socket.IO in Node whose handlers ask PostgreSQL by pg, with so many connections."""
+
+    def __init__(self, cluster, database, connections, how):
+        self.port, self.secret = free_port(), ''
+        env = {**os.environ, 'PGHOST': str(cluster.home), 'PGPORT': str(cluster.port), 'PGDATABASE': database, 'PGUSER': 'postgres',
+               'NODE_ENV': 'production'}
+        super().__init__(['node', str(BENCH / 'peers' / 'socketio_handlers.mjs'), str(self.port), str(connections), how], env=env)
 
 
 class Peer(Program):

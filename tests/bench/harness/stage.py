@@ -46,9 +46,9 @@ class Stage:
             self._bridge = self.new_bridge()
         return self._bridge
 
-    def new_bridge(self):
+    def new_bridge(self, *options):
         cluster = self.cluster
-        return self.keep(Bridge(cluster, 'bench_pulse', BUILD / 'logs' / 'bridge.log'))
+        return self.keep(Bridge(cluster, 'bench_pulse', BUILD / 'logs' / 'bridge.log', *options))
 
     def server(self, kind):
         """A fresh one of: pulse, alone, floor, socketio, nchan."""
