@@ -94,6 +94,24 @@ test('D9: who may; S4: internal routes with any of several tokens', async () => 
   for (const [value, status] of [[undefined, 401], ['third-token', 401], ['first-token, second-token', 401], ['first-token', 200], ['second-token', 200]]) assert.equal(await internal(value), status, value)
 })
 
+test('C4: a bridge without a key signs nobody in, whatever token is shown: not in routes, streams and sockets', async () => {
+  const bridge = await pulse.addBridge({ PULSE_JWT_SECRET: '', PULSE_ALLOW_ANONYMOUS: 'true' })
+  await pulse.sql(`
+    CREATE FUNCTION app.news(request json) RETURNS json LANGUAGE sql RETURN '{"rooms":["open:items"]}'::json;
+    SELECT pulse.stream('/api/news', 'app.news')`)
+  for (const shown of ['x', token({ userId: 'ann' })]) {
+    for (const path of ['/api/echo/x', '/api/news']) {
+      const answer = await fetch(`${bridge.url}${path}?token=${shown}`)
+      assert.equal(answer.status, 401, path)
+      assert.equal((await answer.json()).error.reason, 'missing')
+    }
+    assert.equal((await (await fetch(`${bridge.url}/api/echo/x?token=${shown}`, { method: 'POST' })).json()).claims, null)
+    const socket = await pulse.io(shown, { bridge })
+    assert.equal((await socket.emitWithAck('who')).user, null)
+    assert.equal((await socket.emitWithAck('room:join', { room: 'user:ann' })).error.code, 'forbidden')
+  }
+})
+
 test('S4: tokens from a file are read again on SIGHUP; a file that cannot be read changes nothing', async () => {
   const file = join(folder, 'internal-tokens')
   writeFileSync(file, 'old-token\n')

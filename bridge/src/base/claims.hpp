@@ -10,7 +10,7 @@
 namespace bridge {
 
 struct Claims {
-    std::string json = "{}";                             // the token's payload, byte for byte as it was signed
+    std::string json;                                    // the token's payload, byte for byte as it was signed; empty: no key verified one
     std::string user_id;                                 // `userId`, else `sub`; empty: anonymous
     std::string jti;                                     // empty: none
     std::optional<std::chrono::sys_seconds> expires_at;  // with the leeway; system_clock can hold it

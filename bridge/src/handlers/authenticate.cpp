@@ -33,7 +33,7 @@ bool await_key(Services &services, std::string_view token, std::function<void()>
 }
 
 std::string Context::json() const {
-    std::string out = R"({"claims":)" + (claims == nullptr ? std::string("null") : claims->json) + R"(,"userId":)";
+    std::string out = R"({"claims":)" + (claims == nullptr || claims->json.empty() ? std::string("null") : claims->json) + R"(,"userId":)";
     out += claims == nullptr || claims->user_id.empty() ? std::string("null") : bridge::json::quote(claims->user_id);
     const auto add = [&out](std::string_view name, std::string_view value) {
         if (value.empty()) return;

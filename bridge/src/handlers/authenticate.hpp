@@ -14,7 +14,8 @@ namespace bridge::handlers {
 // What a client shows its token for. One with "use":"reconnect" is good for coming back and for nothing else, and no other is good for it.
 enum class Use { bearer, reconnect };
 
-// Verified and not revoked; no token at all is nobody in particular, where that is allowed. Refusals are counted.
+// Verified and not revoked; no token at all, or no key to verify one with, is nobody in particular, where that is allowed. Refusals are
+// counted.
 Result<ClaimsPtr> authenticate(Services &services, std::string_view token, Use use = Use::bearer);
 
 // True: the token names a key that nobody has heard of, and `then` is called later, once its issuer was asked. It is worth one wait.
@@ -28,7 +29,7 @@ struct Asker {
 
 // The `context` of SQL's functions (docs/reference/bridge.md); what is empty is left out.
 struct Context {
-    const Claims *claims;  // null: nobody is known, which is not the same as an empty token
+    const Claims *claims;  // null, or without a payload: nobody is signed in
     std::string_view session_id{}, socket_id{}, nsp{}, ip{}, transport{}, correlation_id{}, traceparent{};
     std::string json() const;
 };

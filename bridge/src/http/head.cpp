@@ -47,9 +47,9 @@ std::string decode(std::string_view text, bool plus_is_space) {
     }
 }
 
-bool is_text(std::string_view text) { return text.find('\0') == std::string_view::npos && json::valid_utf8(text); }
-
 }  // namespace
+
+bool is_text(std::string_view bytes) { return bytes.find('\0') == std::string_view::npos && json::valid_utf8(bytes); }
 
 bool same_word(std::string_view a, std::string_view b) {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });

@@ -21,4 +21,6 @@ bool read_target(std::string_view target, Request &request);
 
 bool same_word(std::string_view a, std::string_view b);  // whatever the case
 
+bool is_text(std::string_view bytes);  // UTF-8 without NUL: what PostgreSQL takes
+
 }  // namespace bridge::http

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/traceparent.hpp"
 #include "codec/error_json.hpp"
+#include "http/head.hpp"
 
 namespace bridge::transport {
 
@@ -54,8 +55,7 @@ std::string last_event_id(const http::Request &request) {
     std::string_view id = request.header("last-event-id");
     if (id.empty()) id = request.param("lastEventId").value_or("");
     if (id.empty()) id = request.param("last_event_id").value_or("");
-    const bool text = json::valid_utf8(id) && id.find('\0') == std::string_view::npos;
-    return std::string(text ? id : "?");  // no cursor either
+    return std::string(http::is_text(id) ? id : "?");  // no cursor either
 }
 
 handlers::Asker asker(const http::Request &request, std::string_view transport) {

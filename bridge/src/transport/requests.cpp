@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::size_t kMostCalls = 1'000;  // with bodies under way, waiting for SQL, or asked: anybody may ask anything
 
-bool is_text(std::string_view text) { return json::valid_utf8(text) && text.find('\0') == std::string_view::npos; }
-
 std::string_view word(http::Method method) {
     switch (method) {
         case http::Method::get: return "GET";
@@ -46,7 +44,7 @@ public:
     std::string json() const {
         std::string out = "{";
         for (const auto &[name, value] : all_) {
-            if (!is_text(name) || !is_text(value)) continue;
+            if (!http::is_text(name) || !http::is_text(value)) continue;
             if (out.size() > 1) out += ',';
             json::append_quoted(out, name);
             out += ':';
@@ -142,7 +140,6 @@ void Requests::request(http::Exchange &exchange) {
     const auto refuse = [&](const Error &error) { respond(exchange, failure(error), {now, {}, {}}); };
     if (internal_path && !exchange.internal()) return refuse({Errc::not_found, "no such path"});
     if (internal_path && !internal_token) return refuse({Errc::unauthenticated, "X-Internal-Token is missing or wrong"});
-    if (!is_text(request.path)) return refuse({Errc::bad_request, "the path is no UTF-8 text"});
     if (calls_.size() >= kMostCalls) return refuse({Errc::unavailable, "the server is too busy, try again", {}, 1});
     const std::uint64_t number = ++last_number_;
     calls_.emplace(number, std::make_unique<Call>(*this, exchange, number, internal_token, now));
@@ -150,7 +147,7 @@ void Requests::request(http::Exchange &exchange) {
 
 void Requests::ask(Call &call, bool waited) {
     const http::Request &request = call.exchange().request();
-    if (!is_text(request.body)) {
+    if (!http::is_text(request.body)) {
         const auto kept = std::move(calls_.extract(call.number()).mapped());
         const Measured measured{kept->began(), {}, {}};
         return respond(kept->release(), failure(Error{Errc::bad_request, "the body is no UTF-8 text"}), measured);

@@ -58,10 +58,24 @@ TEST(Connect, AnonymousOnlyWhereConfigured) {
     Caller peer(world);
     peer.say(Kind::connect);
     ASSERT_EQ(world.queries.connects.size(), 1U);
-    EXPECT_THAT(world.queries.connects.front().context, HasSubstr(R"("userId":null)"));
+    EXPECT_THAT(world.queries.connects.front().context, StartsWith(R"({"claims":null,"userId":null)"));
     Caller bad(world);
     bad.connect("nonsense");  // a bad token is not the same as none
     EXPECT_THAT(bad.one(), StartsWith("44{"));
+}
+
+TEST(Connect, C4WithoutAKeyNoTokenSignsAnybodyIn) {
+    HandlerOptions options = without_recovery();
+    options.allow_anonymous = true;
+    World world(options);
+    const std::string token = world.token("u1");
+    world.verifier.set_keys({});
+    Caller peer(world);
+    peer.connect(token);
+    Caller by_request(world, Protocol::socketio, token);
+    by_request.say(Kind::connect);
+    ASSERT_EQ(world.queries.connects.size(), 2U);
+    for (const auto &asked : world.queries.connects) EXPECT_THAT(asked.context, StartsWith(R"({"claims":null,"userId":null)"));
 }
 
 TEST(Connect, TheTokenOfTheRequestServesEveryNamespace) {
