@@ -149,3 +149,22 @@ test('E3: a bridge with hundreds of sessions is restarted: they go on elsewhere,
   assert.equal((await events()).find(({ name }) => name === 'presence:leave').n, many)
   await grace(null)
 })
+
+test('E3: of very many who leave at once a report ends a part, and the dispatcher the rest, without another report', async () => {
+  const quiet = await startPulse({ bridges: 0, settings: { 'pulse.housekeeping_interval': '1h' } })
+  try {
+    await quiet.sql(readFileSync(new URL('../support/presence.sql', import.meta.url), 'utf8'))
+    await quiet.sql(`SELECT pulse.configure('pulse', 'presence_grace', '0 s')`)
+    await until(() => quiet.value('SELECT count(*) = 1 FROM _pulse.epochs'), { what: 'a dispatcher' })
+    await quiet.sql(`
+      SELECT pulse.handle_connect('/', c), pulse.handle('/', 'track', '["club:many",1]', c)
+        FROM generate_series(1, 1000) n, json_build_object('userId', 'user ' || n, 'sessionId', 'key ' || n, 'socketId', n::text, 'bridge', 'b', 'generation', 1) c`)
+    await quiet.sql(`INSERT INTO _pulse.lease_bridges VALUES ('', true) ON CONFLICT DO NOTHING`)
+    assert.equal(await quiet.value(`SELECT pulse.presence_count('club:many')`), '1000')
+    await quiet.sql(`SELECT pulse.bridge_sessions('b', json_agg(json_build_object('key', 'key ' || n, 'generation', 1, 'ended', true))) FROM generate_series(1, 1000) n`)
+    await until(async () => await quiet.value(`SELECT pulse.presence_count('club:many')`) === '0', { what: 'the last leave' })
+    assert.equal(await quiet.value(`SELECT count(*) FROM pulse.events WHERE name = 'presence:leave'`), '1000')
+  } finally {
+    await quiet.stop()
+  }
+})

@@ -149,9 +149,9 @@ void Dispatcher::run() {
         const TickResult result = tick_once();
         const double ended = seconds_now();
         if (result.more) continue;
-        housekeeping_.run_if_due();
+        const bool tidy = !housekeeping_.run_if_due();
         pause(pacing_.after_tick(ended, static_cast<double>(result.events), guc::dispatch_max_gap, ended - began));
-        sleep();
+        if (tidy) sleep();
     }
 }
 

@@ -11,6 +11,7 @@
 namespace pulse::dispatch {
 
 static constexpr int32 kBatch = 1000;
+static constexpr int32 kLeases = 100;  // each may be an event, and dispatching waits meanwhile
 
 // How many were deleted. Publishers that hold a key's row are not waited for.
 static uint64 delete_old_keys() {
@@ -21,13 +22,13 @@ static uint64 delete_old_keys() {
     return plan.run({pg::param_int4(kBatch)});
 }
 
-// Leases end by the reports of bridges; where no bridge is left, by this.
+// Leases end by the reports of bridges; where they find many, or no bridge is left, by this.
 static bool end_leases() {
     static pg::Plan plan("SELECT _pulse.sweep_leases($1)");
     if (!pg::epoch_is_open()) return false;
     const pg::SpiSession spi;
-    plan.run({pg::param_int4(kBatch)});
-    return pg::result_row().int4(1) >= kBatch;
+    plan.run({pg::param_int4(kLeases)});
+    return pg::result_row().int4(1) >= kLeases;
 }
 
 // Runs a task that says whether there is more to do. An error is logged: a DBA's mistake in a setting, or a full disk, is no reason
@@ -69,14 +70,17 @@ static bool rotate_by_time() {
     return rotation.done;
 }
 
-void Housekeeping::run_if_due() {
+bool Housekeeping::run_if_due() {
     const TimestampTz now = GetCurrentTimestamp();
-    if (now < due_) return;
+    const bool due = now >= due_;
+    leases_due_ |= due || pg_atomic_exchange_u32(&pg::my_database()->leases_due, 0) != 0;
+    if (leases_due_) leases_due_ = run("presence stays as it is", end_leases);
+    if (!due) return leases_due_;
     due_ = TimestampTzPlusMilliseconds(now, guc::housekeeping_interval);
     const bool keys = run("old idempotency keys stay", [] { return delete_old_keys() == static_cast<uint64>(kBatch); });
-    const bool leases = run("presence stays as it is", end_leases);
     const bool slots = run("old events stay", rotate_by_time);
-    if (keys || leases || slots) due_ = now;
+    if (keys || slots) due_ = now;
+    return leases_due_ || keys || slots;
 }
 
 }  // namespace pulse::dispatch

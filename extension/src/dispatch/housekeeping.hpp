@@ -9,11 +9,12 @@ namespace pulse::dispatch {
 
 class Housekeeping {
 public:
-    // Runs what is due.
-    void run_if_due();
+    // Runs what is due, a part of it at a time. True: there is more, once what was committed meanwhile is dispatched.
+    bool run_if_due();
 
 private:
     TimestampTz due_ = 0;
+    bool leases_due_ = false;
 };
 
 }  // namespace pulse::dispatch

@@ -1,12 +1,14 @@
 // pulse.bridge_sessions: a bridge reports what became of its sessions and their leases, and by that it is alive. On the way leases that
 // are over end, and every 10 seconds some sessions that nobody can continue any more are deleted.
 #include "handle/leases.hpp"
+#include "pg/commit_wake.hpp"
 #include "pg/shmem.hpp"
 
 namespace pulse::handle {
 
 constexpr int32 kForgetAtOnce = 5000;
-constexpr int32 kSweepAtOnce = 1000;  // each takes a lock until the report is stored
+// Other calls of the bridge wait behind its report, and each lease takes a lock until that is stored: the dispatcher ends the rest.
+constexpr int32 kSweepAtOnce = 100;
 
 // What a bridge reports at once.
 struct Report {
@@ -73,6 +75,15 @@ static void tidy(const char *what, Task &&task) {
     if (error) pg::call([&] { ereport(WARNING, (errcode(error->sqlstate), errmsg("pulse: %s: %s", what, error->message))); });
 }
 
+static void sweep_leases() {
+    static pg::Plan plan("SELECT _pulse.sweep_leases($1)");
+    plan.run({pg::param_int4(kSweepAtOnce)});
+    pg::DatabaseEntry *database = pg::my_database();
+    if (pg::result_row().int4(1) < kSweepAtOnce || database == nullptr) return;
+    pg_atomic_write_u32(&database->leases_due, 1);
+    pg::wake_at_commit(pg::Wake::kDispatcher);
+}
+
 // The token under which the bridge is to write all of its leases; nullopt: they are here.
 static std::optional<std::string> store(const Report &report, const std::string &bridge, Oid owner) {
     static pg::Plan seen("INSERT INTO _pulse.bridges AS b (id, name) VALUES ($1, "
@@ -82,7 +93,6 @@ static std::optional<std::string> store(const Report &report, const std::string 
                         "<> pg_catalog.date_bin(interval '10 seconds', pg_catalog.clock_timestamp(), timestamptz 'epoch') "
                         "FROM _pulse.bridges b WHERE b.id = $1), true) WHERE NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = $1 "
                         "AND b.seen_at > pg_catalog.clock_timestamp() - interval '2 seconds')");
-    static pg::Plan sweep("SELECT _pulse.sweep_leases($1)");
     static pg::Plan forget("SELECT _pulse.forget_sessions($1)");
     const LogScope scope(owner);
     report.leases.lock_users();
@@ -93,7 +103,7 @@ static std::optional<std::string> store(const Report &report, const std::string 
         const bool old_sessions = pg::result_row().boolean(1);
         seen.run({pg::param_text(bridge)});
         if (!pg::epoch_is_open()) return leases_are_wanted(bridge);  // who was silent need not be gone
-        tidy("presence stays as it is", [&] { sweep.run({pg::param_int4(kSweepAtOnce)}); });
+        tidy("presence stays as it is", [] { sweep_leases(); });
         if (old_sessions) tidy("old sessions stay", [&] { forget.run({pg::param_int4(kForgetAtOnce)}); });
     }
     return leases_are_wanted(bridge);

@@ -2,6 +2,7 @@
 #include "handle/call.hpp"
 
 #include "json/slice.hpp"
+#include "names/rules.hpp"
 #include "pg/log_state.hpp"
 
 #include <charconv>
@@ -56,6 +57,13 @@ auth::Context context_argument(FunctionCallInfo fcinfo, int n) {
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) pg::fail(kBadRequest, std::string(name) + " is missing");
     return pg::to_string(pg::arg(fcinfo, n));
+}
+
+std::string room_argument(FunctionCallInfo fcinfo, int n) {
+    if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
+    std::string room = pg::to_string(pg::arg(fcinfo, n));
+    if (const auto problem = names::check_room(room)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
+    return room;
 }
 
 bool namespace_exists(std::string_view name) {

@@ -39,6 +39,7 @@ CheckedCursor check_cursor(std::string_view text, const std::optional<Cursor> &n
 
 auth::Context context_argument(FunctionCallInfo fcinfo, int n);  // raises PL400
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name);
+std::string room_argument(FunctionCallInfo fcinfo, int n);  // of a function that user code calls
 
 std::optional<int64> integer(const std::optional<std::string_view> &json);  // of a JSON number
 

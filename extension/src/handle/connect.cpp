@@ -71,12 +71,14 @@ std::optional<Welcome> continue_stored(Oid owner, Door &door, const Arrival &arr
     const auto error = pg::subtransaction([&] {
         welcome = door.greet(context);
         welcome.keep(recovery.data());
+        const auto refuse = [] { pg::fail(ERRCODE_TRIGGERED_ACTION_EXCEPTION, "not recovered"); };
+        if (!recovery.still_allowed(owner, context, welcome.rooms)) refuse();
         if (context.user_id) {  // before the session's row: whoever wants both takes them in this order
             const LogScope scope(owner);
             lock_presence(*context.user_id);
         }
         if (!recovery.take_over(owner, context, *arrival.bridge, welcome.rooms, door.position(), welcome.stored_data(), arrival.device))
-            pg::fail(ERRCODE_TRIGGERED_ACTION_EXCEPTION, "not recovered");
+            refuse();
     });
     if (!error) return welcome;
     if (!recovery.refused()) throw pg::Error(*error);

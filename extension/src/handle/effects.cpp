@@ -8,6 +8,7 @@
 #include "json/placeholders.hpp"
 #include "json/slice.hpp"
 #include "names/rules.hpp"
+#include "pg/interval.hpp"
 #include "rooms/function.hpp"
 
 namespace pulse::handle {
@@ -148,22 +149,13 @@ static Effects::Message payload_argument(FunctionCallInfo fcinfo, const Effects 
     return pg::arg_is_null(fcinfo, 1) ? Effects::Message{"null", {}} : effects.message(pg::view(pg::arg(fcinfo, 1)));
 }
 
-// In ms; months count 30 days.
+// In ms.
 static int64 timeout_argument(FunctionCallInfo fcinfo, int n) {
     constexpr int64 kLongest = 24 * int64{3600} * 1000;
     if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "timeout is null");
-    const Interval *interval = DatumGetIntervalP(pg::arg(fcinfo, n));
-    const int64 days = int64{interval->month} * 30 + interval->day;
-    const int64 ms = std::abs(days) > 36'500 ? -1 : days * 86'400'000 + interval->time / 1000;
-    if (ms < 1 || ms > kLongest) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "timeout is between 1 millisecond and 24 hours");
-    return ms;
-}
-
-static std::string room_argument(FunctionCallInfo fcinfo) {
-    if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
-    std::string room = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = names::check_room(room)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
-    return room;
+    const auto ms = pg::milliseconds_of(pg::arg(fcinfo, n), kLongest);
+    if (!ms) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "timeout is between 1 millisecond and 24 hours");
+    return *ms;
 }
 
 }  // namespace pulse::handle
@@ -174,7 +166,7 @@ PULSE_FN(pulse_join) {
     handle::Effects &effects = handle::effects_for("pulse.join");
     std::vector<handle::Request> requests(1);
     requests[0].operation = "join";
-    requests[0].room = handle::room_argument(fcinfo);
+    requests[0].room = handle::room_argument(fcinfo, 0);
     requests[0].context = auth::current();
     handle::decide_all(pg::function_owner(fcinfo), requests);
     if (!requests[0].allowed) pg::fail(handle::kForbidden, requests[0].reason);
@@ -184,7 +176,7 @@ PULSE_FN(pulse_join) {
 
 PULSE_FN(pulse_leave) {
     handle::Effects &effects = handle::effects_for("pulse.leave");
-    effects.leave(handle::room_argument(fcinfo));
+    effects.leave(handle::room_argument(fcinfo, 0));
     return Datum(0);
 }
 

@@ -17,9 +17,7 @@ static std::optional<std::string> name_argument(FunctionCallInfo fcinfo, int n, 
 using namespace pulse;
 
 PULSE_FN(pulse_evict) {
-    if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
-    const std::string room = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = names::check_room(room)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
+    const std::string room = handle::room_argument(fcinfo, 0);
     const auto user_id = handle::name_argument(fcinfo, 1, "user_id");
     return Int64GetDatum(handle::publish_eviction(room, user_id, handle::name_argument(fcinfo, 2, "reason")));
 }

@@ -75,13 +75,7 @@ void Recovery::check_evictions() {
     }
 }
 
-bool Recovery::take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
-                         const std::optional<Cursor> &decided, const std::optional<std::string> &data,
-                         const std::optional<std::string> &device) {
-    static pg::Plan plan("UPDATE _pulse.sessions s SET generation = s.generation + 1, bridge = $4, jti = $5, rooms = $6, joined_at = $7, "
-                         "epoch = $8, position = $9, decided_position = $10, "
-                         "arrived_at = GREATEST(s.arrived_at, $11), ended_at = NULL, data = $12, device = COALESCE($13, s.device) "
-                         "WHERE s.key = $1 AND s.generation = $2 AND s.rooms = $3");
+bool Recovery::still_allowed(Oid owner, const auth::Context &context, const std::vector<std::string> &given) {
     std::vector<Request> requests;
     for (const Membership &member : kept_) {
         if (std::find(given.begin(), given.end(), member.room) != given.end()) continue;
@@ -91,11 +85,17 @@ bool Recovery::take_over(Oid owner, const auth::Context &context, const std::str
         requests.back().context = &context;
     }
     if (!requests.empty()) within_deadline("deciding", [&] { decide_all(owner, requests); });
-    if (std::any_of(requests.begin(), requests.end(), [](const Request &request) { return !request.allowed; })) {
-        refused_ = "forbidden";
-        return false;
-    }
+    if (std::any_of(requests.begin(), requests.end(), [](const Request &request) { return !request.allowed; })) refused_ = "forbidden";
+    return !refused_;
+}
 
+bool Recovery::take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
+                         const std::optional<Cursor> &decided, const std::optional<std::string> &data,
+                         const std::optional<std::string> &device) {
+    static pg::Plan plan("UPDATE _pulse.sessions s SET generation = s.generation + 1, bridge = $4, jti = $5, rooms = $6, joined_at = $7, "
+                         "epoch = $8, position = $9, decided_position = $10, "
+                         "arrived_at = GREATEST(s.arrived_at, $11), ended_at = NULL, data = $12, device = COALESCE($13, s.device) "
+                         "WHERE s.key = $1 AND s.generation = $2 AND s.rooms = $3");
     const int64 position = decided ? decided->position : 0;
     std::vector<Membership> rooms = kept_;
     for (const std::string &room : given)

@@ -17,8 +17,10 @@ public:
     const std::string &key() const { return session_.key; }
     const std::string &socket_id() const { return session_.socket_id; }
 
-    // Asks the policies of the stored rooms that were not given anew, then takes the session over for `bridge`, with this `data` from
-    // here on. False: it was refused; everything done under its key is to be rolled back.
+    // Asks the policies of the stored rooms that were not given anew: user code, so nothing is locked meanwhile.
+    bool still_allowed(Oid owner, const auth::Context &context, const std::vector<std::string> &given);
+    // Takes the session over for `bridge`, with this `data` from here on. False, of either: it was refused; everything done under its key
+    // is to be rolled back.
     bool take_over(Oid owner, const auth::Context &context, const std::string &bridge, const std::vector<std::string> &given,
                    const std::optional<Cursor> &decided, const std::optional<std::string> &data, const std::optional<std::string> &device);
     const std::optional<std::string> &data() const { return session_.data; }  // as it was stored

@@ -3,30 +3,25 @@
 #include "handle/call.hpp"
 #include "json/slice.hpp"
 #include "names/rules.hpp"
-
-#include <limits>
+#include "pg/interval.hpp"
 
 namespace pulse::handle {
 
 constexpr std::size_t kMaxState = 64 * 1024;  // bytes: each bridge keeps the states of its sessions in memory
 
 static std::string presence_room(FunctionCallInfo fcinfo) {
-    if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "room is null");
-    std::string room = pg::to_string(pg::arg(fcinfo, 0));
-    if (const auto problem = names::check_room(room)) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
+    std::string room = room_argument(fcinfo, 0);
     if (room.starts_with(names::kOwnRooms))
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "rooms that begin with \"" + std::string(names::kOwnRooms) + "\" are the engine's own");
     return room;
 }
 
-// In ms; months count 30 days.
+// In ms.
 static std::optional<int64> ttl_argument(FunctionCallInfo fcinfo, int n) {
-    constexpr int64 kDay = int64{24} * 3600 * 1000;
+    constexpr int64 kLongest = int64{3650} * 24 * 3600 * 1000;
     if (pg::arg_is_null(fcinfo, n)) return std::nullopt;
-    const Interval *interval = DatumGetIntervalP(pg::arg(fcinfo, n));
-    const int64 days = int64{interval->month} * 30 + interval->day;
-    const int64 ms = days > 3650 || days < -3650 ? -1 : days * kDay + interval->time / 1000;
-    if (ms < 1 || ms > 3650 * kDay)
+    const auto ms = pg::milliseconds_of(pg::arg(fcinfo, n), kLongest);
+    if (!ms)
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "ttl is between 1 millisecond and 10 years", {},
                  "Without a ttl presence lasts as long as the session.");
     return ms;

@@ -55,6 +55,7 @@ extern "C" {
 #include <common/base64.h>
 #include <common/hashfn.h>
 #include <common/hmac.h>
+#include <common/int.h>
 #include <common/jsonapi.h>
 #include <common/sha2.h>
 #include <common/shortest_dec.h>

@@ -25,6 +25,7 @@ static void init_entry(DatabaseEntry *entry, Oid database) {
     pg_atomic_init_u32(&entry->extension_changes, 0);
     pg_atomic_init_u32(&entry->dispatcher_work, 0);
     pg_atomic_init_u32(&entry->dispatcher_idle, 0);
+    pg_atomic_init_u32(&entry->leases_due, 0);
     for (pg_atomic_uint64 *counter :
          {&entry->dispatched_events, &entry->ticks, &entry->notifications, &entry->wakeups, &entry->quarantined, &entry->legacy_dropped,
           &entry->last_tick_at, &entry->backlog, &entry->skipped_rooms, &entry->warned_events, &entry->policy_errors, &entry->rate_limited,

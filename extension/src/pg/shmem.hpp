@@ -27,6 +27,7 @@ struct DatabaseEntry {
     pg_atomic_uint32 extension_changes;  // how often CREATE, DROP or ALTER EXTENSION was committed here
     pg_atomic_uint32 dispatcher_work;    // set by every commit with events, cleared before a tick's snapshot
     pg_atomic_uint32 dispatcher_idle;    // 1 while the dispatcher sleeps until its latch is set
+    pg_atomic_uint32 leases_due;         // a bridge's report found more leases over than it may end
     pg_atomic_uint64 last_tick_at;       // TimestampTz of the last tick, with or without events
     pg_atomic_uint64 backlog;            // events of a cut backlog that wait for their chunk
     pg_atomic_uint64 head;               // last position dispatched

@@ -5,6 +5,7 @@
 #include "ephemeral/outbox.hpp"
 #include "json/slice.hpp"
 #include "names/rules.hpp"
+#include "pg/interval.hpp"
 
 namespace pulse::publish {
 
@@ -27,11 +28,11 @@ std::string rooms_json(const std::vector<std::string_view> &rooms) {
 }
 
 std::int64_t microseconds(Datum interval) {
-    const Interval *given = DatumGetIntervalP(interval);
-    if (given->month != 0 || given->day != 0 || given->time <= 0 || given->time > kLongestThrottle)
+    const auto us = pg::microseconds_of(interval, 1, kLongestThrottle);
+    if (!us)
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "throttle is not an interval of up to an hour", {},
                  "throttle => interval '1 second' lets one event a second and key through, the newest.");
-    return given->time;
+    return *us;
 }
 
 }  // namespace

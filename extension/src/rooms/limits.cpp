@@ -1,5 +1,6 @@
 // pulse.limit, pulse.limit_event and their drop twins: registrations like those of registry.cpp. What they mean at work is limits/.
 #include "names/rules.hpp"
+#include "pg/interval.hpp"
 #include "pg/run_as.hpp"
 #include "rooms/pattern.hpp"
 #include "rooms/registry.hpp"
@@ -30,13 +31,11 @@ static std::string limited_event_argument(FunctionCallInfo fcinfo, int n) {
     return event;
 }
 
-// Between a millisecond and a year; months count 30 days, as when it is compared.
 static void check_per(FunctionCallInfo fcinfo, int n) {
     if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "per is null");
-    const Interval *per = DatumGetIntervalP(pg::arg(fcinfo, n));
-    const int64 days = int64{per->month} * 30 + per->day;
-    const int64 us = std::abs(days) > 36'500 ? -1 : days * USECS_PER_DAY + per->time;
-    if (us < 1000 || us > 366 * USECS_PER_DAY) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "per is between 1 millisecond and 366 days");
+    constexpr int64 kLongest = int64{366} * 24 * 3600 * 1000;  // ms
+    if (!pg::milliseconds_of(pg::arg(fcinfo, n), kLongest))
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "per is between 1 millisecond and 366 days");
 }
 
 }  // namespace pulse::rooms

@@ -1,31 +1,62 @@
 -- What ends by itself: leases whose session is gone, whose ttl is over, or whose bridge is silent; and the end of the time after a
--- crash in which bridges write their leases again. Run by every report of a bridge and by the dispatcher, one at a time; never
--- waits for anybody: what is locked is looked at again the next time.
+-- crash in which bridges write their leases again. Run by reports of bridges, which have others waiting behind them, so a little at a time,
+-- and by the dispatcher, which goes on when there is more; one at a time. Never waits for anybody: what is locked is looked at again the
+-- next time.
 
 -- _pulse.sweep_leases(most integer) returns integer
--- Looks at no more than so many leases that are due; how many it dealt with.
+-- Looks at no more than so many leases that are due; how many it dealt with. When it is less, there was no more.
 CREATE OR REPLACE FUNCTION _pulse.sweep_leases(most integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET jit = off AS $$
 DECLARE
-    v_user text;
-    v_done integer := 0;
+    v_user  text;
+    v_users text[] := '{}';
+    v_done  integer := 0;
 BEGIN
     IF NOT pg_try_advisory_xact_lock('_pulse.presences'::regclass::oid::integer, 0) THEN
         RETURN 0;
     END IF;
     IF EXISTS (SELECT FROM _pulse.lease_bridges b WHERE b.bridge <> '') THEN
-        PERFORM _pulse.end_silent_bridges();
+        PERFORM _pulse.end_silent_bridges(most * 10);
     END IF;
     IF NOT EXISTS (SELECT FROM _pulse.lease_bridges b WHERE b.bridge = '') THEN
-        PERFORM _pulse.end_rewriting(most);
+        v_done := _pulse.end_rewriting(most);
+        IF v_done >= most THEN
+            RETURN v_done;
+        END IF;
     END IF;
     FOR v_user IN SELECT DISTINCT d.user_id FROM (SELECT l.user_id FROM _pulse.leases l WHERE l.due_at <= clock_timestamp()
                                                   ORDER BY l.due_at LIMIT most) d LOOP
         CONTINUE WHEN NOT pg_try_advisory_xact_lock('_pulse.leases'::regclass::oid::integer, hashtext(v_user));
+        v_users := v_users || v_user;
+    END LOOP;
+    IF v_users <> '{}' THEN
+        v_done := v_done + _pulse.lapse_users(v_users);
+    END IF;
+    RETURN v_done;
+END
+$$;
+COMMENT ON FUNCTION _pulse.sweep_leases(integer) IS 'ends the leases that are over; returns how many it dealt with';
+REVOKE ALL ON FUNCTION _pulse.sweep_leases(integer) FROM PUBLIC;
+
+-- _pulse.lapse_users(users text[]) returns integer
+-- Of all these users in one go; when that fails, of each by itself: one whose event cannot be published must not keep the others.
+CREATE OR REPLACE FUNCTION _pulse.lapse_users(users text[]) RETURNS integer
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_user text;
+    v_done integer := 0;
+BEGIN
+    FOREACH v_user IN ARRAY users LOOP
+        v_done := v_done + _pulse.lapse_leases(v_user);
+    END LOOP;
+    RETURN v_done;
+EXCEPTION WHEN OTHERS THEN
+    v_done := 0;
+    FOREACH v_user IN ARRAY users LOOP
         BEGIN
             v_done := v_done + _pulse.lapse_leases(v_user);
-        EXCEPTION WHEN OTHERS THEN   -- one user whose event cannot be published must not keep the others
+        EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'pulse: presence of a user stays as it is: %', SQLERRM;
             UPDATE _pulse.leases l SET due_at = clock_timestamp() + interval '1 minute' WHERE l.user_id = v_user AND l.due_at <= clock_timestamp();
         END;
@@ -33,8 +64,8 @@ BEGIN
     RETURN v_done;
 END
 $$;
-COMMENT ON FUNCTION _pulse.sweep_leases(integer) IS 'ends the leases that are over; returns how many it dealt with';
-REVOKE ALL ON FUNCTION _pulse.sweep_leases(integer) FROM PUBLIC;
+COMMENT ON FUNCTION _pulse.lapse_users(text[]) IS 'ends the leases of users that are over';
+REVOKE ALL ON FUNCTION _pulse.lapse_users(text[]) FROM PUBLIC;
 
 -- _pulse.lapse_leases(user_id text) returns integer
 -- The leases of a user that are due, under that user's lock. A ttl is over when the bridge has reported since then: until that the
@@ -101,10 +132,10 @@ END;
 COMMENT ON FUNCTION _pulse.server_began_at() IS 'when the epoch of this start of the server was opened';
 REVOKE ALL ON FUNCTION _pulse.server_began_at() FROM PUBLIC;
 
--- _pulse.end_silent_bridges()
--- The connections of a bridge that was not heard of for 15 seconds ended when it was last heard of. Should it come back, it finds
--- itself not complete here and writes its leases again.
-CREATE OR REPLACE FUNCTION _pulse.end_silent_bridges() RETURNS void
+-- _pulse.end_silent_bridges(most integer)
+-- The connections of a bridge that was not heard of for 15 seconds ended when it was last heard of; at most so many leases a call and
+-- bridge. Should it come back, it finds itself not complete here and writes its leases again.
+CREATE OR REPLACE FUNCTION _pulse.end_silent_bridges(most integer) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_began  timestamptz := _pulse.server_began_at();
@@ -117,7 +148,8 @@ BEGIN
                     WHERE greatest(b.seen_at, v_began) < clock_timestamp() - interval '15 seconds' LOOP
         UPDATE _pulse.lease_bridges l SET complete = false WHERE l.bridge = v_silent.bridge AND l.complete;   -- before anything else is
         WITH locked AS (
-            SELECT l.user_id, l.room, l.session FROM _pulse.leases l WHERE l.bridge = v_silent.bridge AND l.gone_at IS NULL FOR UPDATE SKIP LOCKED)
+            SELECT l.user_id, l.room, l.session FROM _pulse.leases l WHERE l.bridge = v_silent.bridge AND l.gone_at IS NULL
+            LIMIT most FOR UPDATE SKIP LOCKED)
         UPDATE _pulse.leases l SET gone_at = v_silent.seen, due_at = least(l.due_at, v_silent.seen + v_grace)
             FROM locked k WHERE l.user_id = k.user_id AND l.room = k.room AND l.session = k.session;
         DELETE FROM _pulse.lease_bridges l WHERE l.bridge = v_silent.bridge
@@ -125,13 +157,13 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION _pulse.end_silent_bridges() IS 'the sessions of bridges that are silent are gone';
-REVOKE ALL ON FUNCTION _pulse.end_silent_bridges() FROM PUBLIC;
+COMMENT ON FUNCTION _pulse.end_silent_bridges(integer) IS 'the sessions of bridges that are silent are gone';
+REVOKE ALL ON FUNCTION _pulse.end_silent_bridges(integer) FROM PUBLIC;
 
--- _pulse.end_rewriting(most integer)
+-- _pulse.end_rewriting(most integer) returns integer
 -- After a crash, when every bridge that was alive before it has written its leases again, or 15 seconds later: who is in none of them
--- leaves, at most so many a call, and then every room with somebody in it is told to read its presence anew.
-CREATE OR REPLACE FUNCTION _pulse.end_rewriting(most integer) RETURNS void
+-- leaves, at most so many a call, and then every room with somebody in it is told to read its presence anew. How many left.
+CREATE OR REPLACE FUNCTION _pulse.end_rewriting(most integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_began    timestamptz := _pulse.server_began_at();
@@ -142,22 +174,23 @@ BEGIN
     IF v_began IS NULL OR clock_timestamp() < v_began + interval '15 seconds' AND EXISTS (
             SELECT FROM _pulse.bridges b WHERE (b.seen_at >= v_began OR b.seen_at >= v_before - interval '15 seconds')
             AND NOT EXISTS (SELECT FROM _pulse.lease_bridges l WHERE l.bridge = b.id AND l.complete)) THEN
-        RETURN;
+        RETURN 0;
     END IF;
     FOR v_presence IN SELECT p.room, p.user_id FROM _pulse.presences p
                       WHERE NOT EXISTS (SELECT FROM _pulse.leases l WHERE l.user_id = p.user_id AND l.room = p.room) LIMIT most LOOP
-        v_count := v_count + 1;
         IF NOT pg_try_advisory_xact_lock('_pulse.leases'::regclass::oid::integer, hashtext(v_presence.user_id)) THEN
-            RETURN;   -- all of this again the next time
+            RETURN v_count;   -- all of this again the next time
         END IF;
+        v_count := v_count + 1;
         PERFORM _pulse.settle_presence(v_presence.room, v_presence.user_id, NULL, true, coalesce(v_before, v_began));
     END LOOP;
     IF v_count >= most THEN
-        RETURN;
+        RETURN v_count;
     END IF;
     PERFORM pulse.publish(r.room, 'presence:sync', json_build_object('room', r.room)) 
         FROM (SELECT DISTINCT p.room FROM _pulse.presences p WHERE p.announced) r;
     INSERT INTO _pulse.lease_bridges (bridge, complete) VALUES ('', true);
+    RETURN v_count;
 END
 $$;
 COMMENT ON FUNCTION _pulse.end_rewriting(integer) IS 'after a crash: who was not reported again leaves, and rooms are told to read their presence anew';

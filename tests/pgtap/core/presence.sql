@@ -1,6 +1,6 @@
 -- E3: presence: who is in a room, with which state, since when; each join has one leave, whatever sessions come and go.
 BEGIN;
-SELECT plan(58);
+SELECT plan(62);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -152,6 +152,26 @@ SELECT is(shop.there('k'), ARRAY['gus 0'], 'E3: after a crash the users are stil
 SELECT pulse.bridge_sessions('b1', '[{"key":"g1","generation":1,"lease":{"room":"k","userId":"gus","state":{"n":1},"ttl":null,"announce":true,"age":5000}}]');
 SELECT is(shop.events('k'), '{}', 'E3: a lease that is written again is no join');
 SELECT is(shop.there('k'), ARRAY['gus {"n":1} 1'], 'and the state is there again');
+
+-- many at once
+CREATE FUNCTION shop.swept() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_done integer := _pulse.sweep_leases(100);
+BEGIN
+    RETURN v_done || ' ' || pulse.presence_count('many');
+END $$;
+SELECT count(shop.call('track', '["many",1,"1 s"]', 'user ' || n, 's' || n)) FROM generate_series(1, 250) n;
+SELECT shop.pass('1 min');
+SELECT is(ARRAY[shop.swept(), shop.swept(), shop.swept(), shop.swept()], '{100 150,100 50,50 0,0 0}', 'E3: a sweep ends a bounded number of leases, the next ones the rest');
+SELECT is((SELECT count(*) || ' ' || count(DISTINCT e.xmin::text) FROM pulse.events e WHERE e.rooms = '{many}' AND e.name = 'presence:leave'), '250 3', 'E3: all of a sweep in one subtransaction');
+SELECT count(shop.call('track', '["many",1,"1 s"]', 'user ' || n, 's' || n)) FROM generate_series(1, 3) n;
+UPDATE _pulse.leases SET room = repeat('x', 300) WHERE user_id = 'user 2';
+UPDATE _pulse.presences SET room = repeat('x', 300) WHERE user_id = 'user 2';
+SELECT shop.pass('1 min');
+SET LOCAL client_min_messages = error;
+SELECT is(shop.swept(), '2 0', 'E3: one user whose leave cannot be said keeps no others');
+RESET client_min_messages;
+SELECT ok((SELECT l.due_at > clock_timestamp() + interval '30 s' FROM _pulse.leases l WHERE l.user_id = 'user 2'), 'and is tried again later');
 
 -- connect functions
 SELECT is(shop.connect('h1', 'hal', '/lobby') ->> 'effects', '[{"track":{"room":"lobby","state":{"hello":true},"ttl":null,"announce":true}}]', 'connect functions track, too');
