@@ -19,6 +19,8 @@
 #include "pg/run_as.hpp"
 #include "pg/shmem.hpp"
 #include "publish/compiled.hpp"
+#include "queue/news.hpp"
+#include "queue/settings.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -36,6 +38,8 @@ void _PG_init(void) {
     pulse::handle::init_quiet();
     pulse::ephemeral::init_outbox();
     pulse::limits::init_classes();
+    pulse::queue::init_news();
+    pulse::queue::init_settings();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
     pulse::dispatch::init_retention();

@@ -16,6 +16,8 @@ int dispatch_safety_interval = 1000;
 int retention = 24 * 3600;
 int max_retention = 7 * 24 * 3600;
 int housekeeping_interval = 10000;
+int job_workers = 2;
+int job_retention = 24 * 3600;
 int limit_buckets = 65536;
 bool warn_not_preloaded = true;
 char *jwt_secret_file = nullptr;
@@ -55,6 +57,11 @@ void define() {
                             &max_retention, 7 * 24 * 3600, 0, 10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.housekeeping_interval", "How often the dispatcher looks for what can be removed.", nullptr,
                             &housekeeping_interval, 10000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.job_workers", "How many workers run SQL jobs in each database.",
+                            "Each needs one of max_worker_processes.", &job_workers, 2, 1, 32, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pulse.job_retention", "How long finished jobs can be looked up.",
+                            "They are removed by slots, between this time and three times as much. 0 keeps none.", &job_retention,
+                            24 * 3600, 0, 10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomBoolVariable("pulse.warn_not_preloaded", "Warn once a session when an event is published and pulse is not preloaded.",
                              nullptr, &warn_not_preloaded, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pulse.jwt_secret_file", "File with the secret by which pulse.mint_token signs.",

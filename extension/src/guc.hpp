@@ -14,6 +14,8 @@ extern int dispatch_safety_interval;   // ms
 extern int retention;                  // s
 extern int max_retention;              // s
 extern int housekeeping_interval;      // ms
+extern int job_workers;                // of each database
+extern int job_retention;              // s
 extern int limit_buckets;
 extern bool warn_not_preloaded;
 extern char *jwt_secret_file;  // empty: none

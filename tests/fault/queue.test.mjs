@@ -22,7 +22,7 @@ before(async () => {
       BEGIN EXECUTE args ->> 'sql'; RETURN null; END $$`)
 })
 after(() => cluster?.drop())
-afterEach(() => cluster.sql('DELETE FROM _pulse.jobs; DELETE FROM app.done'))
+afterEach(() => cluster.sql('DELETE FROM _pulse.jobs; DELETE FROM _pulse.dead_letters; DELETE FROM app.done'))
 
 const enqueue = (fn, args = {}, options = '') =>
   cluster.value(`SELECT pulse.enqueue('q', 'sql', $1::json ${options})`, [JSON.stringify({ function: fn, args })])
@@ -32,7 +32,9 @@ async function as(user, text, parameters) {
 }
 const enqueueAs = async (user, fn, args = {}, options = '') =>
   (await as(user, `SELECT pulse.enqueue('q', 'sql', $1::json ${options}) AS id`, [JSON.stringify({ function: fn, args })]))[0].id
-const job = async id => (await cluster.sql('SELECT * FROM _pulse.jobs WHERE id = $1', [id]))[0]
+// Of a job that waits, runs or is dead.
+const job = async id => (await cluster.sql(`SELECT state, attempt, last_error, run_at, attempted_at, errors FROM _pulse.jobs WHERE id = $1
+  UNION ALL SELECT 'discarded', attempt, last_error, run_at, attempted_at, errors FROM _pulse.dead_letters WHERE id = $1`, [id]))[0]
 const gone = id => until(async () => !(await job(id)), { what: `the end of job ${id}` })
 const inState = (id, state) => until(async () => { const row = await job(id); return row?.state === state && row }, { what: `job ${id} ${state}` })
 const done = () => cluster.sql('SELECT job, who, session, args FROM app.done ORDER BY at')

@@ -1,23 +1,14 @@
-// The worker's side of _pulse.jobs: claim, finish, give up, and what a dead worker left behind. Each runs inside a
-// transaction and an SPI session of the caller. May throw pg::Error. States are drawn in README.md.
+// The worker's side of _pulse.jobs: claim, and what a dead worker left behind. Each runs inside a transaction and an SPI session of the
+// caller. May throw pg::Error. States are drawn in README.md.
 #pragma once
 
 #include "pg/spi.hpp"
+#include "queue/attempt.hpp"
 
 namespace pulse::queue {
 
-struct Job {
-    std::int64_t id;
-    int attempt, max_attempts;
-    long timeout_ms;
-    std::string queue, function, role, args;
-};
-
 // Takes the next due job in the order of priority, run_at and id: it is 'executing' and its attempt is counted.
-std::optional<Job> claim();
-void finish(const Job &job);
-// Another attempt later, or the end of it.
-void fail_attempt(const Job &job, std::string_view error);
+std::optional<Attempt> claim();
 // Jobs that an earlier worker was running when it ended: that attempt failed.
 void rescue();
 // Milliseconds until the next waiting job is due; nullopt when none waits.

@@ -4,6 +4,7 @@
 #include "json/slice.hpp"
 #include "pg/run_as.hpp"
 #include "pg/time_limit.hpp"
+#include "queue/plans.hpp"
 
 namespace pulse::queue {
 
@@ -22,22 +23,23 @@ public:
 // Code that catches one cancel after the other is ended with the process: the attempt counts, and others get their turn.
 constexpr int kCancelsBeforeTheEnd = 10;
 
-// {"function":…,"args":…} hands over args; any other object is handed over as a whole.
-std::string_view arguments(std::string_view args) {
-    if (const auto members = json::members(args))
+// Of kind sql, {"function":…,"args":…} hands over args; anything else is handed over as a whole.
+std::string_view arguments(const Attempt &job) {
+    if (job.kind != "sql") return job.args;
+    if (const auto members = json::members(job.args))
         if (const auto inner = json::find(*members, "args")) return *inner;
-    return args;
+    return job.args;
 }
 
-void call_function(const Job &job, Oid role) {
+void call_function(const Attempt &job, Oid role) {
     const pg::TimeLimit limit(job.timeout_ms, std::min(job.timeout_ms, 1000L), kCancelsBeforeTheEnd);
     const pg::RunAs as(role);
     pg::SettingScope settings;
     // The database's own values: the worker's are for its own queries.
-    for (const char *name : {"search_path", "enable_seqscan", "enable_bitmapscan", "jit", "plan_cache_mode", "lock_timeout"})
-        settings.set(name, GetConfigOptionResetString(name));
-    const std::string sql = "SELECT " + job.function + "($1)";
-    const Datum args = pg::text_datum(arguments(job.args));
+    for (const char *name : {"search_path", "plan_cache_mode", "lock_timeout"}) settings.set(name, GetConfigOptionResetString(name));
+    for (const char *name : kPinned) settings.set(name, GetConfigOptionResetString(name));
+    const std::string sql = "SELECT " + *job.function + "($1)";
+    const Datum args = pg::text_datum(arguments(job));
     const pg::SpiSession spi;
     pg::call([&] {
         Oid types[] = {JSONOID};
@@ -48,7 +50,7 @@ void call_function(const Job &job, Oid role) {
     pg::force_deferred();
 }
 
-std::string describe(const pg::Raised &error, const Job &job) {
+std::string describe(const pg::Raised &error, const Attempt &job) {
     if (error.sqlstate == ERRCODE_QUERY_CANCELED && pg::TimeLimit::fired())
         return "57014: ran longer than its timeout of " + std::to_string(job.timeout_ms) + " ms";
     return std::string(unpack_sql_state(error.sqlstate)) + ": " + error.message;
@@ -56,8 +58,8 @@ std::string describe(const pg::Raised &error, const Job &job) {
 
 }  // namespace
 
-std::optional<std::string> run(const Job &job) {
-    if (job.function.empty()) return "no function: this version knows jobs of kind sql only";
+std::optional<std::string> run(const Attempt &job) {
+    if (!job.function) return "no function";
     const Oid role = pg::call([&] { return get_role_oid(job.role.c_str(), true); });
     if (!OidIsValid(role)) return "role \"" + job.role + "\" does not exist";
     const RunningJob running(job.id);

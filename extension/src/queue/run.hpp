@@ -3,10 +3,11 @@
 // worker itself is to end.
 #pragma once
 
-#include "queue/jobs.hpp"
+#include "pg/spi.hpp"
+#include "queue/attempt.hpp"
 
 namespace pulse::queue {
 
 // nullopt: it succeeded; else what its last_error will say, and nothing of what it did is left.
-std::optional<std::string> run(const Job &job);
+std::optional<std::string> run(const Attempt &job);
 }  // namespace pulse::queue

@@ -5,6 +5,9 @@
 #include "guc.hpp"
 #include "pg/leftovers.hpp"
 #include "pg/standby.hpp"
+#include "queue/finish.hpp"
+#include "queue/jobs.hpp"
+#include "queue/plans.hpp"
 #include "queue/run.hpp"
 
 namespace pulse::queue {
@@ -12,11 +15,8 @@ namespace pulse::queue {
 namespace {
 
 void set_session() {
-    pg::call([] {
-        for (const char *name : {"enable_seqscan", "enable_bitmapscan", "jit"}) SetConfigOption(name, "off", PGC_SUSET, PGC_S_SESSION);
-        SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION);
-        SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_SUSET, PGC_S_SESSION);
-    });
+    pin_plans_of_session();
+    pg::call([] { SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION); });
 }
 
 class Worker {
@@ -31,7 +31,7 @@ private:
     void run_claimed();
 
     pg::DatabaseEntry *entry_;
-    std::optional<Job> job_;
+    std::optional<Attempt> job_;
     std::optional<std::int64_t> sleep_;  // milliseconds until the next waiting job is due
 };
 
@@ -57,19 +57,19 @@ void Worker::claim_next() {
 void Worker::run_claimed() {
     pg::call([&] {
         char activity[128];
-        snprintf(activity, sizeof activity, "pulse: job %lld: %s", static_cast<long long>(job_->id), job_->function.c_str());
+        snprintf(activity, sizeof activity, "pulse: job %lld: %s", static_cast<long long>(job_->id), job_->function.value_or("").c_str());
         pgstat_report_activity(STATE_RUNNING, activity);
     });
-    const Job ran = *std::move(job_);
+    const Attempt ran = *std::move(job_);
     std::optional<std::string> error;
+    const TimestampTz started = GetCurrentTimestamp();
     in_transaction([&] {
         error = queue::run(ran);
         {
             const pg::SpiSession spi;
-            if (error)
-                fail_attempt(ran, *error);
-            else
-                finish(ran);
+            const Ended end{
+                &ran, {.what = error ? Outcome::kRetry : Outcome::kCompleted, .error = error.value_or("")}, started, GetCurrentTimestamp()};
+            finish({&end, 1});
         }
         claim_next();
     });

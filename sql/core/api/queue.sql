@@ -21,3 +21,9 @@ GRANT EXECUTE ON FUNCTION pulse.enqueue(text, text, json, integer, timestamptz, 
 CREATE OR REPLACE FUNCTION pulse.job_id() RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulse_job_id';
 COMMENT ON FUNCTION pulse.job_id() IS 'the running job; null outside a job';
+
+-- _pulse.queue_settings_changed(): the trigger of the tables with what is configured; every backend keeps a copy of them.
+CREATE OR REPLACE FUNCTION _pulse.queue_settings_changed() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'pulse_queue_settings_changed';
+COMMENT ON FUNCTION _pulse.queue_settings_changed() IS 'tells workers and backends that queues or kinds of jobs are configured anew';
+REVOKE ALL ON FUNCTION _pulse.queue_settings_changed() FROM PUBLIC;

@@ -42,7 +42,7 @@ BEGIN
         'available', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state IN ('available', 'scheduled') LIMIT 100000) AS counted),
         'executing', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'executing' LIMIT 100000) AS counted),
         'retryable', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'retryable' LIMIT 100000) AS counted),
-        'dead', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'discarded' LIMIT 100000) AS counted));
+        'dead', (SELECT count(*) FROM (SELECT FROM _pulse.dead_letters d LIMIT 100000) AS counted));
 END
 $$;
 COMMENT ON FUNCTION _pulse.queue_counts() IS 'jobs by state, each counted up to 100,000';

@@ -8,3 +8,11 @@ CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _p
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();
 CREATE TRIGGER limit_events_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.limit_events
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();
+
+-- Every backend keeps a copy of what is configured for queues and kinds.
+CREATE TRIGGER queues_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.queues
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
+CREATE TRIGGER queue_states_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.queue_states
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
+CREATE TRIGGER job_kinds_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.job_kinds
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();

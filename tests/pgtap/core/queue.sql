@@ -19,7 +19,7 @@ GRANT USAGE ON SCHEMA app TO worker_ann, worker_bob;
 SELECT is(pulse.enqueue('mail', 'sql', '{"function":"app.work","args":{"b":1.50, "a":2}}'), currval('_pulse.job_id_seq'), 'E4: it returns the id');
 SELECT results_eq(
     $$ SELECT queue, kind, args::text, function, state, priority, attempt, max_attempts, unique_key, timeout, role, last_error FROM _pulse.jobs $$,
-    $$ VALUES ('mail', 'sql', '{"function":"app.work","args":{"b":1.50, "a":2}}', 'app.work', 'available', 0, 0, 3, NULL::text, interval '30 s',
+    $$ VALUES ('mail' COLLATE "C", 'sql' COLLATE "C", '{"function":"app.work","args":{"b":1.50, "a":2}}', 'app.work', 'available', 0, 0, 3, NULL::text COLLATE "C", interval '30 s',
                current_user::text COLLATE "default", NULL::text) $$,
     'E4: the job waits with the documented defaults');
 SELECT is((SELECT run_at FROM _pulse.jobs), now(), 'run_at is the time of the transaction');
@@ -29,7 +29,7 @@ DELETE FROM _pulse.jobs;
 SELECT isnt(pulse.enqueue(queue => 'mail', kind => 'sql', args => '{"function":"app.work"}', priority => -3, run_at => now() + interval '1 h',
                           max_attempts => 7, unique_key => 'k', timeout => '2 min'), NULL, 'all arguments have their documented names');
 SELECT results_eq($$ SELECT state, priority, run_at, max_attempts, unique_key, timeout FROM _pulse.jobs $$,
-                  $$ VALUES ('scheduled', -3, now() + interval '1 h', 7, 'k', interval '2 min') $$, 'a later job is scheduled');
+                  $$ VALUES ('scheduled', -3, now() + interval '1 h', 7, 'k' COLLATE "C", interval '2 min') $$, 'a later job is scheduled');
 SELECT is(pulse.enqueue('mail', 'sql', '{"function":"app.work","n":2}', unique_key => 'k'), (SELECT min(id) FROM _pulse.jobs),
           'E4: a unique key that waits gives the waiting job''s id');
 SELECT is((SELECT count(*) FROM _pulse.jobs), 1::bigint, 'E4: and stores nothing');

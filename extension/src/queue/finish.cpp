@@ -1,0 +1,291 @@
+// What the ends of attempts write. The common one, success without anything configured, is one statement for all of a batch.
+#include "queue/finish.hpp"
+
+#include "guc.hpp"
+#include "json/slice.hpp"
+#include "queue/backoff.hpp"
+#include "queue/errors.hpp"
+#include "queue/events.hpp"
+#include "queue/news.hpp"
+#include "queue/plans.hpp"
+#include "queue/settings.hpp"
+
+#include <unordered_set>
+
+namespace pulse::queue {
+
+namespace {
+
+constexpr std::size_t kMostResultBytes = 8 * 1024;
+// A rate limit of the queue must not hold what its ends set off.
+constexpr const char *kOnEndQueue = "pulse:on_end";
+
+// The slot of the history that is written now: units of its retention, counted round and round.
+int16 history_slot(TimestampTz at) {
+    const int64 seconds = at / USECS_PER_SEC + int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY;
+    return static_cast<int16>(seconds / std::max(guc::job_retention, 1) % 3);
+}
+
+double random_share() {
+    uint32 bits = 0;
+    if (!pg_strong_random(&bits, sizeof bits)) bits = 0;
+    return bits / 4294967296.0;
+}
+
+pg::Plan::Param param_time(TimestampTz at) { return {TIMESTAMPTZOID, TimestampTzGetDatum(at)}; }
+
+Datum array_datum(std::vector<Datum> &values, std::vector<char> &nulls, Oid type) {
+    return pg::call([&] {
+        int16 length;
+        bool by_value;
+        char align;
+        get_typlenbyvalalign(type, &length, &by_value, &align);
+        int dimension = static_cast<int>(values.size()), lower = 1;
+        return PointerGetDatum(construct_md_array(values.data(), reinterpret_cast<bool *>(nulls.data()), 1, &dimension, &lower, type,
+                                                  length, by_value, align));
+    });
+}
+
+// Columns of one statement over many attempts.
+struct Column {
+    std::vector<Datum> values;
+    std::vector<char> nulls;
+    void add(Datum value) {
+        values.push_back(value);
+        nulls.push_back(0);
+    }
+    void add_null() {
+        values.push_back(Datum(0));
+        nulls.push_back(1);
+    }
+    pg::Plan::Param param(Oid type, Oid array_type) { return {array_type, array_datum(values, nulls, type)}; }
+};
+
+#define PULSE_JOB_COLUMNS                                                                                                    \
+    "queue, kind, args, function, priority, run_at, attempt, max_attempts, unique_key, timeout, role, created_at, channel, " \
+    "partition_key, on_end, traceparent, worker"
+#define PULSE_JOB_VALUES                                                                                                      \
+    "g.queue, g.kind, g.args, g.function, g.priority, g.run_at, g.attempt, g.max_attempts, g.unique_key, g.timeout, g.role, " \
+    "g.created_at, g.channel, g.partition_key, g.on_end, g.traceparent, coalesce(g.worked, g.worker)"
+
+// Completed and cancelled ones, all at once.
+std::vector<int64> to_history(const std::vector<const Ended *> &ended) {
+    static pg::Plan forget("DELETE FROM _pulse.jobs j USING unnest($1::bigint[], $2::integer[]) AS e (id, attempt) "
+                           "WHERE j.id = e.id AND j.attempt = e.attempt AND j.state = 'executing' RETURNING j.id");
+    static pg::Plan keep(
+        "WITH gone AS (DELETE FROM _pulse.jobs j USING unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], "
+        "$5::text[], "
+        "$6::json[], $7::text[], $8::text[]) AS e (id, attempt, started_at, ended_at, ended_state, result, error, worked) "
+        "WHERE j.id = e.id AND j.attempt = e.attempt AND j.state = 'executing' RETURNING j.*, e.started_at, e.ended_at, e.ended_state, "
+        "e.result, e.error, e.worked) "
+        "INSERT INTO _pulse.job_history (slot, id, state, last_error, attempted_at, errors, finished_at, result, " PULSE_JOB_COLUMNS ") "
+        "SELECT $9, g.id, g.ended_state, coalesce(g.error, g.last_error), g.started_at, g.errors, g.ended_at, g.result, " PULSE_JOB_VALUES
+        " FROM gone g RETURNING id");
+    if (ended.empty()) return {};
+    Column ids, attempts, started, finished, states, results, errors, workers;
+    const Datum completed = pg::text_datum("completed"), cancelled = pg::text_datum("cancelled");
+    for (const Ended *one : ended) {
+        const Outcome &outcome = one->outcome;
+        ids.add(Int64GetDatum(one->attempt->id));
+        attempts.add(Int32GetDatum(one->attempt->attempt));
+        if (guc::job_retention == 0) continue;
+        started.add(TimestampTzGetDatum(one->started_at));
+        finished.add(TimestampTzGetDatum(one->finished_at));
+        states.add(outcome.what == Outcome::kCompleted ? completed : cancelled);
+        if (outcome.result_json && outcome.result_json->size() <= kMostResultBytes)
+            results.add(pg::text_datum(*outcome.result_json));
+        else
+            results.add_null();
+        if (outcome.error.empty())
+            errors.add_null();
+        else
+            errors.add(pg::text_datum(short_error(outcome.error)));
+        if (one->attempt->worker.empty())
+            workers.add_null();
+        else
+            workers.add(pg::text_datum(one->attempt->worker));
+    }
+    std::vector<int64> gone;
+    const auto each = [&](const pg::Row &row) { gone.push_back(row.int8(1)); };
+    if (guc::job_retention == 0)
+        forget.for_each({ids.param(INT8OID, INT8ARRAYOID), attempts.param(INT4OID, INT4ARRAYOID)}, each);
+    else
+        keep.for_each({ids.param(INT8OID, INT8ARRAYOID),
+                       attempts.param(INT4OID, INT4ARRAYOID),
+                       started.param(TIMESTAMPTZOID, TIMESTAMPTZARRAYOID),
+                       finished.param(TIMESTAMPTZOID, TIMESTAMPTZARRAYOID),
+                       states.param(TEXTOID, TEXTARRAYOID),
+                       results.param(JSONOID, JSONARRAYOID),
+                       errors.param(TEXTOID, TEXTARRAYOID),
+                       workers.param(TEXTOID, TEXTARRAYOID),
+                       {INT2OID, Int16GetDatum(history_slot(GetCurrentTimestamp()))}},
+                      each);
+    return gone;
+}
+
+std::string failures_of(const Ended &ended) {
+    const Attempt &job = *ended.attempt;
+    return with_failure(job.errors, {job.attempt, job.worker, ended.started_at, ended.finished_at, ended.outcome.error});
+}
+
+bool to_dead_letters(const Ended &ended, const char *reason, std::string_view error) {
+    static pg::Plan bury(
+        "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = $1 AND j.attempt = $2 AND j.state = 'executing' RETURNING j.*, $8 AS worked) "
+        "INSERT INTO _pulse.dead_letters (id, reason, last_error, errors, attempted_at, finished_at, " PULSE_JOB_COLUMNS ") "
+        "SELECT g.id, $3, $4, $5, $6, $7, " PULSE_JOB_VALUES " FROM gone g");
+    const Attempt &job = *ended.attempt;
+    return bury.run({pg::param_int8(job.id), pg::param_int4(job.attempt), pg::param_text(std::string_view(reason)),
+                     pg::param_text(short_error(error)), pg::param_json(failures_of(ended)), param_time(ended.started_at),
+                     param_time(ended.finished_at), pg::param_text(job.worker.empty() ? std::nullopt : std::optional(job.worker))}) > 0;
+}
+
+bool give_back(const Ended &ended) {
+    static pg::Plan back(
+        "UPDATE _pulse.jobs SET state = CASE WHEN attempt > 1 THEN 'retryable' ELSE 'available' END, attempt = attempt - 1, "
+        "worker = NULL, lease_until = NULL WHERE id = $1 AND attempt = $2 AND state = 'executing' RETURNING run_at");
+    const Attempt &job = *ended.attempt;
+    if (back.run({pg::param_int8(job.id), pg::param_int4(job.attempt)}) == 0) return false;
+    tell_waiting(job.queue, job.priority, DatumGetTimestampTz(pg::result_row().datum(1)), job.id);
+    return true;
+}
+
+// What became of it, for the event and on_end.
+enum class End { kNothing, kWaits, kDead };
+
+End retry(const Ended &ended) {
+    static pg::Plan again("UPDATE _pulse.jobs SET state = 'retryable', last_error = $3, errors = $4, attempted_at = $5, worker = NULL, "
+                          "lease_until = NULL, run_at = clock_timestamp() + make_interval(secs => $6) "
+                          "WHERE id = $1 AND attempt = $2 AND state = 'executing' RETURNING run_at");
+    const Attempt &job = *ended.attempt;
+    const std::string &error = ended.outcome.error;
+    if (job.is_last()) return to_dead_letters(ended, "attempts", error) ? End::kDead : End::kNothing;
+    const double seconds = retry_seconds(job.attempt, random_share(), backoff_of(job.queue, job.kind), ended.outcome.retry_after_ms);
+    std::optional<TimestampTz> waits_until;
+    const auto update = [&] {
+        if (again.run({pg::param_int8(job.id),
+                       pg::param_int4(job.attempt),
+                       pg::param_text(short_error(error)),
+                       pg::param_json(failures_of(ended)),
+                       param_time(ended.started_at),
+                       {FLOAT8OID, Float8GetDatum(seconds)}}) > 0)
+            waits_until = DatumGetTimestampTz(pg::result_row().datum(1));
+    };
+    if (!job.unique_key) {
+        update();
+    } else if (const auto conflict = pg::subtransaction(update)) {
+        if (conflict->sqlstate != ERRCODE_UNIQUE_VIOLATION) throw pg::Error(*conflict);
+        const std::string superseded = "superseded by a newer job with the same unique_key; its own error: " + error;
+        return to_dead_letters(ended, "superseded", superseded) ? End::kDead : End::kNothing;
+    }
+    if (!waits_until) return End::kNothing;
+    tell_waiting(job.queue, job.priority, *waits_until, job.id);
+    return End::kWaits;
+}
+
+// The job that the end of this one sets off. It is given all there is to know, as {"function", "args": {…}}.
+void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
+    static pg::Plan insert("INSERT INTO _pulse.jobs (queue, kind, args, function, run_at, max_attempts, timeout, role, traceparent) "
+                           "VALUES ($1, 'sql', $2, $3, clock_timestamp(), 3, '30 s', $4, $5) RETURNING id, run_at");
+    if (!job.on_end) return;
+    std::string args = "{\"function\":" + json::quoted(*job.on_end) + ",\"args\":{\"id\":\"" + std::to_string(job.id) +
+                       "\",\"queue\":" + json::quoted(job.queue) + ",\"kind\":" + json::quoted(job.kind) + ",\"state\":\"" + state +
+                       "\",\"attempt\":" + std::to_string(job.attempt) + ",\"args\":" + job.args +
+                       ",\"result\":" + outcome.result_json.value_or("null") + ",\"error\":";
+    args += outcome.error.empty() ? "null" : json::quoted(short_error(outcome.error));
+    args += "}}";
+    insert.run({pg::param_text(std::string_view(kOnEndQueue)), pg::param_json(args), pg::param_text(*job.on_end), pg::param_text(job.role),
+                pg::param_text(job.traceparent)});
+    const pg::Row row = pg::result_row();
+    tell_waiting(kOnEndQueue, 0, DatumGetTimestampTz(row.datum(2)), row.int8(1));
+}
+
+void publish_end(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
+    if (queue_settings(job.queue).events) publish_change(job.queue, event, job.id, job.kind, state, job.attempt, outcome.error);
+}
+
+void follow_up(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
+    publish_end(job, event, state, outcome);
+    set_off(job, state, outcome);
+}
+
+}  // namespace
+
+std::vector<int64> finish(std::span<const Ended> ended) {
+    const PinnedPlans pinned;
+    std::vector<const Ended *> finished;
+    std::vector<int64> changed;
+    for (const Ended &one : ended) {
+        const Attempt &job = *one.attempt;
+        switch (one.outcome.what) {
+            case Outcome::kCompleted:
+            case Outcome::kCancelled: finished.push_back(&one); break;
+            case Outcome::kReturned:
+                if (give_back(one)) changed.push_back(job.id);
+                break;
+            case Outcome::kDiscard:
+                if (!to_dead_letters(one, "permanent", one.outcome.error)) break;
+                changed.push_back(job.id);
+                follow_up(job, "job:discarded", "discarded", one.outcome);
+                break;
+            case Outcome::kRetry: {
+                const End end = retry(one);
+                if (end == End::kNothing) break;
+                changed.push_back(job.id);
+                if (end == End::kWaits)
+                    publish_end(job, "job:retry", "retryable", one.outcome);
+                else
+                    follow_up(job, "job:discarded", "discarded", one.outcome);
+                break;
+            }
+        }
+    }
+    const std::vector<int64> gone = to_history(finished);
+    const bool all = gone.size() == finished.size();
+    const std::unordered_set<int64> really(gone.begin(), gone.end());
+    for (const Ended *one : finished) {
+        if (!all && !really.contains(one->attempt->id)) continue;
+        const bool completed = one->outcome.what == Outcome::kCompleted;
+        follow_up(*one->attempt, completed ? "job:completed" : "job:cancelled", completed ? "completed" : "cancelled", one->outcome);
+    }
+    changed.insert(changed.end(), gone.begin(), gone.end());
+    return changed;
+}
+
+std::vector<int64> cancel_waiting(const std::vector<int64> &ids, std::string_view why) {
+    static pg::Plan forget("DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
+                           "RETURNING j.id, j.queue, j.kind, j.args, j.role, j.attempt, j.on_end, j.traceparent");
+    static pg::Plan keep(
+        "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
+        "RETURNING j.*, NULL::text AS worked) "
+        "INSERT INTO _pulse.job_history (slot, id, state, last_error, attempted_at, errors, finished_at, " PULSE_JOB_COLUMNS ") "
+        "SELECT $2, g.id, 'cancelled', $3, g.attempted_at, g.errors, clock_timestamp(), " PULSE_JOB_VALUES
+        " FROM gone g RETURNING id, queue, kind, args, role, attempt, on_end, traceparent");
+    const PinnedPlans pinned;
+    std::vector<Attempt> gone;
+    const auto each = [&](const pg::Row &row) {
+        Attempt job;
+        job.id = row.int8(1);
+        job.queue = row.text(2);
+        job.kind = row.text(3);
+        job.args = row.text(4);
+        job.role = row.text(5);
+        job.attempt = row.int4(6);
+        if (const auto function = row.optional_text(7)) job.on_end = std::string(*function);
+        if (const auto parent = row.optional_text(8)) job.traceparent = std::string(*parent);
+        gone.push_back(std::move(job));
+    };
+    if (guc::job_retention == 0)
+        forget.for_each({pg::param_int8s(ids)}, each);
+    else
+        keep.for_each(
+            {pg::param_int8s(ids), {INT2OID, Int16GetDatum(history_slot(GetCurrentTimestamp()))}, pg::param_text(short_error(why))}, each);
+    std::vector<int64> cancelled;
+    Outcome outcome{.what = Outcome::kCancelled, .error = std::string(why)};
+    for (const Attempt &job : gone) {
+        follow_up(job, "job:cancelled", "cancelled", outcome);
+        cancelled.push_back(job.id);
+    }
+    return cancelled;
+}
+
+}  // namespace pulse::queue

@@ -1,0 +1,23 @@
+// A worker's place in shared memory: what the foreman has claimed for it, and what it tells the foreman. What the foreman has put here
+// and the worker has not begun, the foreman may take back and give to somebody else.
+#pragma once
+
+#include "pg/guard.hpp"
+#include "queue/attempt.hpp"
+
+#include <span>
+
+namespace pulse::queue {
+
+// All of them for a process that has taken its place as a job worker or as the HTTP worker.
+
+// The first of what waits here and is not begun, at most so many. They stay here until begun() or until the foreman takes them back.
+std::vector<AttemptId> waiting(int most);
+// Whether it is still ours to work on; from now on it stays ours, and its failure counts.
+bool begun(const AttemptId &attempt);
+// After the commit that ended them (whatever their outcome): the foreman may give more.
+void ended(std::span<const AttemptId> attempts);
+// Whether somebody cancelled it since it was begun.
+bool cancelled(const AttemptId &attempt);
+
+}  // namespace pulse::queue
