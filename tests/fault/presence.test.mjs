@@ -85,6 +85,22 @@ test('E3: a bridge is killed: who comes back elsewhere never left, who does not 
   stays.disconnect()
 })
 
+test('E3: sessions whose rows are lost, as those of the last moment before a crash, are tracked all the same, and leave once', async () => {
+  const room = 'club:rowless'
+  const sockets = await Promise.all([0, 1].map(n => pulse.io({ userId: 'ann' }, { bridge: pulse.bridges[n] })))
+  await pulse.sql(`DELETE FROM _pulse.sessions WHERE user_id = 'ann'`)
+  assert.deepEqual(await sockets[0].emitWithAck('track', room, 'first'), { ok: true })
+  await until(async () => (await there(room)).ann?.sessions === 1, { what: 'the first session' })
+  await sockets[1].emitWithAck('track', room, 'second')
+  assert.deepEqual(await sockets[1].emitWithAck('who', room), { ann: 'second' }, 'what a session does next sees it')
+  await sockets[0].emitWithAck('track', room, 'third')
+  await sockets[0].emitWithAck('untrack', room)
+  sockets[1].disconnect()
+  await until(async () => (await said(room)).includes('leave ann'), { what: 'the leave' })
+  assert.deepEqual(await said(room), ['join ann', 'update ann', 'update ann', 'update ann', 'leave ann'])
+  sockets[0].disconnect()
+})
+
 test('E3: the last bridge is killed: the dispatcher ends what nobody else can', { timeout: 90_000 }, async () => {
   const room = 'club:last'
   const socket = await pulse.io({ userId: 'ann' })

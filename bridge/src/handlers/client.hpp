@@ -85,7 +85,7 @@ private:
         State state = State::ended;
         SessionId session;
         std::uint64_t generation = 0;  // of the session's row: this connection's
-        std::uint64_t last_leave = 0;  // the bookkeeper's number of it
+        std::uint64_t last_leave = 0;  // the bookkeeper's number of it, or of a lease: what is to be stored before its next event
         std::int64_t expires_at = 0;   // monotonic ms; 0: never
         TokenBucket rate;              // outlives the session: leaving and coming back gives no new burst
         std::unique_ptr<Waiting> waiting;
@@ -149,6 +149,7 @@ private:
     Applied apply_effects(Namespace &nsp, std::string_view list, const Cursor &position);
     void join_given(Namespace &nsp, const std::string &room, const Cursor &position);
     void present(Namespace &nsp, bool there, std::string_view value);
+    void write_presence(Namespace &nsp, std::string_view rooms);
     void reply(Namespace &nsp, std::string_view message, bool many);
     void ask(Namespace &nsp, std::string_view question);
 

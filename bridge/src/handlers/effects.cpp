@@ -65,6 +65,8 @@ Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, con
             applied.attachments = bytes_of(value);
         } else if (name == "track" || name == "untrack") {
             present(nsp, name == "track", value);
+        } else if (name == "unstored") {
+            write_presence(nsp, value);
         } else if (name == "disconnect") {
             applied.disconnect = true;
         }
@@ -84,6 +86,13 @@ void Client::present(Namespace &nsp, bool there, std::string_view value) {
         if (const std::uint64_t last = services_.bookkeeper.last(); last != before)
             nsp.last_leave = last;  // what tracks it again comes behind it
     }
+}
+
+// What the session does next comes behind it.
+void Client::write_presence(Namespace &nsp, std::string_view rooms) {
+    const hub::Session *session = services_.hub.find(nsp.session);
+    if (session == nullptr) return;
+    if (const std::uint64_t last = services_.leases.write_unstored(session->key, rooms)) nsp.last_leave = last;
 }
 
 void Client::join_given(Namespace &nsp, const std::string &room, const Cursor &position) {

@@ -133,8 +133,30 @@ void Leases::write(const std::string &token) {
     write_slice(std::move(keys), token);
 }
 
+std::uint64_t Leases::write(const PublicId &key, const Held &held, const Lease &lease, bool fresh, std::size_t &bytes) {
+    const std::string text = R"({"room":)" + json::quote(lease.room) + R"(,"userId":)" + json::quote(held.user) + R"(,"state":)" +
+                             lease.state + R"(,"ttl":)" + (lease.ttl > 0 ? std::to_string(lease.ttl) : "null") + R"(,"announce":)" +
+                             (lease.announce ? "true" : "false") + R"(,"age":)" + std::to_string(deadlines_.now() - lease.tracked_at) +
+                             (fresh ? R"(,"fresh":true})" : "}");
+    bytes += text.size();
+    return bookkeeper_.present(key, held.generation, text);
+}
+
+std::uint64_t Leases::write_unstored(const PublicId &key, std::string_view rooms) {
+    const auto found = sessions_.find(key);
+    const auto list = json::elements(rooms, limits(rooms));
+    if (found == sessions_.end() || !list) return 0;
+    std::uint64_t last = 0;
+    std::size_t bytes = 0;
+    for (const std::string_view element : *list) {
+        const auto room = json::unquote(element);
+        for (const Lease &lease : found->second.leases)
+            if (room && lease.room == *room) last = write(key, found->second, lease, true, bytes);
+    }
+    return last;
+}
+
 void Leases::write_slice(std::vector<PublicId> keys, std::string token) {
-    const std::int64_t now = deadlines_.now();
     std::uint64_t last = 0;
     std::size_t bytes = 0;
     while (!keys.empty() && bytes < kSliceBytes) {
@@ -142,14 +164,7 @@ void Leases::write_slice(std::vector<PublicId> keys, std::string token) {
         keys.pop_back();
         const auto found = sessions_.find(key);
         if (found == sessions_.end()) continue;
-        for (const Lease &lease : found->second.leases) {
-            const std::string text = R"({"room":)" + json::quote(lease.room) + R"(,"userId":)" + json::quote(found->second.user) +
-                                     R"(,"state":)" + lease.state + R"(,"ttl":)" + (lease.ttl > 0 ? std::to_string(lease.ttl) : "null") +
-                                     R"(,"announce":)" + (lease.announce ? "true" : "false") + R"(,"age":)" +
-                                     std::to_string(now - lease.tracked_at) + "}";
-            bytes += text.size();
-            last = bookkeeper_.present(key, found->second.generation, text);
-        }
+        for (const Lease &lease : found->second.leases) last = write(key, found->second, lease, false, bytes);
     }
     if (keys.empty()) {
         written_ = bookkeeper_.leases_complete(token);

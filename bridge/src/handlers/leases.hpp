@@ -28,6 +28,9 @@ public:
     // `lease`: {"room","state","ttl","announce"} as SQL gave it.
     void tracked(const Owner &owner, std::string_view lease);
     void resumed(const Owner &owner, std::string_view leases);  // an array of them: a session that came back
+    // SQL does not have the session's row and asks whether it lives: it does, so its leases in these rooms (a JSON array) are written.
+    // Returns the bookkeeper's number of the last; 0: there is nothing to write.
+    std::uint64_t write_unstored(const PublicId &key, std::string_view rooms);
     void untracked(const PublicId &key, std::string_view room);
     void left(const PublicId &key, std::string_view room);  // the database hears of the leave anyway
     void ended(const PublicId &key);
@@ -55,6 +58,7 @@ private:
     void set(const Owner &owner, Lease lease);
     bool erase(const PublicId &key, std::string_view room);
     static void find_ttl(Held &held);
+    std::uint64_t write(const PublicId &key, const Held &held, const Lease &lease, bool fresh, std::size_t &bytes);
     void report(const PublicId &key, Held &held, std::int64_t now);
     void report_heard();
     void write(const std::string &token);

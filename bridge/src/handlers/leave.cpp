@@ -1,8 +1,6 @@
 // room:leave: nobody has to be asked. Leaving a room that one is not in is fine.
 #include <utility>
 
-#include <utility>
-
 #include "handlers/client.hpp"
 
 namespace bridge::handlers {

@@ -32,7 +32,8 @@ void Report::add_lease(const std::string &session, const std::optional<int64> &g
     if (!members) pg::fail(kBadRequest, "lease is no JSON object");
     leases.written[session].emplace_back(generation,
                                          LeaseReport::Written{text_of(*members, "room"), text_of(*members, "userId"), lease_of(*members),
-                                                              integer(json::find(*members, "age")).value_or(0)});
+                                                              integer(json::find(*members, "age")).value_or(0),
+                                                              json::find(*members, "fresh") == std::optional<std::string_view>("true")});
 }
 
 // One change; raises for what no bridge may say.

@@ -90,8 +90,7 @@ PULSE_FN(pulse_handle) {
     handle::Effects::Message message = effects.message(ack);
     ack = std::move(message.json);
     if (!message.attachments.empty()) effects.add("{\"attach\":" + message.attachments + "}");
-    const std::string asked = effects.json();
-    if (answer) answer->store(owner, ack, asked);
+    if (answer) answer->store(owner, ack, effects.json());
     handle::store_effects(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
-    return handle::row_of(fcinfo, ack, asked, position);
+    return handle::row_of(fcinfo, ack, effects.json(), position);
 }

@@ -72,33 +72,43 @@ bool concerns_leases(const std::map<std::string, std::optional<Lease>> &presence
            plan.run({pg::param_text(session)}) > 0;
 }
 
-// The bridge that has the session, under a lock that keeps the session from ending before this transaction does. nullopt: it has
-// ended, or this connection has no say in it any more; then its presence has ended too. An empty name: nobody stores sessions here.
-std::optional<std::string> bridge_of(const std::string &session, const std::optional<int64> &generation) {
+// Who has the session, under a lock that keeps it from ending before this transaction does.
+struct Holder {
+    enum class Is { kBridge, kNobody, kUnknown };  // kNobody: it has ended, or this connection has no say in it any more
+    Is is;
+    std::optional<std::string> bridge;  // nullopt: its caller stores no sessions
+};
+
+// kUnknown: a bridge has it, but its row is gone. Whether it still lives only that bridge can say.
+Holder holder_of(const std::string &session, const std::optional<int64> &generation) {
     static pg::Plan plan("SELECT s.bridge, s.generation, s.ended_at IS NULL FROM _pulse.sessions s WHERE s.key = $1 FOR SHARE");
-    if (plan.run({pg::param_text(session)}) == 0) return generation ? std::nullopt : std::optional<std::string>("");
+    if (plan.run({pg::param_text(session)}) == 0) return {generation ? Holder::Is::kUnknown : Holder::Is::kBridge, std::nullopt};
     const pg::Row row = pg::result_row();
-    if (!row.boolean(3) || (generation && *generation < row.int8(2))) return std::nullopt;
-    return std::string(row.text(1));
+    if (!row.boolean(3) || (generation && *generation < row.int8(2))) return {Holder::Is::kNobody, std::nullopt};
+    return {Holder::Is::kBridge, std::string(row.text(1))};
 }
 
-void store_presence(const auth::Context &context, const std::optional<int64> &generation,
-                    const std::map<std::string, std::optional<Lease>> &presence) {
+// Returns the rooms where the bridge is to write its lease itself.
+std::vector<std::string> store_presence(const auth::Context &context, const std::optional<int64> &generation,
+                                        const std::map<std::string, std::optional<Lease>> &presence) {
+    std::vector<std::string> unstored;
     // With one room the session's row is locked only when its lease is new, with several before the first of them: a report of the
     // session's end locks them in this order, too.
-    std::optional<std::string> bridge;
-    if (presence.size() > 1) bridge = bridge_of(*context.session_id, generation);
+    std::optional<Holder> holder;
+    if (presence.size() > 1) holder = holder_of(*context.session_id, generation);
     for (const auto &[room, lease] : presence) {
         const Place at{room, *context.user_id, *context.session_id};
         if (!lease) {
             end(at);
             continue;
         }
-        if (presence.size() > 1 && !bridge) continue;
+        if (holder && holder->is == Holder::Is::kNobody) continue;
         if (renew(at, *lease)) continue;
-        if (!bridge) bridge = bridge_of(*context.session_id, generation);
-        if (bridge) set(at, bridge->empty() ? std::nullopt : bridge, *lease, 0, true);
+        if (!holder) holder = holder_of(*context.session_id, generation);
+        if (holder->is == Holder::Is::kUnknown) unstored.push_back(room);
+        if (holder->is == Holder::Is::kBridge) set(at, holder->bridge, *lease, 0, true);
     }
+    return unstored;
 }
 
 }  // namespace
@@ -108,7 +118,7 @@ void lock_presence(const std::string &user_id) {
     plan.run({pg::param_text(user_id)});
 }
 
-void store_effects(Oid owner, std::string_view json, const auth::Context &context, const Effects &effects,
+void store_effects(Oid owner, std::string_view json, const auth::Context &context, Effects &effects,
                    const std::optional<Cursor> &position) {
     const auto presence = effects.presence();
     bool concerned = false;
@@ -120,7 +130,11 @@ void store_effects(Oid owner, std::string_view json, const auth::Context &contex
     store_memberships(owner, json, context, effects, position);
     if (!concerned) return;
     const LogScope scope(owner);
-    store_presence(context, integer(json::find(*json::members(json), "generation")), presence);
+    const auto unstored = store_presence(context, integer(json::find(*json::members(json), "generation")), presence);
+    if (unstored.empty()) return;
+    std::string rooms;
+    for (const std::string &room : unstored) rooms += (rooms.empty() ? "" : ",") + json::quoted(room);
+    effects.add("{\"unstored\":[" + rooms + "]}");
 }
 
 void store_leases_of_connect(const auth::Context &context, const std::string &bridge,
@@ -177,7 +191,7 @@ void LeaseReport::apply(const std::string &bridge, const std::map<std::string, s
     };
     for (const auto &[key, list] : written)
         for (const auto &[generation, one] : list)
-            if (counts(key, generation)) set({one.room, one.user_id, key}, bridge, one.lease, one.age, false);
+            if (counts(key, generation)) set({one.room, one.user_id, key}, bridge, one.lease, one.age, one.fresh);
     std::vector<std::string_view> ended, leavers, rooms, actives;
     std::vector<int64> idle;
     for (const auto &[key, list] : changes)

@@ -9,9 +9,8 @@
 namespace pulse::handle {
 
 // What a handler or an answer joined, left, tracked and untracked becomes its session's with its transaction. `json`: the context as it
-// came.
-void store_effects(Oid owner, std::string_view json, const auth::Context &context, const Effects &effects,
-                   const std::optional<Cursor> &position);
+// came. A session without a row may have ended, or been lost to a crash: what it was tracked for is left to its bridge, by an effect more.
+void store_effects(Oid owner, std::string_view json, const auth::Context &context, Effects &effects, const std::optional<Cursor> &position);
 
 // What connect functions tracked. `fresh`: for a session that begins; one that goes on keeps what it has.
 void store_leases_of_connect(const auth::Context &context, const std::string &bridge,
@@ -24,10 +23,11 @@ std::optional<std::string> resume_leases(const std::string &session, const std::
 
 // What a bridge says about leases, beside what became of sessions.
 struct LeaseReport {
-    struct Written {  // after a crash, or when the bridge had been thought dead
+    struct Written {  // after a crash, when the bridge had been thought dead, or when the session's row is lost
         std::string room, user_id;
         Lease lease;
         int64 age = 0;  // ms since it was tracked
+        bool fresh = false;
     };
     std::map<std::string, std::vector<std::pair<std::optional<int64>, Written>>> written;  // by session, with its generation
     std::map<std::string, std::pair<std::optional<int64>, int64>> active;                  // how many ms ago

@@ -40,7 +40,8 @@ REVOKE ALL ON FUNCTION pulse.sessions(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.sessions(text) TO pulse_admin;
 
 -- _pulse.forget_sessions(most integer) returns integer
--- Deletes at most so many sessions that nobody can continue any more, and what goes with them; how many sessions. Each bridge that
+-- Deletes at most so many sessions that nobody can continue any more, and what goes with them; how many sessions. Those of a bridge that
+-- is silent stay for an hour more: it may be cut off and have them still, and then it needs what is stored of them. Each bridge that
 -- has sessions is found by skipping through the index; one that never reported counts as seen now. One call at a time works, the
 -- others return at once: two that are reporting could otherwise wait for each other's rows.
 CREATE OR REPLACE FUNCTION _pulse.forget_sessions(most integer) RETURNS integer
@@ -62,7 +63,7 @@ BEGIN
         INSERT INTO _pulse.bridges (id, name) VALUES (v_bridge, v_bridge) ON CONFLICT (id) DO NOTHING;
         v_dead := NOT EXISTS (SELECT FROM _pulse.bridges b WHERE b.id = v_bridge
                               AND greatest(b.seen_at, (SELECT e.opened_at FROM _pulse.epochs e ORDER BY e.number DESC LIMIT 1))
-                                  >= least(v_before, clock_timestamp() - interval '15 seconds'));
+                                  >= least(v_before, clock_timestamp() - interval '15 seconds') - interval '1 hour');
         IF v_dead THEN
             DELETE FROM _pulse.sessions s WHERE s.key = ANY (ARRAY(
                 SELECT o.key FROM _pulse.sessions o WHERE o.bridge = v_bridge LIMIT most - v_done FOR UPDATE SKIP LOCKED));
@@ -77,7 +78,7 @@ BEGIN
         SELECT min(s.bridge) INTO v_bridge FROM _pulse.sessions s WHERE s.bridge > v_bridge;
     END LOOP;
     IF v_done < most THEN
-        DELETE FROM _pulse.bridges b WHERE b.seen_at < least(v_before, clock_timestamp() - interval '1 minute')
+        DELETE FROM _pulse.bridges b WHERE b.seen_at < least(v_before, clock_timestamp() - interval '1 minute')   -- one that has none
             AND NOT EXISTS (SELECT FROM _pulse.sessions s WHERE s.bridge = b.id);
     END IF;
     DELETE FROM _pulse.revocations r WHERE r.ctid = ANY (ARRAY(

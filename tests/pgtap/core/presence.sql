@@ -1,6 +1,6 @@
 -- E3: presence: who is in a room, with which state, since when; each join has one leave, whatever sessions come and go.
 BEGIN;
-SELECT plan(62);
+SELECT plan(69);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -127,6 +127,19 @@ SELECT shop.connect('d1', 'dan'), shop.call('track', '["r","here"]', 'dan', 'd1'
 SELECT is(shop.events('r'), '{}', 'pulse.presence_grace is a setting');
 SELECT pulse.configure('pulse', 'presence_grace', NULL), _pulse.lapse_leases('dan'), shop.pass('1 hour'), _pulse.sweep_leases(100);
 SELECT is(shop.events('r'), ARRAY['leave dan'], 'effective at the next look');
+
+-- a session whose row is lost: whether it lives only its bridge can say
+SELECT is(shop.call('track', '["lost","here"]', 'ian', 'i1', 1)::text, '[{"track":{"room":"lost","state":"here","ttl":null,"announce":true}},{"unstored":["lost"]}]', 'E3: the bridge is asked to write the lease of a session that is not stored');
+SELECT is(shop.there('lost'), '{}', 'until then it is not there: it may have ended');
+SELECT pulse.bridge_sessions('b1', '[{"key":"i1","generation":1,"lease":{"room":"lost","userId":"ian","state":"here","ttl":null,"announce":true,"age":5}}]');
+SELECT is(shop.events('lost'), ARRAY['join ian here'], 'E3: it lives, so it is present');
+SELECT is(shop.call('track', '["lost","away"]', 'ian', 'i1', 1)::text, '[{"track":{"room":"lost","state":"away","ttl":null,"announce":true}}]', 'and from then on it goes on like any');
+SELECT is(shop.events('lost'), ARRAY['update ian away'], 'E3: with updates');
+SELECT shop.call('track', '["lost","other"]', 'ian', 'i2');
+SELECT pulse.bridge_sessions('b1', '[{"key":"i3","generation":1,"lease":{"room":"lost","userId":"ian","state":"third","ttl":null,"announce":true,"age":0,"fresh":true}}]');
+SELECT is(shop.events('lost'), ARRAY['update ian other', 'update ian third'], 'E3: what was tracked just now is announced, beside another session of the user, too');
+SELECT pulse.bridge_sessions('b1', '[{"key":"i1","generation":1,"ended":true},{"key":"i3","generation":1,"ended":true}]'), shop.call('untrack', '["lost"]', 'ian', 'i2'), shop.pass('11 s'), _pulse.sweep_leases(100);
+SELECT is(shop.events('lost'), ARRAY['leave ian'], 'and ends like any');
 
 -- leaving the room, as bridges say it
 SELECT shop.connect('e1', 'eve'), shop.call('track', '["r","here"]', 'eve', 'e1', 1), shop.events('r');

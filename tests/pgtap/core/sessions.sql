@@ -8,7 +8,7 @@ DELETE FROM pulse.deliveries;
 DELETE FROM pulse.ticks WHERE last_position > 0;
 DELETE FROM _pulse.epochs;
 BEGIN;
-SELECT plan(117);
+SELECT plan(118);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -186,7 +186,9 @@ SELECT is(shop.outcome(shop.come_back('k4', shop.cursor(), bridge => 'b5')), 'ex
 UPDATE _pulse.epochs SET opened_at = clock_timestamp() - interval '1 second';
 SELECT is((SELECT s.ended_at FROM pulse.sessions('ann') s WHERE s.session_id = 'k4'), NULL, 'after the server''s start bridges have time to report');
 UPDATE _pulse.epochs SET opened_at = clock_timestamp() - interval '1 day';
-SELECT is(_pulse.forget_sessions(100), 1, 'old sessions are deleted');
+SELECT is(_pulse.forget_sessions(100), 0, 'a bridge that is cut off may have its sessions still: they are kept');
+UPDATE _pulse.bridges SET seen_at = clock_timestamp() - interval '63 minutes' WHERE id = 'b4';
+SELECT is(_pulse.forget_sessions(100), 1, 'but not for ever');
 SELECT is((SELECT string_agg(s.key, ',') FROM _pulse.sessions s), 'new k4', 'and no others');
 SELECT is_empty($$SELECT FROM _pulse.bridges b WHERE b.id = 'b4'$$, 'with their bridge');
 SELECT isnt_empty($$SELECT FROM _pulse.bridges b WHERE b.id = 'b5'$$, 'a bridge that has not reported yet is taken for alive');

@@ -79,6 +79,22 @@ TEST(Leases, OfWhoLeftOrEndedAreForgotten) {
     EXPECT_EQ(book.leases.sessions(), 0U);
 }
 
+TEST(Leases, WhatTheDatabaseCouldNotStoreIsWrittenOnlyOfThoseRooms) {
+    Book book;
+    for (const char *room : {"a", "b\\\"", "c"}) book.leases.tracked(book.owner(), Book::lease(room, "1"));
+    book.bookkeeper.start();
+    book.all();
+    const std::uint64_t last = book.leases.write_unstored(book.key, R"(["b\"","c","unknown",7])");
+    EXPECT_FALSE(book.bookkeeper.stored(last));
+    const std::string told = book.all();
+    EXPECT_THAT(told, AllOf(HasSubstr(R"("room":"b\"","userId":"ann")"), HasSubstr(R"("room":"c")"), HasSubstr(R"("fresh":true})"),
+                            Not(HasSubstr(R"("room":"a")"))));
+    EXPECT_TRUE(book.bookkeeper.stored(last));
+    EXPECT_EQ(book.leases.write_unstored(book.key, "[]"), 0U);
+    EXPECT_EQ(book.leases.write_unstored(book.key, "no list"), 0U);
+    EXPECT_EQ(book.leases.write_unstored(book.other, R"(["a"])"), 0U) << "it has ended: nobody brings it back";
+}
+
 TEST(Leases, OneThatEndsWhileAllAreWrittenEndsInTheDatabaseToo) {
     Book book;
     book.leases.tracked(book.owner(), Book::lease("r", "1"));
