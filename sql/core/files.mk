@@ -14,6 +14,10 @@ SQL_FILES = \
     api/watch.sql \
     api/dispatch.sql \
     api/queue.sql \
+    api/queue_settings.sql \
+    api/queue_jobs.sql \
+    api/queue_dead.sql \
+    api/queue_history.sql \
     api/settings.sql \
     api/log.sql \
     api/claims.sql \

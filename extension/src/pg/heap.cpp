@@ -3,37 +3,55 @@
 
 namespace pulse::pg {
 
-void insert_row(Relation relation, Datum *values, bool *nulls, int count) {
+Inserter::Inserter(Relation relation) : relation_(relation), exceptions_(std::uncaught_exceptions()) {
     call([&] {
-        const TupleDesc desc = RelationGetDescr(relation);
-        Datum *all_values = values;
-        bool *all_nulls = nulls;
-        if (desc->natts > count) {  // a later version's column
-            all_values = static_cast<Datum *>(palloc0(sizeof(Datum) * static_cast<size_t>(desc->natts)));
-            all_nulls = static_cast<bool *>(palloc(sizeof(bool) * static_cast<size_t>(desc->natts)));
-            for (int i = 0; i < desc->natts; ++i) {
-                all_nulls[i] = i >= count || nulls[i];
-                if (i < count) all_values[i] = values[i];
-            }
-        }
-        HeapTuple tuple = heap_form_tuple(desc, all_values, all_nulls);
         // Any index that a DBA may have added is served: expressions and predicates need an executor state.
-        EState *estate = CreateExecutorState();
-        ResultRelInfo *target = makeNode(ResultRelInfo);
-        InitResultRelInfo(target, relation, 0, nullptr, 0);
-        ExecOpenIndices(target, false);
-        heap_insert(relation, tuple, GetCurrentCommandId(true), 0, nullptr);
-        if (target->ri_NumIndices > 0) {
-            TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
-            ExecStoreHeapTuple(tuple, slot, false);
-            slot->tts_tableOid = RelationGetRelid(relation);
-            list_free(ExecInsertIndexTuples(target, slot, estate, false, false, nullptr, NIL));
-            ExecDropSingleTupleTableSlot(slot);
-        }
-        ExecCloseIndices(target);
-        FreeExecutorState(estate);
-        heap_freetuple(tuple);
+        estate_ = CreateExecutorState();
+        target_ = makeNode(ResultRelInfo);
+        InitResultRelInfo(target_, relation_, 0, nullptr, 0);
+        ExecOpenIndices(target_, false);
+        slot_ = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsHeapTuple);
+        row_memory_ = AllocSetContextCreate(CurrentMemoryContext, "pulse row", ALLOCSET_SMALL_SIZES);
     });
+}
+
+Inserter::~Inserter() {
+    if (std::uncaught_exceptions() != exceptions_) return;
+    ExecDropSingleTupleTableSlot(slot_);
+    ExecCloseIndices(target_);
+    FreeExecutorState(estate_);
+    MemoryContextDelete(row_memory_);
+}
+
+void Inserter::insert(Datum *values, bool *nulls, int count) {
+    const MemoryContext before = MemoryContextSwitchTo(row_memory_);
+    const TupleDesc desc = RelationGetDescr(relation_);
+    Datum *all_values = values;
+    bool *all_nulls = nulls;
+    if (desc->natts > count) {  // a later version's column, or what stays null
+        all_values = static_cast<Datum *>(palloc0(sizeof(Datum) * static_cast<size_t>(desc->natts)));
+        all_nulls = static_cast<bool *>(palloc(sizeof(bool) * static_cast<size_t>(desc->natts)));
+        for (int i = 0; i < desc->natts; ++i) {
+            all_nulls[i] = i >= count || nulls[i];
+            if (i < count) all_values[i] = values[i];
+        }
+    }
+    HeapTuple tuple = heap_form_tuple(desc, all_values, all_nulls);
+    heap_insert(relation_, tuple, GetCurrentCommandId(true), 0, nullptr);
+    if (target_->ri_NumIndices > 0) {
+        ExecStoreHeapTuple(tuple, slot_, false);
+        slot_->tts_tableOid = RelationGetRelid(relation_);
+        list_free(ExecInsertIndexTuples(target_, slot_, estate_, false, false, nullptr, NIL));
+        ExecClearTuple(slot_);
+        ResetPerTupleExprContext(estate_);
+    }
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(row_memory_);
+}
+
+void insert_row(Relation relation, Datum *values, bool *nulls, int count) {
+    Inserter inserter(relation);
+    call([&] { inserter.insert(values, nulls, count); });
 }
 
 }  // namespace pulse::pg

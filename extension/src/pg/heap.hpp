@@ -1,12 +1,35 @@
-// One row straight into a table: no plan, no triggers, no privileges asked, no row security. What differs between versions of
-// PostgreSQL's executor stays behind this function.
+// Rows straight into a table: no plan, no triggers, no constraints, no privileges asked, no row security. What differs between versions of
+// PostgreSQL's executor stays behind this.
 #pragma once
 
 #include "pg/guard.hpp"
 
 namespace pulse::pg {
 
-// `values` and `nulls` have `count` elements; further columns of the table become null. May raise.
+// Opens what inserting needs once for many rows. `relation` is open, with the lock of an insert. After an Error the end of the transaction
+// cleans up.
+class Inserter {
+public:
+    explicit Inserter(Relation relation);
+    ~Inserter();
+    Inserter(const Inserter &) = delete;
+    Inserter &operator=(const Inserter &) = delete;
+
+    // Where the values of a row may be made; emptied by the next insert().
+    MemoryContext row_memory() const { return row_memory_; }
+    // `values` and `nulls` have `count` elements; further columns of the table become null. May ereport: inside call().
+    void insert(Datum *values, bool *nulls, int count);
+
+private:
+    Relation relation_;
+    int exceptions_;
+    EState *estate_ = nullptr;
+    ResultRelInfo *target_ = nullptr;
+    TupleTableSlot *slot_ = nullptr;
+    MemoryContext row_memory_ = nullptr;
+};
+
+// One row. May raise.
 void insert_row(Relation relation, Datum *values, bool *nulls, int count);
 
 }  // namespace pulse::pg

@@ -38,6 +38,22 @@ Datum text_array_datum(const std::vector<std::string_view> &elements) {
         [&] { return PointerGetDatum(construct_array(datums.data(), static_cast<int>(datums.size()), TEXTOID, -1, false, TYPALIGN_INT)); });
 }
 
+Datum text_array_datum(const std::vector<std::optional<std::string_view>> &elements) {
+    const auto size = elements.size();
+    const auto datums = std::make_unique<Datum[]>(size);
+    const auto nulls = std::make_unique<bool[]>(size);
+    for (size_t i = 0; i < size; ++i) {
+        nulls[i] = !elements[i];
+        if (elements[i]) datums[i] = text_datum(*elements[i]);
+    }
+    return call([&] {
+        int dimension = static_cast<int>(size), lower_bound = 1;
+        if (size == 0) return PointerGetDatum(construct_empty_array(TEXTOID));
+        return PointerGetDatum(
+            construct_md_array(datums.get(), nulls.get(), 1, &dimension, &lower_bound, TEXTOID, -1, false, TYPALIGN_INT));
+    });
+}
+
 std::vector<int64> int8_array(Datum array) {
     Datum *elements;
     bool *nulls;

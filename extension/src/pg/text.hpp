@@ -36,6 +36,7 @@ std::string base64(std::string_view bytes);
 // The elements of a text[]; a NULL element is nullopt. Raises for more than one dimension.
 std::vector<std::optional<std::string_view>> text_array(Datum array);
 Datum text_array_datum(const std::vector<std::string_view> &elements);
+Datum text_array_datum(const std::vector<std::optional<std::string_view>> &elements);
 std::vector<int64> int8_array(Datum array);  // without NULLs
 Datum int8_array_datum(const std::vector<int64> &elements);
 Datum xid8_array_datum(const std::vector<uint64> &elements);

@@ -1,44 +1,103 @@
-// pulse.enqueue: checks everything now, so that a job that is stored can run; wakes the worker at commit.
-#include "json/slice.hpp"
-#include "pg/commit_wake.hpp"
+// pulse.enqueue and pulse.enqueue_many: check everything now, so that a job that is stored can run.
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/function.hpp"
+#include "queue/store.hpp"
+
+#include <unordered_map>
 
 namespace pulse::queue {
 
 namespace {
 
-enum Argument { kQueue, kKind, kArgs, kPriority, kRunAt, kMaxAttempts, kUniqueKey, kTimeout };
-
-[[noreturn]] void refuse(std::string_view message, std::string_view hint = {}) {
-    pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, message, {}, hint);
+// The qualified function that a job runs or is built by. nullopt: it needs none.
+std::optional<std::string> function_of(const Request &request, std::string_view args) {
+    if (request.kind == "sql") return check_function(function_in(args));
+    if (request.function) return check_function(*request.function);
+    return std::nullopt;
 }
 
-void require(FunctionCallInfo fcinfo, Argument n, const char *name) {
-    if (pg::arg_is_null(fcinfo, n))
-        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null", {},
-                 "Of the arguments of pulse.enqueue only unique_key may be null.");
+std::optional<std::string_view> key_argument(FunctionCallInfo fcinfo, int n, const char *name) {
+    if (pg::arg_is_null(fcinfo, n)) return std::nullopt;
+    const std::string_view key = pg::view(pg::arg(fcinfo, n));
+    check_key(name, key);
+    return key;
 }
 
-// The qualified function of a job of kind sql.
-std::string function_of(std::string_view args) {
-    const auto members = json::members(args);
-    if (!members) refuse("args is no JSON object", "A job of kind sql needs args like {\"function\": \"app.f\", \"args\": {…}}.");
-    const auto function = json::find(*members, "function");
-    const auto name = function ? json::unescape(*function) : std::nullopt;
-    if (!name || name->find_first_not_of(" \t\n\r") == std::string::npos)
-        refuse("args names no function", "A job of kind sql needs args like {\"function\": \"app.f\", \"args\": {…}}.");
-    return check_function(*name);
+Datum enqueue(FunctionCallInfo fcinfo) {
+    enum { kQueue, kKind, kArgs, kPriority, kRunAt, kMaxAttempts, kUniqueKey, kTimeout, kUniqueMode, kPartitionKey, kOnEnd };
+    require(fcinfo, kArgs, "args");
+    const Request request = read_request(fcinfo, {kQueue, kKind, kPriority, kRunAt, kMaxAttempts, kTimeout, kUniqueMode, kOnEnd});
+    NewJob job{pg::view(pg::arg(fcinfo, kArgs)), std::nullopt, key_argument(fcinfo, kUniqueKey, "unique_key"),
+               key_argument(fcinfo, kPartitionKey, "partition_key")};
+    const auto function = function_of(request, job.args);
+    job.function = function;
+    return Int64GetDatum(store(pg::function_owner(fcinfo), request, job));
 }
 
-std::string current_role() {
-    return pg::call([] { return GetUserNameFromId(GetUserId(), false); });
+// The elements of an array argument, views into it.
+std::vector<std::optional<std::string_view>> elements(FunctionCallInfo fcinfo, int n, Oid type) {
+    struct {
+        Datum *values;
+        bool *nulls;
+        int count, dimensions;
+    } found{};
+    pg::call([&] {
+        ArrayType *array = DatumGetArrayTypeP(pg::arg(fcinfo, n));
+        found.dimensions = ARR_NDIM(array);
+        deconstruct_array(array, type, -1, false, TYPALIGN_INT, &found.values, &found.nulls, &found.count);
+    });
+    if (found.dimensions > 1) pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR, "an array of pulse.enqueue_many has more than one dimension");
+    std::vector<std::optional<std::string_view>> result(static_cast<size_t>(found.count));
+    for (size_t i = 0; i < result.size(); ++i)
+        if (!found.nulls[i]) result[i] = pg::view(found.values[i]);
+    return result;
 }
 
-}  // namespace
+std::vector<std::optional<std::string_view>> keys_argument(FunctionCallInfo fcinfo, int n, const char *name, size_t jobs) {
+    if (pg::arg_is_null(fcinfo, n)) return std::vector<std::optional<std::string_view>>(jobs);
+    auto keys = elements(fcinfo, n, TEXTOID);
+    if (keys.size() != jobs)
+        pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR,
+                 std::string(name) + " has " + std::to_string(keys.size()) + " elements for " + std::to_string(jobs) + " jobs");
+    for (const auto &key : keys)
+        if (key) check_key(name, *key);
+    return keys;
+}
 
-static Datum enqueue(FunctionCallInfo fcinfo) {
+Datum enqueue_many(FunctionCallInfo fcinfo) {
+    enum { kQueue, kKind, kArgs, kPriority, kRunAt, kMaxAttempts, kUniqueKeys, kTimeout, kUniqueMode, kPartitionKeys, kOnEnd };
+    const Request request = read_request(fcinfo, {kQueue, kKind, kPriority, kRunAt, kMaxAttempts, kTimeout, kUniqueMode, kOnEnd});
+    if (pg::arg_is_null(fcinfo, kArgs)) return Int64GetDatum(0);  // array_agg over no rows
+    const auto args = elements(fcinfo, kArgs, JSONOID);
+    const auto unique_keys = keys_argument(fcinfo, kUniqueKeys, "unique_keys", args.size()),
+               partition_keys = keys_argument(fcinfo, kPartitionKeys, "partition_keys", args.size());
+    const bool keyed = !pg::arg_is_null(fcinfo, kUniqueKeys);
+    std::unordered_map<std::string, std::string> functions;  // of kind sql: checked once each
+    std::vector<NewJob> jobs;
+    jobs.reserve(args.size());
+    for (size_t i = 0; i < args.size(); ++i) {
+        if (!args[i]) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "args of job " + std::to_string(i + 1) + " is null");
+        if (keyed && !unique_keys[i]) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "unique key of job " + std::to_string(i + 1) + " is null");
+        NewJob job{*args[i], std::nullopt, unique_keys[i], partition_keys[i]};
+        if (request.kind == "sql" || request.function) {
+            const auto [found, added] = functions.try_emplace(request.kind == "sql" ? function_in(job.args) : *request.function);
+            if (added) found->second = check_function(found->first);
+            job.function = found->second;
+        }
+        jobs.push_back(job);
+    }
+    return Int64GetDatum(store_many(pg::function_owner(fcinfo), request, jobs));
+}
+
+// pulse.enqueue as the SQL of 1.0 has it, which calls this library until ALTER EXTENSION pulse UPDATE. Nobody works there meanwhile.
+Datum enqueue_released(FunctionCallInfo fcinfo) {
+    enum { kQueue, kKind, kArgs, kPriority, kRunAt, kMaxAttempts, kUniqueKey, kTimeout };
+    static pg::Plan insert(
+        "INSERT INTO _pulse.jobs (queue, kind, args, function, priority, run_at, max_attempts, unique_key, timeout, role, state) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $6 > clock_timestamp() THEN 'scheduled' ELSE 'available' END) "
+        "ON CONFLICT (queue, unique_key, role) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') "
+        "DO UPDATE SET queue = excluded.queue RETURNING id");
     for (const auto &[n, name] : {std::pair{kQueue, "queue"},
                                   {kKind, "kind"},
                                   {kArgs, "args"},
@@ -49,52 +108,34 @@ static Datum enqueue(FunctionCallInfo fcinfo) {
         require(fcinfo, n, name);
     const std::string queue = pg::to_string(pg::arg(fcinfo, kQueue)), kind = pg::to_string(pg::arg(fcinfo, kKind));
     const auto unique_key = pg::optional_text(fcinfo, kUniqueKey);
-    const int32 max_attempts = DatumGetInt32(pg::arg(fcinfo, kMaxAttempts));
-    if (queue.empty() || queue.size() > 255)
-        refuse("queue has " + std::to_string(queue.size()) + " bytes", "A queue's name has 1 to 255 bytes.");
-    if (kind != "sql") refuse("unknown kind of job \"" + kind + "\"", "Kinds: sql.");
-    if (unique_key && (unique_key->empty() || unique_key->size() > 255))
-        refuse("unique_key has " + std::to_string(unique_key->size()) + " bytes", "A unique key has 1 to 255 bytes.");
-    if (max_attempts < 1 || max_attempts > 1000) refuse("max_attempts is " + std::to_string(max_attempts), "It is between 1 and 1000.");
-    const bool sensible = pg::call([=] {
-        const auto *timeout = DatumGetIntervalP(pg::arg(fcinfo, kTimeout));
-        return timeout->month == 0 && (timeout->day > 0 || timeout->time > 0) && timeout->day >= 0 && timeout->day <= 7 &&
-               timeout->time >= 0;
-    });
-    if (!sensible) refuse("timeout is not between 0 and 7 days");
-    const std::string function = function_of(pg::view(pg::arg(fcinfo, kArgs)));
-    const std::string role = current_role();
-
-    // Again when the job that held the key was claimed between the two statements.
-    static pg::Plan insert(
-        "INSERT INTO _pulse.jobs (queue, kind, args, function, priority, run_at, max_attempts, unique_key, timeout, role, state) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $6 > clock_timestamp() THEN 'scheduled' ELSE 'available' END) "
-        "ON CONFLICT (queue, unique_key, role) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') "
-        "DO NOTHING RETURNING id");
-    static pg::Plan waiting("SELECT id FROM _pulse.jobs WHERE queue = $1 AND unique_key = $2 AND role = $3 "
-                            "AND state IN ('available', 'scheduled', 'retryable')");
+    check_queue(queue);
+    if (kind != "sql")
+        pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "unknown kind of job \"" + kind + "\"", {},
+                 "Kinds: sql. ALTER EXTENSION pulse UPDATE brings more.");
+    if (unique_key) check_key("unique_key", *unique_key);
+    check_max_attempts(DatumGetInt32(pg::arg(fcinfo, kMaxAttempts)));
+    check_timeout(pg::arg(fcinfo, kTimeout));
+    const std::string function = check_function(function_in(pg::view(pg::arg(fcinfo, kArgs)))),
+                      role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
     const pg::OwnerScope owner(pg::function_owner(fcinfo));
     const pg::SpiSession spi;
-    pg::wake_at_commit(pg::Wake::kWorker);
-    for (int tries = 0; tries < 10; ++tries) {
-        const uint64 stored = insert.run({pg::param_text(std::string_view(queue)),
-                                          pg::param_text(std::string_view(kind)),
-                                          {JSONOID, pg::arg(fcinfo, kArgs)},
-                                          pg::param_text(std::string_view(function)),
-                                          {INT4OID, pg::arg(fcinfo, kPriority)},
-                                          {TIMESTAMPTZOID, pg::arg(fcinfo, kRunAt)},
-                                          pg::param_int4(max_attempts),
-                                          pg::param_text(unique_key),
-                                          {INTERVALOID, pg::arg(fcinfo, kTimeout)},
-                                          pg::param_text(std::string_view(role))});
-        if (stored > 0) return Int64GetDatum(pg::result_row().int8(1));
-        if (waiting.run({pg::param_text(std::string_view(queue)), pg::param_text(std::string_view(*unique_key)),
-                         pg::param_text(std::string_view(role))}) > 0)
-            return Int64GetDatum(pg::result_row().int8(1));
-    }
-    pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "jobs with this unique_key come and go too fast");
+    insert.run({pg::param_text(queue),
+                pg::param_text(kind),
+                {JSONOID, pg::arg(fcinfo, kArgs)},
+                pg::param_text(function),
+                {INT4OID, pg::arg(fcinfo, kPriority)},
+                {TIMESTAMPTZOID, pg::arg(fcinfo, kRunAt)},
+                {INT4OID, pg::arg(fcinfo, kMaxAttempts)},
+                pg::param_text(unique_key),
+                {INTERVALOID, pg::arg(fcinfo, kTimeout)},
+                pg::param_text(role)});
+    return Int64GetDatum(pg::result_row().int8(1));
 }
+
+}  // namespace
 
 }  // namespace pulse::queue
 
-PULSE_FN(pulse_enqueue) { return pulse::queue::enqueue(fcinfo); }
+PULSE_FN(pulse_enqueue) { return pulse::queue::enqueue_released(fcinfo); }
+PULSE_FN(pulse_enqueue_job) { return pulse::queue::enqueue(fcinfo); }
+PULSE_FN(pulse_enqueue_many) { return pulse::queue::enqueue_many(fcinfo); }

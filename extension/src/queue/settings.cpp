@@ -1,6 +1,7 @@
 // The copy of the tables. A trigger on them invalidates their relcache entries, which reaches every backend at the commit.
 #include "queue/settings.hpp"
 
+#include "pg/run_as.hpp"
 #include "queue/news.hpp"
 
 #include <map>
@@ -12,7 +13,10 @@ namespace {
 struct Settings {
     std::map<std::string, QueueSettings, std::less<>> queues;
     std::map<std::string, KindSettings, std::less<>> kinds;
+    QueueSettings others;  // of a queue of which nothing is said
 };
+
+constexpr const char *kAllQueues = "*";  // of _pulse.queue_states: pauses every queue without a row of its own
 
 Settings *settings = nullptr;  // never freed with the process: callbacks run until its very end
 Oid tables[3];                 // whose changes matter
@@ -35,6 +39,16 @@ bool find_tables() {
     });
 }
 
+Oid owner_of_tables() {
+    return pg::call([] {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(tables[0]));
+        if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for relation %u", tables[0]);
+        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+        ReleaseSysCache(tuple);
+        return owner;
+    });
+}
+
 std::optional<int> optional_int(const pg::Row &row, int column) {
     if (row.is_null(column)) return std::nullopt;
     return row.int4(column);
@@ -46,35 +60,37 @@ std::optional<double> optional_seconds(const pg::Row &row, int column) {
 }
 
 void read(Settings &found) {
-    // Of two rows the application's counts, column by column.
     static pg::Plan queues(
         "SELECT q.name, q.concurrency, q.rate, (extract(epoch FROM q.per) * 1000000)::bigint, q.max_attempts, "
         "(extract(epoch FROM q.backoff) * 1000000)::bigint, (extract(epoch FROM q.backoff_max) * 1000000)::bigint, q.events "
-        "FROM _pulse.queues q "
-        "WHERE q.extension IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = q.extension) "
-        "ORDER BY q.name, q.extension IS NULL");
-    static pg::Plan states("SELECT s.name FROM _pulse.queue_states s WHERE s.paused");
-    static pg::Plan kinds("SELECT k.kind, k.channel, k.function, k.max_attempts, (extract(epoch FROM k.backoff) * 1000000)::bigint, "
-                          "(extract(epoch FROM k.backoff_max) * 1000000)::bigint FROM _pulse.job_kinds k "
-                          "WHERE k.extension IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = k.extension) "
-                          "ORDER BY k.kind, k.extension IS NULL");
+        "FROM _pulse.configured_queues q");
+    static pg::Plan states("SELECT s.name, s.paused FROM _pulse.queue_states s");
+    static pg::Plan kinds(
+        "SELECT k.kind, k.channel, k.function, k.max_attempts, (extract(epoch FROM nullif(k.backoff, '0')) * 1000000)::bigint, "
+        "(extract(epoch FROM nullif(k.backoff_max, '0')) * 1000000)::bigint FROM _pulse.job_kinds k "
+        "WHERE k.extension IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = k.extension) "
+        "ORDER BY k.kind, k.extension IS NULL");
     for (const char *channel : {"sql", "fcm", "sms", "webhook"}) found.kinds[channel].channel = channel;
     const pg::LatestSnapshot snapshot;
     queues.for_each(
         {},
         [&](const pg::Row &row) {
             QueueSettings &queue = found.queues[std::string(row.text(1))];
-            if (const auto concurrency = optional_int(row, 2)) queue.concurrency = concurrency;
-            if (const auto rate = optional_int(row, 3)) queue.rate = rate;
+            queue.concurrency = optional_int(row, 2);
+            queue.rate = optional_int(row, 3);
             if (!row.is_null(4)) queue.per = row.int8(4);
-            if (const auto attempts = optional_int(row, 5)) queue.max_attempts = attempts;
-            if (const auto seconds = optional_seconds(row, 6)) queue.backoff = seconds;
-            if (const auto seconds = optional_seconds(row, 7)) queue.backoff_max = seconds;
-            if (!row.is_null(8)) queue.events = row.boolean(8);
+            queue.max_attempts = optional_int(row, 5);
+            queue.backoff = optional_seconds(row, 6);
+            queue.backoff_max = optional_seconds(row, 7);
+            queue.events = row.boolean(8);
         },
         true);
+    std::map<std::string, bool, std::less<>> paused;
     states.for_each(
-        {}, [&](const pg::Row &row) { found.queues[std::string(row.text(1))].paused = true; }, true);
+        {}, [&](const pg::Row &row) { paused.emplace(row.text(1), row.boolean(2)); }, true);
+    if (const auto all = paused.find(kAllQueues); all != paused.end()) found.others.paused = all->second;
+    for (auto &[name, queue] : found.queues) queue.paused = found.others.paused;
+    for (const auto &[name, one] : paused) found.queues[name].paused = one;
     kinds.for_each(
         {},
         [&](const pg::Row &row) {
@@ -94,7 +110,11 @@ const Settings &load() {
     if (valid) return *settings;
     disturbed = false;
     Settings found;
-    if (find_tables()) read(found);
+    if (find_tables()) {
+        const pg::OwnerScope scope(owner_of_tables());
+        const pg::SpiSession spi;
+        read(found);
+    }
     *settings = std::move(found);
     valid = !disturbed;  // else they are read again the next time
     return *settings;
@@ -105,16 +125,21 @@ const Settings &load() {
 void init_settings() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
 
 const QueueSettings &queue_settings(std::string_view queue) {
-    static const QueueSettings none;
     const Settings &all = load();
     const auto found = all.queues.find(queue);
-    return found == all.queues.end() ? none : found->second;
+    return found == all.queues.end() ? all.others : found->second;
 }
 
 const KindSettings *kind_settings(std::string_view kind) {
     const Settings &all = load();
     const auto found = all.kinds.find(kind);
     return found == all.kinds.end() ? nullptr : &found->second;
+}
+
+std::string known_kinds() {
+    std::string names;
+    for (const auto &[name, one] : load().kinds) names += (names.empty() ? "" : ", ") + name;
+    return names;
 }
 
 Backoff backoff_of(std::string_view queue, std::string_view kind) {

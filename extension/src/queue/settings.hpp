@@ -1,5 +1,6 @@
-// What is configured for queues and kinds of jobs: this process's copy of the tables, read again after somebody changed them. Call as
-// the extension's owner or in a worker, inside a transaction and an SPI session. May throw pg::Error. References live until the next call.
+// What is configured for queues and kinds of jobs: this process's copy of the tables, read again after somebody changed them. The
+// application's word wins over a pack's, value by value. Inside a transaction, as anybody. May throw pg::Error. References live until the
+// next call.
 #pragma once
 
 #include "pg/spi.hpp"
@@ -25,6 +26,7 @@ struct KindSettings {
 const QueueSettings &queue_settings(std::string_view queue);
 // null: there is no such kind. sql, fcm, sms and webhook are there without a row.
 const KindSettings *kind_settings(std::string_view kind);
+std::string known_kinds();  // for an error's hint
 // The kind's, else the queue's, else the default.
 Backoff backoff_of(std::string_view queue, std::string_view kind);
 

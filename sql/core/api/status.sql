@@ -118,6 +118,10 @@ BEGIN
         v_problems := v_problems || ARRAY[format('%s events could not be dispatched', quarantined),
             'SELECT * FROM _pulse.quarantine; delete the rows when you have seen them.'];
     END IF;
+    IF EXISTS (SELECT FROM _pulse.queue_states s WHERE s.name = '*' AND s.paused) THEN
+        v_problems := v_problems || ARRAY['all queues are paused: this database was restored from another',
+            'SELECT pulse.resume_queues(), when it may send and do what the other one would; or one by one: pulse.resume_queue(queue).'];
+    END IF;
     RETURN (SELECT coalesce(json_agg(json_build_object('problem', v_problems[n], 'hint', v_problems[n + 1]) ORDER BY n), '[]')
               FROM generate_series(1, cardinality(v_problems), 2) AS n);
 END

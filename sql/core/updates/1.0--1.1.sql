@@ -392,3 +392,5 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.queues', 'WHERE extension IS 
 SELECT pg_catalog.pg_extension_config_dump('_pulse.queue_states', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.job_kinds', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.queue_origin', '');
+
+DROP FUNCTION pulse.enqueue(text, text, json, integer, timestamptz, integer, text, interval);

@@ -4,7 +4,7 @@ import re
 from sql_text import statements
 
 NAME = "api/*.sql can be run again, and every function pins its search_path"
-ALLOWED = re.compile(r"(CREATE OR REPLACE|GRANT|REVOKE|COMMENT ON)\b|SELECT pulse\.(\"?on\"?|policy|namespace|stream|route|limit|limit_event|define_setting)\(", re.I)
+ALLOWED = re.compile(r"(CREATE OR REPLACE|GRANT|REVOKE|COMMENT ON)\b|SELECT pulse\.(\"?on\"?|policy|namespace|stream|route|limit|limit_event|define_setting|configure_queue|job_kind)\(", re.I)
 FUNCTION = re.compile(r"CREATE OR REPLACE (FUNCTION|PROCEDURE) ([\w.]+)", re.I)
 
 

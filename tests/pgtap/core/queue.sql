@@ -1,9 +1,10 @@
 -- pulse.enqueue: what it stores and what it refuses. Running jobs is in tests/fault/queue.test.mjs.
 BEGIN;
-SELECT plan(38);
+SELECT plan(53);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
+CREATE FUNCTION app.other(args json) RETURNS json LANGUAGE sql RETURN args;
 CREATE FUNCTION app."Odd Name"(args json) RETURNS json LANGUAGE sql RETURN args;
 CREATE FUNCTION app.returns_text(args json) RETURNS text LANGUAGE sql RETURN 'x'::text;
 CREATE FUNCTION app.returns_set(args json) RETURNS SETOF json LANGUAGE sql AS 'SELECT $1';
@@ -18,11 +19,14 @@ GRANT USAGE ON SCHEMA app TO worker_ann, worker_bob;
 -- what is stored
 SELECT is(pulse.enqueue('mail', 'sql', '{"function":"app.work","args":{"b":1.50, "a":2}}'), currval('_pulse.job_id_seq'), 'E4: it returns the id');
 SELECT results_eq(
-    $$ SELECT queue, kind, args::text, function, state, priority, attempt, max_attempts, unique_key, timeout, role, last_error FROM _pulse.jobs $$,
-    $$ VALUES ('mail' COLLATE "C", 'sql' COLLATE "C", '{"function":"app.work","args":{"b":1.50, "a":2}}', 'app.work', 'available', 0, 0, 3, NULL::text COLLATE "C", interval '30 s',
-               current_user::text COLLATE "default", NULL::text) $$,
+    $$ SELECT queue, kind, channel, args::text, function, state, priority, attempt, max_attempts, unique_key, partition_key, timeout, role, last_error, on_end,
+              traceparent, worker, lease_until, cancelled_at, errors::text FROM _pulse.jobs $$,
+    $$ VALUES ('mail' COLLATE "C", 'sql' COLLATE "C", 'sql' COLLATE "C", '{"function":"app.work","args":{"b":1.50, "a":2}}', 'app.work', 'available', 0, 0, 3,
+               NULL::text COLLATE "C", NULL::text COLLATE "C", interval '30 s', current_user::text COLLATE "default", NULL::text, NULL::text, NULL::text, NULL::text,
+               NULL::timestamptz, NULL::timestamptz, NULL::text) $$,
     'E4: the job waits with the documented defaults');
 SELECT is((SELECT run_at FROM _pulse.jobs), now(), 'run_at is the time of the transaction');
+SELECT ok((SELECT created_at BETWEEN now() AND clock_timestamp() FROM _pulse.jobs), 'created_at that of the call');
 SELECT is(pulse.job_id(), NULL, 'outside a job there is no job_id');
 DELETE FROM _pulse.jobs;
 
@@ -37,6 +41,38 @@ SELECT isnt(pulse.enqueue('other', 'sql', '{"function":"app.work"}', unique_key 
 UPDATE _pulse.jobs SET state = 'executing' WHERE queue = 'mail';
 SELECT isnt(pulse.enqueue('mail', 'sql', '{"function":"app.work"}', unique_key => 'k'), (SELECT min(id) FROM _pulse.jobs),
             'E4: a running job does not hold its key');
+DELETE FROM _pulse.jobs;
+
+-- unique_mode
+SELECT pulse.enqueue('q', 'sql', '{"function":"app.work","n":1}', run_at => now() + interval '1 h', unique_key => 'k', partition_key => 'p1');
+UPDATE _pulse.jobs SET state = 'retryable', attempt = 2, last_error = 'boom', errors = '[{"attempt":1},{"attempt":2}]';
+SELECT is(pulse.enqueue('q', 'sql', '{"function":"app.other","n":2}', priority => 5, unique_key => 'k', unique_mode => 'keep_run_at', timeout => '7 s'),
+          (SELECT id FROM _pulse.jobs), 'E4: keep_run_at gives the waiting job''s id');
+SELECT results_eq($$ SELECT args ->> 'n', function, priority, run_at, state, attempt, max_attempts, timeout, partition_key, last_error, errors ->> 1 FROM _pulse.jobs $$,
+                  $$ VALUES ('2', 'app.other', 5, now() + interval '1 h', 'retryable', 2, 5, interval '7 s', NULL::text COLLATE "C", NULL::text, '{"attempt":2}') $$,
+                  'E4: and puts the new one in its place, at its old time; attempts go on counting, and those that were are kept');
+SELECT is(pulse.enqueue('q', 'sql', '{"function":"app.work","n":3}', run_at => now() - interval '1 h', max_attempts => 1, unique_key => 'k', unique_mode => 'replace'),
+          (SELECT id FROM _pulse.jobs), 'E4: replace gives it, too');
+SELECT results_eq($$ SELECT args ->> 'n', run_at, state, max_attempts FROM _pulse.jobs $$,
+                  $$ VALUES ('3', now() - interval '1 h', 'available', 3) $$, 'E4: and takes the new one''s time');
+SELECT pulse.enqueue('q', 'sql', '{"function":"app.work","n":4}', run_at => now() + interval '1 h', unique_key => 'k', unique_mode => 'replace');
+SELECT is((SELECT state FROM _pulse.jobs), 'scheduled', 'E4: or later');
+UPDATE _pulse.jobs SET state = 'executing';
+SELECT isnt(pulse.enqueue('q', 'sql', '{"function":"app.work","n":5}', unique_key => 'k', unique_mode => 'replace'), (SELECT min(id) FROM _pulse.jobs),
+            'E4: a running job is never replaced');
+SELECT is((SELECT count(*) FROM _pulse.jobs), 2::bigint, 'E4: the new one waits beside it');
+DELETE FROM _pulse.jobs;
+
+-- partition key, on_end, traceparent
+SET LOCAL pulse.traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', partition_key => 'account:7', on_end => 'app.other');
+SELECT results_eq($$ SELECT partition_key, on_end, traceparent FROM _pulse.jobs $$,
+                  $$ VALUES ('account:7' COLLATE "C", 'app.other', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01') $$,
+                  'E4, M9: partition key, on_end, and the traceparent of the session are stored with it');
+SET LOCAL pulse.traceparent = 'nonsense';
+SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', unique_key => 'k', on_end => 'app."Odd Name"');
+SELECT results_eq($$ SELECT on_end, traceparent FROM _pulse.jobs WHERE unique_key = 'k' $$, $$ VALUES ('app."Odd Name"', NULL::text) $$, 'M9: what is no traceparent is not');
+RESET pulse.traceparent;
 DELETE FROM _pulse.jobs;
 
 -- names of functions
@@ -70,12 +106,18 @@ SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}') 
                  'a function that the role may not execute is refused');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION app.work(json) TO PUBLIC;
-SELECT is(has_function_privilege('pulse_client', 'pulse.enqueue(text, text, json, integer, timestamptz, integer, text, interval)', 'EXECUTE'), false,
+SELECT is(has_function_privilege('pulse_client', 'pulse.enqueue(text, text, json, integer, timestamptz, integer, text, interval, text, text, text)', 'EXECUTE'), false,
           'clients cannot enqueue by themselves');
 DELETE FROM _pulse.jobs;
 
 -- refusals
-SELECT throws_ok($$ SELECT pulse.enqueue('q', 'fcm', '{"function":"app.work"}') $$, '22023', 'unknown kind of job "fcm"', 'unknown kind');
+SELECT throws_ok($$ SELECT pulse.enqueue('q', 'pigeon', '{}') $$, '22023', 'unknown kind of job "pigeon"', 'unknown kind');
+SELECT throws_ok($$ SELECT pulse.enqueue('*', 'sql', '{"function":"app.work"}') $$, '22023', 'no queue can have the name *', 'the name that stands for all queues');
+SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', unique_mode => 'overwrite') $$, '22023', 'unknown unique_mode "overwrite"', 'unknown unique_mode');
+SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', partition_key => '') $$, '22023', 'partition_key has 0 bytes', 'an empty partition key');
+SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', on_end => 'app.nothing') $$, '42883', 'function app.nothing(json) does not exist', 'on_end must exist');
+CREATE FUNCTION app.read_only() RETURNS bigint LANGUAGE plpgsql SET transaction_read_only = on AS $$ BEGIN RETURN pulse.enqueue('q', 'sql', '{"function":"app.work"}'); END $$;
+SELECT throws_ok('SELECT app.read_only()', '25006', 'cannot enqueue in a read-only transaction', 'a read-only transaction stores nothing');
 SELECT throws_ok(format($$ SELECT pulse.enqueue('q', 'sql', %L) $$, args), code, message, format('args %s are refused', args))
   FROM (VALUES ('[]', '22023', 'args is no JSON object'), ('{}', '22023', 'args names no function'), ('{"function":7}', '22023', 'args names no function'),
                ('{"function":" "}', '22023', 'args names no function'), ('{"function":"app.nothing"}', '42883', 'function app.nothing(json) does not exist'),

@@ -1,6 +1,6 @@
 -- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
 BEGIN;
-SELECT plan(52);
+SELECT plan(55);
 
 CREATE VIEW pg_temp.functions AS
     SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
@@ -45,7 +45,13 @@ SELECT is(has_schema_privilege('public', 'pulse', 'CREATE'), false, 'and create 
 SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_client', 'pulse_bridge', 'pulse_publisher', 'pulse_admin')
     AND (has_schema_privilege(r.rolname, '_pulse', 'USAGE') OR has_schema_privilege(r.rolname, '_pulse', 'CREATE'))$$, 'no role may look into _pulse');
 SELECT is_empty($$SELECT c.oid::regclass, a.grantee::regrole, a.privilege_type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
-    WHERE n.nspname IN ('pulse', '_pulse') AND a.grantee <> c.relowner AND c.oid NOT IN ('_pulse.event_id'::regclass)$$, 'tables are the owner''s alone');
+    WHERE n.nspname IN ('pulse', '_pulse') AND a.grantee <> c.relowner AND c.oid NOT IN ('_pulse.event_id'::regclass)
+      AND NOT (c.relkind = 'v' AND c.oid IN ('pulse.jobs'::regclass, 'pulse.dead_letters'::regclass, 'pulse.queues'::regclass) AND a.grantee = 'pulse_admin'::regrole AND a.privilege_type = 'SELECT')$$,
+    'tables are the owner''s alone, but for the views of the queue, which pulse_admin reads');
+SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a
+    WHERE f.name IN ('pulse.cancel', 'pulse.retry', 'pulse.redrive', 'pulse.purge', 'pulse.purge_queue', 'pulse.pause_queue', 'pulse.resume_queue', 'pulse.resume_queues', 'pulse.configure_queue',
+                     'pulse.drop_queue', 'pulse.job_kind', 'pulse.drop_job_kind', 'pulse.job', 'pulse.fetch_jobs', 'pulse.ack', 'pulse.nack', 'pulse.heartbeat')
+      AND a.grantee NOT IN ('pulse_admin'::regrole, (SELECT p.proowner FROM pg_proc p WHERE p.oid = f.oid))$$, 'queues are pulse_admin''s');
 SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_client', 'pulse_bridge', 'pulse_publisher', 'pulse_admin')
     AND (r.rolsuper OR r.rolcanlogin OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls OR r.rolreplication)$$, 'the roles have no attribute of their own');
 SELECT is_empty($$SELECT m.roleid::regrole, m.member::regrole FROM pg_auth_members m
@@ -81,6 +87,10 @@ SELECT is(shop.trapped($$SELECT pulse.publish('shop:1', 'sold', '{}'::json, idem
 SELECT is(shop.trapped($$SELECT pulse.handle_connect('/', '{"userId":"ann","sessionId":"k","bridge":"b","pid":"p"}'), pulse.bridge_sessions('b', '[{"key":"k","ended":true}]'), pulse.sessions('ann')$$), NULL, 'keeping sessions neither');
 SELECT is(shop.trapped($$SELECT pulse.evict('shop:1', 'ann', 'left'), pulse.revoke('mallory'), pulse.bridge_revocations()$$), NULL, 'evicting and revoking neither');
 SELECT is(shop.trapped($$SELECT pulse.position(), pulse.status()$$), NULL, 'telling the status neither');
+SELECT is(shop.trapped($$SELECT pulse.configure_queue('q', concurrency => 1, events => true), pulse.job_kind('k', 'sms'), pulse.enqueue('q', 'k', '{}', unique_key => 'k'), pulse.enqueue_many('q', 'k', '{"{}","{}"}'),
+    pulse.enqueue_many('q', 'k', '{"{}"}', unique_keys => '{k}', unique_mode => 'replace')$$), NULL, 'enqueuing neither');
+SELECT is(shop.trapped($$SELECT pulse.retry(1), pulse.cancel((SELECT min(id) FROM pulse.jobs)), pulse.redrive(), pulse.purge(), pulse.pause_queue('q'), pulse.resume_queue('q'), pulse.purge_queue('q'), pulse.drop_queue('q'),
+    pulse.drop_job_kind('k'), _pulse.rotate_job_history(), _pulse.check_queue_origin(), (SELECT count(*) FROM pulse.queues)$$), NULL, 'and managing queues neither');
 
 -- the bridge's role at work, with nothing but its own rights
 CREATE FUNCTION shop.as_role(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$

@@ -1,0 +1,116 @@
+#include "queue/request.hpp"
+
+#include "guc.hpp"
+#include "json/slice.hpp"
+#include "names/traceparent.hpp"
+#include "queue/function.hpp"
+#include "queue/settings.hpp"
+
+namespace pulse::queue {
+
+namespace {
+
+constexpr std::size_t kMaxName = 255;  // bytes of a queue's name and of a key
+constexpr int32 kDefaultAttempts = 3, kMostAttempts = 1000;
+
+[[noreturn]] void refuse(std::string_view message, std::string_view hint = {}) {
+    pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, message, {}, hint);
+}
+
+UniqueMode mode_of(FunctionCallInfo fcinfo, int n) {
+    const std::string mode = pg::to_string(pg::arg(fcinfo, n));
+    if (mode == "keep") return UniqueMode::kKeep;
+    if (mode == "replace") return UniqueMode::kReplace;
+    if (mode == "keep_run_at") return UniqueMode::kKeepRunAt;
+    refuse("unknown unique_mode \"" + mode + "\"", "Modes: keep, replace, keep_run_at.");
+}
+
+std::optional<std::string> own_traceparent() {
+    const std::string_view traceparent = guc::traceparent != nullptr ? guc::traceparent : "";
+    if (!names::is_traceparent(traceparent)) return std::nullopt;
+    return std::string(traceparent);
+}
+
+constexpr const char *kSqlArgs = "A job of kind sql needs args like {\"function\": \"app.f\", \"args\": {…}}.";
+
+}  // namespace
+
+void require(FunctionCallInfo fcinfo, int n, const char *name) {
+    if (pg::arg_is_null(fcinfo, n))
+        pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null", {},
+                 "Only max_attempts, on_end, unique_key and partition_key may be null.");
+}
+
+void check_queue(std::string_view queue) {
+    if (queue.empty() || queue.size() > kMaxName)
+        refuse("queue has " + std::to_string(queue.size()) + " bytes", "A queue's name has 1 to 255 bytes.");
+    if (queue == "*") refuse("no queue can have the name *", "It stands for all queues.");
+}
+
+void check_key(const char *option, std::string_view key) {
+    if (key.empty() || key.size() > kMaxName)
+        refuse(std::string(option) + " has " + std::to_string(key.size()) + " bytes", "A key has 1 to 255 bytes.");
+}
+
+void check_max_attempts(int32 max_attempts) {
+    if (max_attempts < 1 || max_attempts > kMostAttempts)
+        refuse("max_attempts is " + std::to_string(max_attempts), "It is between 1 and 1000.");
+}
+
+void check_timeout(Datum interval) {
+    const bool sensible = pg::call([=] {
+        const auto *timeout = DatumGetIntervalP(interval);
+        return timeout->month == 0 && (timeout->day > 0 || timeout->time > 0) && timeout->day >= 0 && timeout->day <= 7 &&
+               timeout->time >= 0;
+    });
+    if (!sensible) refuse("timeout is not between 0 and 7 days");
+}
+
+Request read_request(FunctionCallInfo fcinfo, const Positions &at) {
+    for (const auto &[n, name] : {std::pair{at.queue, "queue"},
+                                  {at.kind, "kind"},
+                                  {at.priority, "priority"},
+                                  {at.run_at, "run_at"},
+                                  {at.timeout, "timeout"},
+                                  {at.mode, "unique_mode"}})
+        require(fcinfo, n, name);
+    Request request;
+    request.queue = pg::to_string(pg::arg(fcinfo, at.queue));
+    request.kind = pg::to_string(pg::arg(fcinfo, at.kind));
+    check_queue(request.queue);
+    const KindSettings *kind = kind_settings(request.kind);
+    if (kind == nullptr)
+        refuse("unknown kind of job \"" + request.kind + "\"",
+               "Kinds: " + known_kinds() + ". pulse.job_kind(kind, channel, function) makes another.");
+    request.channel = kind->channel;
+    request.function = kind->function;
+    const std::optional<int> attempts = kind->max_attempts;  // settings live until the next call
+    const QueueSettings &settings = queue_settings(request.queue);
+    request.events = settings.events;
+    request.priority = DatumGetInt32(pg::arg(fcinfo, at.priority));
+    request.run_at = DatumGetTimestampTz(pg::arg(fcinfo, at.run_at));
+    if (!pg::arg_is_null(fcinfo, at.max_attempts)) {
+        request.max_attempts = DatumGetInt32(pg::arg(fcinfo, at.max_attempts));
+        check_max_attempts(request.max_attempts);
+    } else {
+        request.max_attempts = attempts.value_or(settings.max_attempts.value_or(kDefaultAttempts));
+    }
+    request.timeout = pg::arg(fcinfo, at.timeout);
+    check_timeout(request.timeout);
+    request.mode = mode_of(fcinfo, at.mode);
+    if (const auto on_end = pg::optional_text(fcinfo, at.on_end)) request.on_end = check_function(*on_end);
+    request.role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
+    request.traceparent = own_traceparent();
+    return request;
+}
+
+std::string function_in(std::string_view args) {
+    const auto members = json::members(args);
+    if (!members) refuse("args is no JSON object", kSqlArgs);
+    const auto function = json::find(*members, "function");
+    auto name = function ? json::unescape(*function) : std::nullopt;
+    if (!name || name->find_first_not_of(" \t\n\r") == std::string::npos) refuse("args names no function", kSqlArgs);
+    return *std::move(name);
+}
+
+}  // namespace pulse::queue

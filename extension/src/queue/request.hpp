@@ -1,0 +1,41 @@
+// What pulse.enqueue and pulse.enqueue_many are asked for: read, checked as far as one can before a job runs, and completed by what kind
+// and queue say. The functions raise with a hint that lists what is accepted.
+#pragma once
+
+#include "pg/text.hpp"
+
+namespace pulse::queue {
+
+enum class UniqueMode { kKeep, kReplace, kKeepRunAt };
+
+// What all jobs of a call share.
+struct Request {
+    std::string queue, kind, channel;
+    std::optional<std::string> function;  // of the kind; of kind sql each job names its own
+    int32 priority = 0;
+    TimestampTz run_at = 0;
+    int32 max_attempts = 0;
+    Datum timeout = 0;  // interval
+    UniqueMode mode = UniqueMode::kKeep;
+    std::optional<std::string> on_end, traceparent;
+    std::string role;
+    bool events = false;  // the queue wants them
+};
+
+// Positions of the arguments in a call.
+struct Positions {
+    int queue, kind, priority, run_at, max_attempts, timeout, mode, on_end;
+};
+
+Request read_request(FunctionCallInfo fcinfo, const Positions &at);
+
+void require(FunctionCallInfo fcinfo, int n, const char *name);
+void check_queue(std::string_view queue);
+void check_key(const char *option, std::string_view key);
+void check_max_attempts(int32 max_attempts);
+void check_timeout(Datum interval);
+
+// The name of the function in the args of a job of kind sql.
+std::string function_in(std::string_view args);
+
+}  // namespace pulse::queue

@@ -1,0 +1,274 @@
+// Jobs without a unique key go straight into the table: no plan, no snapshot (as events, decisions/0005). Those with one take an
+// INSERT … ON CONFLICT, since another transaction may be storing the same key.
+#include "queue/store.hpp"
+
+#include "pg/heap.hpp"
+#include "pg/run_as.hpp"
+#include "pg/spi.hpp"
+#include "queue/events.hpp"
+#include "queue/news.hpp"
+#include "queue/settings.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace pulse::queue {
+
+namespace {
+
+// The columns of _pulse.jobs by number; those behind are null.
+enum Column {
+    kId,
+    kQueue,
+    kKind,
+    kArgs,
+    kFunction,
+    kState,
+    kPriority,
+    kRunAt,
+    kAttempt,
+    kMaxAttempts,
+    kUniqueKey,
+    kTimeout,
+    kRole,
+    kLastError,
+    kCreatedAt,
+    kAttemptedAt,
+    kChannel,
+    kPartitionKey,
+    kOnEnd,
+    kTraceparent,
+    kColumns
+};
+
+const char *state_at(TimestampTz run_at, TimestampTz now) { return run_at > now ? "scheduled" : "available"; }
+
+// The table, open for insert until it goes out of scope, and the sequence of ids. Locking processes invalidations: the table may turn out
+// to be gone and another in its place.
+class JobsTable {
+public:
+    JobsTable() : exceptions_(std::uncaught_exceptions()) {
+        pg::call([&] {
+            Oid wanted;
+            do {
+                const Oid schema = get_namespace_oid("_pulse", true);
+                wanted = OidIsValid(schema) ? get_relname_relid("jobs", schema) : InvalidOid;
+                if (!OidIsValid(wanted)) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension pulse is not installed")));
+                table_ = try_table_open(wanted, RowExclusiveLock);
+                ids_ = get_relname_relid("job_id_seq", schema);
+            } while (table_ == nullptr);
+        });
+    }
+    ~JobsTable() {
+        if (std::uncaught_exceptions() == exceptions_) table_close(table_, NoLock);  // the lock ends with the transaction
+    }
+    JobsTable(const JobsTable &) = delete;
+    JobsTable &operator=(const JobsTable &) = delete;
+
+    Relation table() const { return table_; }
+    int64 next_id() const { return nextval_internal(ids_, false); }  // may ereport: inside call()
+
+private:
+    Relation table_ = nullptr;
+    Oid ids_ = InvalidOid;
+    int exceptions_;
+};
+
+void require_writable() {
+    if (RecoveryInProgress())
+        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot enqueue on a standby", {}, "Enqueue on the primary server.");
+    if (XactReadOnly)
+        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot enqueue in a read-only transaction", {},
+                 "Enqueue in a READ WRITE transaction; a function that enqueues must be VOLATILE.");
+    if (IsInParallelMode())
+        pg::fail(ERRCODE_INVALID_TRANSACTION_STATE, "cannot enqueue in a parallel operation", {},
+                 "Mark the calling function PARALLEL UNSAFE.");
+}
+
+// The row of a request; each job changes what is its own.
+class RowWriter {
+public:
+    explicit RowWriter(const Request &request) : now_(GetCurrentTimestamp()), inserter_(table_.table()) {
+        std::fill(std::begin(nulls_), std::end(nulls_), true);
+        set(kQueue, pg::text_datum(request.queue));
+        set(kKind, pg::text_datum(request.kind));
+        set(kState, pg::text_datum(state_at(request.run_at, now_)));
+        set(kPriority, Int32GetDatum(request.priority));
+        set(kRunAt, TimestampTzGetDatum(request.run_at));
+        set(kAttempt, Int32GetDatum(0));
+        set(kMaxAttempts, Int32GetDatum(request.max_attempts));
+        set(kTimeout, request.timeout);
+        set(kRole, pg::text_datum(request.role));
+        set(kCreatedAt, TimestampTzGetDatum(now_));
+        set(kChannel, pg::text_datum(request.channel));
+        set_text(kOnEnd, request.on_end);
+        set_text(kTraceparent, request.traceparent);
+    }
+
+    int64 write(const NewJob &job) {
+        return pg::call([&] {
+            CHECK_FOR_INTERRUPTS();
+            const MemoryContext before = MemoryContextSwitchTo(inserter_.row_memory());
+            const int64 id = table_.next_id();
+            set(kId, Int64GetDatum(id));
+            set_text(kArgs, std::optional(job.args));
+            set_text(kFunction, job.function);
+            set_text(kPartitionKey, job.partition_key);
+            inserter_.insert(values_, nulls_, kColumns);
+            MemoryContextSwitchTo(before);
+            return id;
+        });
+    }
+    TimestampTz now() const { return now_; }
+
+private:
+    void set(Column column, Datum value) {
+        values_[column] = value;
+        nulls_[column] = false;
+    }
+    template <class Text>
+    void set_text(Column column, const std::optional<Text> &text) {
+        nulls_[column] = !text;
+        if (text) values_[column] = PointerGetDatum(cstring_to_text_with_len(text->data(), static_cast<int>(text->size())));
+    }
+
+    TimestampTz now_;
+    JobsTable table_;
+    pg::Inserter inserter_;
+    Datum values_[kColumns] = {};
+    bool nulls_[kColumns];
+};
+
+void tell(Oid owner, const Request &request, const std::vector<int64> &ids) {
+    if (ids.empty()) return;
+    tell_waiting(request.queue, request.priority, request.run_at, *std::min_element(ids.begin(), ids.end()));
+    if (!request.events) return;
+    const pg::OwnerScope scope(owner);
+    const pg::SpiSession spi;
+    const char *state = state_at(request.run_at, GetCurrentTimestamp());
+    for (const int64 id : ids) publish_change(request.queue, "job:enqueued", id, request.kind, state, 0);
+}
+
+// Jobs with unique keys, in one statement; the keys are different. Appends the ids of what was written.
+void insert_keyed(const Request &request, const std::vector<NewJob> &jobs, std::vector<int64> &written) {
+#define PULSE_INSERT_KEYED                                                                                                            \
+    "INSERT INTO _pulse.jobs AS j (queue, kind, args, function, priority, run_at, max_attempts, unique_key, timeout, role, channel, " \
+    "partition_key, on_end, traceparent, state) "                                                                                     \
+    "SELECT $1, $2, n.args::json, n.function, $3, $4, $5, n.unique_key, $6, $7, $8, n.partition_key, $9, $10, "                       \
+    "CASE WHEN $4 > clock_timestamp() THEN 'scheduled' ELSE 'available' END "                                                         \
+    "FROM ROWS FROM (unnest($11), unnest($12), unnest($13), unnest($14)) WITH ORDINALITY AS n (args, function, unique_key, "          \
+    "partition_key, n) "                                                                                                              \
+    "ORDER BY n.n "                                                                                                                   \
+    "ON CONFLICT (queue, unique_key, role) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') "
+    static pg::Plan keep(PULSE_INSERT_KEYED "DO NOTHING RETURNING j.id");
+    // Attempts only grow, so that the end of an earlier one never counts for what took its place.
+    static pg::Plan replace(PULSE_INSERT_KEYED
+                            "DO UPDATE SET kind = excluded.kind, args = excluded.args, function = excluded.function, "
+                            "priority = excluded.priority, run_at = CASE WHEN $15 THEN j.run_at ELSE excluded.run_at END, "
+                            "state = CASE WHEN $15 THEN j.state ELSE excluded.state END, max_attempts = j.attempt + excluded.max_attempts, "
+                            "timeout = excluded.timeout, channel = excluded.channel, partition_key = excluded.partition_key, "
+                            "on_end = excluded.on_end, traceparent = excluded.traceparent, last_error = NULL RETURNING j.id");
+#undef PULSE_INSERT_KEYED
+    std::vector<std::optional<std::string_view>> args, functions, unique_keys, partition_keys;
+    for (const NewJob &job : jobs) {
+        args.emplace_back(job.args);
+        functions.push_back(job.function);
+        unique_keys.push_back(job.unique_key);
+        partition_keys.push_back(job.partition_key);
+    }
+    const auto texts = [](const auto &values) { return pg::Plan::Param{TEXTARRAYOID, pg::text_array_datum(values)}; };
+    const auto each = [&](const pg::Row &row) { written.push_back(row.int8(1)); };
+    const pg::Plan::Param queue = pg::param_text(request.queue), kind = pg::param_text(request.kind),
+                          priority = pg::param_int4(request.priority), run_at{TIMESTAMPTZOID, TimestampTzGetDatum(request.run_at)},
+                          attempts = pg::param_int4(request.max_attempts), timeout{INTERVALOID, request.timeout},
+                          role = pg::param_text(request.role), channel = pg::param_text(request.channel),
+                          on_end = pg::param_text(request.on_end), traceparent = pg::param_text(request.traceparent);
+    if (request.mode == UniqueMode::kKeep)
+        keep.for_each({queue, kind, priority, run_at, attempts, timeout, role, channel, on_end, traceparent, texts(args), texts(functions),
+                       texts(unique_keys), texts(partition_keys)},
+                      each);
+    else
+        replace.for_each({queue,
+                          kind,
+                          priority,
+                          run_at,
+                          attempts,
+                          timeout,
+                          role,
+                          channel,
+                          on_end,
+                          traceparent,
+                          texts(args),
+                          texts(functions),
+                          texts(unique_keys),
+                          texts(partition_keys),
+                          {BOOLOID, BoolGetDatum(request.mode == UniqueMode::kKeepRunAt)}},
+                         each);
+}
+
+int64 store_keyed(Oid owner, const Request &request, const NewJob &job) {
+    static pg::Plan waiting("SELECT id FROM _pulse.jobs WHERE queue = $1 AND unique_key = $2 AND role = $3 "
+                            "AND state IN ('available', 'scheduled', 'retryable')");
+    std::vector<int64> ids;
+    {
+        const pg::OwnerScope scope(owner);
+        const pg::SpiSession spi;
+        // Again when the job that held the key was claimed between the two statements.
+        for (int tries = 0; tries < 10; ++tries) {
+            insert_keyed(request, {job}, ids);
+            if (!ids.empty()) break;
+            if (waiting.run({pg::param_text(request.queue), pg::param_text(*job.unique_key), pg::param_text(request.role)}) > 0)
+                return pg::result_row().int8(1);
+        }
+    }
+    if (ids.empty()) pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "jobs with this unique_key come and go too fast");
+    tell(owner, request, ids);
+    return ids.front();
+}
+
+// Of several with one key a replacing request means the last, any other the first.
+std::vector<NewJob> without_doubles(const std::vector<NewJob> &jobs, UniqueMode mode) {
+    std::unordered_map<std::string_view, size_t> places;
+    std::vector<NewJob> kept;
+    for (const NewJob &job : jobs) {
+        const auto [place, added] = places.try_emplace(*job.unique_key, kept.size());
+        if (added)
+            kept.push_back(job);
+        else if (mode != UniqueMode::kKeep)
+            kept[place->second] = job;
+    }
+    return kept;
+}
+
+}  // namespace
+
+int64 store(Oid owner, const Request &request, const NewJob &job) {
+    require_writable();
+    if (job.unique_key) return store_keyed(owner, request, job);
+    int64 id;
+    {
+        RowWriter writer(request);
+        id = writer.write(job);
+    }
+    tell(owner, request, {id});
+    return id;
+}
+
+int64 store_many(Oid owner, const Request &request, const std::vector<NewJob> &jobs) {
+    require_writable();
+    if (jobs.empty()) return 0;
+    std::vector<int64> ids;
+    ids.reserve(jobs.size());
+    if (jobs.front().unique_key) {
+        const pg::OwnerScope scope(owner);
+        const pg::SpiSession spi;
+        insert_keyed(request, without_doubles(jobs, request.mode), ids);
+    } else {
+        RowWriter writer(request);
+        for (const NewJob &job : jobs) ids.push_back(writer.write(job));
+    }
+    tell(owner, request, ids);
+    return static_cast<int64>(ids.size());
+}
+
+}  // namespace pulse::queue
