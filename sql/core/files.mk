@@ -21,6 +21,7 @@ SQL_FILES = \
     api/settings.sql \
     api/log.sql \
     api/claims.sql \
+    api/input.sql \
     api/token.sql \
     api/registry.sql \
     api/limits.sql \

@@ -28,7 +28,9 @@ PULSE_FN(pulse_handle_answer) {
     handle::Effects effects;
     {
         const auth::Scope scope(context, attachments);
-        handle::run_as_client(rooms::client_role(), "answer function " + name, [&] { return (*function)({args}); });
+        handle::run_as_client(
+            rooms::client_role(), "answer function " + name, [&] { return (*function)({args}); },
+            args ? pg::view(*args) : std::string_view());
     }
     handle::store_effects(owner, pg::view(pg::arg(fcinfo, 2)), context, effects, position);
 

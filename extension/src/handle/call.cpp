@@ -16,6 +16,12 @@ pg::Raised explain(const pg::Raised &error, const std::string &what, const pg::T
                            error.hint);
 }
 
+pg::Raised blame(const pg::Raised &error, std::string_view given) {
+    const bool about_text = error.sqlstate == ERRCODE_UNTRANSLATABLE_CHARACTER || error.sqlstate == ERRCODE_INVALID_TEXT_REPRESENTATION;
+    if (!about_text || !json::has_unreadable_escape(given)) return error;
+    return pg::make_raised(kBadRequest, "a text has \\u0000 or half of a surrogate pair, which PostgreSQL cannot hold", {}, {});
+}
+
 std::optional<Cursor> cursor() {
     static pg::Plan plan("SELECT e.epoch, GREATEST(e.after_position, "
                          "(SELECT t.last_position FROM pulse.ticks t ORDER BY t.last_position DESC LIMIT 1)) "

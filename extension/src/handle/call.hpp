@@ -69,17 +69,28 @@ auto within_deadline(const std::string &what, F &&f) {
     throw pg::Error(explain(*error, what, limit));
 }
 
+// The error of a function that stumbled over a text of the client's JSON which no text value can hold is the client's.
+pg::Raised blame(const pg::Raised &error, std::string_view given);
+
 // Runs user code as pulse_client under the deadline, and then the constraints that it deferred; leaves nothing in the session.
+// `given` is the JSON of the client that it looks into.
 template <class F>
-auto run_as_client(Oid client, const std::string &what, F &&f) {
-    return within_deadline(what, [&] {
+auto run_as_client(Oid client, const std::string &what, F &&f, std::string_view given = {}) {
+    const auto run = [&] {
         pg::RunAs role(client);
         const pg::Leftovers leftovers;
         auto result = f();
         pg::force_deferred();
         leftovers.drop_temporary();
         return result;
-    });
+    };
+    std::optional<pg::Raised> error;
+    try {
+        return within_deadline(what, run);
+    } catch (const pg::Error &e) {
+        error = e.raised();
+    }
+    throw pg::Error(blame(*error, given));
 }
 
 }  // namespace pulse::handle

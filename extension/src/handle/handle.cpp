@@ -85,8 +85,8 @@ PULSE_FN(pulse_handle) {
         handle::store_effects(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
         return handle::row_of(fcinfo, answer->ack(), effects.json(), position);
     }
-    std::string ack =
-        handle::run_as_client(rooms::client_role(), "handler " + handler.function, [&] { return handle::ack_of((*function)({args})); });
+    std::string ack = handle::run_as_client(
+        rooms::client_role(), "handler " + handler.function, [&] { return handle::ack_of((*function)({args})); }, pg::view(args));
     handle::Effects::Message message = effects.message(ack);
     ack = std::move(message.json);
     if (!message.attachments.empty()) effects.add("{\"attach\":" + message.attachments + "}");

@@ -27,7 +27,7 @@ bool renew(const Place &at, const Lease &lease) {
         "WHERE l.user_id = $1 AND l.room = $2 AND l.session = $3 AND NOT l.lapsed AND l.gone_at IS NULL");
     static pg::Plan settle("SELECT _pulse.settle_presence($1, $2, $3, true, NULL)");
     static pg::Plan publish("SELECT pulse.publish($1, 'presence:update', pg_catalog.json_build_object('userId', $2, 'state', $3, "
-                            "'at', _pulse.iso8601(pg_catalog.clock_timestamp())))");
+                            "'at', pulse.iso8601(pg_catalog.clock_timestamp())))");
     if (newest.run({pg::param_text(at.user_id), pg::param_text(at.room)}) == 0) return false;
     const std::string before(pg::result_row().text(1));
     const bool announced = pg::result_row().boolean(2);

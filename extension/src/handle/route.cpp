@@ -57,8 +57,8 @@ std::string answer_route(Oid owner, const Request &request, const Target &target
     const NoEffects no_effects;
     const Response response;
     const auth::Scope scope(asker.context);
-    const auto result =
-        run_as_client(rooms::client_role(), "route function " + target.function, [&] { return (*function)({pg::text_datum(given)}); });
+    const auto result = run_as_client(
+        rooms::client_role(), "route function " + target.function, [&] { return (*function)({pg::text_datum(given)}); }, given);
     return answer(target, result, response.last());
 }
 

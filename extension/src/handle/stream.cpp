@@ -119,8 +119,8 @@ std::string open_stream(Oid owner, const Request &request, const Target &target,
     {
         const NoEffects no_effects;
         const auth::Scope scope(asker.context);
-        const auto result =
-            run_as_client(rooms::client_role(), "stream function " + target.function, [&] { return (*function)({pg::text_datum(given)}); });
+        const auto result = run_as_client(
+            rooms::client_role(), "stream function " + target.function, [&] { return (*function)({pg::text_datum(given)}); }, given);
         if (!result || json::kind(pg::view(*result)) == json::Kind::kNull) pg::fail(kNotFound, "nothing is here");
         opened.emplace(target.function, pg::view(*result));
     }

@@ -116,6 +116,24 @@ std::string_view trim(std::string_view text) {
     return text.substr(start, end - start);
 }
 
+bool has_unreadable_escape(std::string_view json) {
+    for (std::size_t at = json.find('\\'); at != std::string_view::npos; at = json.find('\\', at)) {
+        if (at + 1 >= json.size() || json[at + 1] != 'u') {
+            at += 2;
+            continue;
+        }
+        const int code = hex4(json, at + 2);
+        const bool high = code >= 0xD800 && code < 0xDC00, low = code >= 0xDC00 && code < 0xE000;
+        if (code == 0 || low) return true;
+        at += 6;
+        if (!high) continue;
+        const int next = json.substr(std::min(at, json.size()), 2) == "\\u" ? hex4(json, at + 2) : -1;
+        if (next < 0xDC00 || next >= 0xE000) return true;
+        at += 6;
+    }
+    return false;
+}
+
 Kind kind(std::string_view text) {
     text = trim(text);
     if (text.empty()) return Kind::kInvalid;

@@ -30,6 +30,9 @@ std::optional<std::vector<std::string_view>> elements(std::string_view array);
 // The value of a JSON string with its quotes. nullopt for what is no string and for \u0000, which no text value can hold.
 std::optional<std::string> unescape(std::string_view string);
 
+// Whether a string in it, key or value, has \u0000 or half of a surrogate pair: grammatical, and nothing that PostgreSQL can unescape.
+bool has_unreadable_escape(std::string_view json);
+
 void append_escaped(std::string &to, std::string_view text);  // what stands between the quotes of a JSON string
 void append_quoted(std::string &to, std::string_view text);   // as a JSON string
 std::string quoted(std::string_view text);

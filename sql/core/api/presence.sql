@@ -49,14 +49,6 @@ $$;
 COMMENT ON FUNCTION _pulse.presence_grace() IS 'how long somebody whose connections ended is still present';
 REVOKE ALL ON FUNCTION _pulse.presence_grace() FROM PUBLIC;
 
--- _pulse.iso8601(at timestamptz) returns text
-CREATE OR REPLACE FUNCTION _pulse.iso8601(at timestamptz) RETURNS text
-    LANGUAGE sql STABLE BEGIN ATOMIC
-    SELECT to_char(iso8601.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-END;
-COMMENT ON FUNCTION _pulse.iso8601(timestamptz) IS 'a time as events carry it';
-REVOKE ALL ON FUNCTION _pulse.iso8601(timestamptz) FROM PUBLIC;
-
 -- _pulse.presence_state(room text, user_id text) returns json
 -- The state of a user in a room: of several sessions' the one that was tracked last. Null when nobody is there.
 CREATE OR REPLACE FUNCTION _pulse.presence_state(room text, user_id text) RETURNS json
@@ -95,7 +87,7 @@ BEGIN
             ON CONFLICT ON CONSTRAINT last_seen_pkey DO UPDATE SET at = greatest(s.at, excluded.at) RETURNING s.at INTO v_now;
         IF v_announced THEN
             PERFORM pulse.publish(settle_presence.room, 'presence:leave',
-                                  json_build_object('userId', settle_presence.user_id, 'lastSeen', _pulse.iso8601(v_now)));
+                                  json_build_object('userId', settle_presence.user_id, 'lastSeen', pulse.iso8601(v_now)));
         END IF;
         RETURN;
     END IF;
@@ -110,7 +102,7 @@ BEGIN
     END IF;
     IF v_event IS NOT NULL THEN
         PERFORM pulse.publish(settle_presence.room, v_event,
-                              json_build_object('userId', settle_presence.user_id, 'state', v_state, 'at', _pulse.iso8601(v_now)));
+                              json_build_object('userId', settle_presence.user_id, 'state', v_state, 'at', pulse.iso8601(v_now)));
     END IF;
 END
 $$;

@@ -8,7 +8,6 @@ SQL_FILES = \
     schema/messages.sql \
     api/rows.sql \
     api/members.sql \
-    api/input.sql \
     api/chat.sql \
     api/badge.sql \
     api/presence.sql \

@@ -51,9 +51,9 @@ SELECT pg_temp.refused('ann', '{"organizationId":"org1"}', '[{"campusId":"c1","b
 SELECT pg_temp.refused('ann', '{"organizationId":"org1"}', '[{"campusId":"none"}]', 'PL404', 'there is no campus none', 'C2: no such campus');
 SELECT pg_temp.refused('ann', '{"organizationId":"org1"}', '[{"buildingId":"none"}]', 'PL404', 'there is no building none', 'C2: no such building');
 SELECT pg_temp.refused('ann', '{"organizationId":"org1"}', '[{"campusId":7}]', 'PL422', 'campusId must be an id', 'C2: an id is a text');
-SELECT pg_temp.refused('ann', '{"organizationId":"org1"}', '["org1"]', 'PL422', 'the argument must be an object', 'C2: the argument is an object');
+SELECT pg_temp.refused('ann', '{"organizationId":"org1"}', '["org1"]', 'PL422', 'what is sent must be a JSON object', 'C2: the argument is an object');
 SELECT pg_temp.refused('mia', '{}', '[{}]', 'PL422', 'an organization is needed', 'C2: nothing named, and no claim');
-SELECT pg_temp.refused(NULL, '{"organizationId":"org1"}', '[{"organizationId":"org1"}]', 'PL401', 'this event needs a user', 'C2: nobody');
+SELECT pg_temp.refused(NULL, '{"organizationId":"org1"}', '[{"organizationId":"org1"}]', 'PL401', 'this needs a user', 'C2: nobody');
 DELETE FROM campus.members;
 SELECT ok(NOT pg_temp.may('mia', '{}', 'org:org1'), 'C2: who was a member may not come back');
 

@@ -50,7 +50,7 @@ SELECT is(pg_temp.refusal('cleo', 'presence:update', '[{"status":"away"}]'), 'al
 SELECT is(pg_temp.refusal('gone', 'presence:update', '[{"status":"away"}]'), 'PL403 Not a family member', 'F2: who has none tells nobody');
 SELECT is(pg_temp.refusal('cleo', 'join:family', '[{"familyId":"none"}]'), 'PL403 Not a family member', 'F2: a family that is not there is refused with the same words');
 SELECT is(pg_temp.refusal(NULL, 'join:family', '[{"familyId":"f1"}]'), 'PL401 this needs a user', 'F2: somebody anonymous');
-SELECT is(pg_temp.refusal('ann', 'join:family', '["f1"]'), 'PL422 the argument must be an object', 'F2: a string');
+SELECT is(pg_temp.refusal('ann', 'join:family', '["f1"]'), 'PL422 what is sent must be a JSON object', 'F2: a string');
 SELECT is(pg_temp.refusal('ann', 'join:family', '[{}]'), 'PL422 familyId must be a text of 1 to 200 characters', 'F2: no family');
 
 -- what they do
@@ -67,7 +67,7 @@ SELECT is(pg_temp.emit('ann', 'typing:start', '[{"channelId":"c-f1"}]'), '{"ok":
 SELECT is((SELECT count(*) FROM pulse.events WHERE name = 'typing:start'), 0::bigint, 'E3: nobody''s typing is in the log of events');
 SELECT is(pg_temp.emit('ann', 'presence:update', '[{"status":"away"}]'), '{"ok":true}', 'F2: presence:update');
 SELECT is((SELECT rooms::text || (payload::jsonb - 'lastSeen') FROM pulse.events WHERE name = 'presence:update' ORDER BY id DESC LIMIT 1), '{family:f1,family:f2}{"status": "away", "userId": "ann"}', 'F2: to all families of the user');
-SELECT is(pg_temp.refusal('ann', 'presence:update', '[{"status":"asleep"}]'), 'PL422 status must be online, away or offline', 'F2: one of three');
+SELECT is(pg_temp.refusal('ann', 'presence:update', '[{"status":"asleep"}]'), 'PL422 status must be one of online, away, offline', 'F2: one of three');
 
 -- badge
 SELECT is(care.unread('bob'), 2::bigint, 'F4: two messages of ann are unread');

@@ -35,9 +35,9 @@ SELECT matches(pg_temp.call('bob', 'POST', '/medication-logs', '{"medicationId":
 SELECT is((SELECT count(*) FROM pulse.events WHERE name = 'medication:logged'), 1::bigint, 'F5: and the family hears it once');
 SELECT is(pg_temp.call('cleo', 'POST', '/medication-logs', '{"medicationId":"m1","scheduledFor":"2026-01-05T20:00:00Z"}'), 'PL403 Not a family member', 'F2: strangers log nothing');
 SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m9","scheduledFor":"2026-01-05T20:00:00Z"}'), 'PL403 Not a family member', 'F2: nor anybody what is not there');
-SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m1"}'), 'PL422 scheduledFor is needed', 'F5: which dose');
+SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m1"}'), 'PL422 scheduledFor must be a time', 'F5: which dose');
 SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '{"medicationId":"m1","scheduledFor":"8:00"}'), 'PL422 scheduledFor must be a time', 'F5: a time');
-SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '"m1"'), 'PL422 the argument must be an object', 'F5: an object');
+SELECT is(pg_temp.call('ann', 'POST', '/medication-logs', '"m1"'), 'PL422 what is sent must be a JSON object', 'F5: an object');
 SELECT is(pg_temp.call(NULL, 'POST', '/medication-logs', '{}'), 'PL401 a token is needed {"reason":"missing"}', 'F2: somebody with a token');
 
 -- shifts
@@ -56,7 +56,7 @@ SELECT is((SELECT left(answer, 3) || (pg_temp.body(answer) - 'alertId' - 'create
     '201{"type": "fall_detected", "familyId": "f1", "severity": "critical", "createdBy": "bob", "careRecipientId": "mom"}', 'F1: an alert is 201');
 SELECT is(pg_temp.body(pg_temp.call('ann', 'POST', '/alerts/' || (pg_temp.body(answer) ->> 'alertId') || '/acknowledge')) ->> 'acknowledgedBy', 'ann', 'F1: acknowledge') FROM al;
 SELECT is(pg_temp.body(pg_temp.call('bob', 'POST', '/alerts/' || (pg_temp.body(answer) ->> 'alertId') || '/acknowledge')) ->> 'acknowledgedBy', 'ann', 'F1: the first one counts') FROM al;
-SELECT is(pg_temp.call('bob', 'POST', '/alerts', '{"careRecipientId":"mom","type":"x","severity":"huge"}'), 'PL422 there is no such severity', 'F1: one of four severities');
+SELECT is(pg_temp.call('bob', 'POST', '/alerts', '{"careRecipientId":"mom","type":"x","severity":"huge"}'), 'PL422 severity must be one of low, medium, high, critical', 'F1: one of four severities');
 SELECT is(pg_temp.call('cleo', 'POST', '/alerts', '{"careRecipientId":"mom","type":"x"}'), 'PL403 Not a family member', 'F2: strangers alarm nobody');
 
 -- reads

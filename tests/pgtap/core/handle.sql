@@ -1,6 +1,6 @@
 -- pulse.handle, what handlers may do, and what they may not.
 BEGIN;
-SELECT plan(73);
+SELECT plan(78);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -137,6 +137,13 @@ SELECT is(shop.error_of(format('SELECT pulse.handle(%L, %L, %L, %L)', '/', 'echo
           ('{"claims":"x"}', 'context.claims is no JSON object'), ('{"userId":7}', 'context.userId is no string'),
           ('{"userId":""}', 'context.userId is empty'), ('{"userId":"a\u0000b"}', 'context.userId is no string'),
           ('{"sessionId":{}}', 'context.sessionId is no string')) bad (context, message);
+
+SELECT shop.handler('look', 'BEGIN RETURN args -> 0; END');
+SELECT is(shop.error_of(format($$SELECT shop.call('look', %L)$$, args)), 'PL400 a text has \u0000 or half of a surrogate pair, which PostgreSQL cannot hold', 'a handler that looks into ' || args || ' fails by its client')
+    FROM unnest(ARRAY['["\u0000"]', '[{"a":[1,"\ud800"]}]', '["\ude00x"]']) args;
+SELECT is((shop.call('look', '["\\u0000 \ud83d\ude00"]')).ack::text, '["\\u0000 \ud83d\ude00"]', 'other escapes are as good as what they stand for');
+SELECT shop.handler('own', $$BEGIN RETURN '["\u0000"]'::json -> 0; END$$);
+SELECT matches(shop.error_of($$SELECT shop.call('own')$$), '^22P05', 'a function''s own such text is its own error');
 
 -- functions that are gone or not granted
 SELECT shop.handler('gone', 'BEGIN RETURN NULL; END');

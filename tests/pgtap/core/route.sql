@@ -1,6 +1,6 @@
 -- pulse.route, pulse.http_response and pulse.handle_request: what answers an HTTP request, for whom, and how.
 BEGIN;
-SELECT plan(153);
+SELECT plan(154);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -242,6 +242,10 @@ SELECT is(shop.as_role('some_admin', $$SELECT pulse.route('GET', '/by_admin', 's
 SELECT is(shop.as_role('nobody_special', statement), '42501 permission denied for function ' || name, 'nobody else: ' || name)
     FROM (VALUES ('route', $$SELECT pulse.route('GET', '/x', 'shop.one')$$), ('unroute', $$SELECT pulse.unroute('GET', '/x')$$)) calls (name, statement);
 SELECT is(shop.as_role('pulse_bridge', $$SELECT pulse.handle_request('GET', '/api/other', '{}', '{"claims":{}}')$$), NULL, 'the bridge may ask');
+
+SELECT shop.route('POST', '/look', $$BEGIN RETURN to_json(request -> 'body' ->> 'a'); END$$);
+SELECT is(shop.error_of($$SELECT shop.ask('POST', '/look', '{"headers":{"content-type":"application/json"},"body":"{\"a\":\"\\u0000\"}"}')$$),
+    'PL400 a text has \u0000 or half of a surrogate pair, which PostgreSQL cannot hold', 'a body with a text that PostgreSQL cannot hold is 400');
 
 SELECT * FROM finish();
 ROLLBACK;

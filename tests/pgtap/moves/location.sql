@@ -1,6 +1,6 @@
 -- location:update and porter:availability, called as the bridge calls them. Who gets the positions is in tests/e2e/moves.test.mjs.
 BEGIN;
-SELECT plan(33);
+SELECT plan(35);
 
 INSERT INTO moves.orders (id, customer_id, porter_id, status) VALUES ('o1', 'ann', 'pat', 'in_transit'), ('o2', 'bob', NULL, 'created');
 
@@ -43,10 +43,12 @@ SELECT pg_temp.refused('ann', 'customer', 'location:update', '[{"latitude":1,"lo
 SELECT pg_temp.refused('adm', 'admin', 'location:update', '[{"latitude":1,"longitude":1}]', 'PL403', 'sending a location is for porters', 'M2: nor do admins', '/admin');
 SELECT pg_temp.refused('ann', 'customer', 'location:update', '[{"latitude":1,"longitude":1}]', 'PL403', 'sending a location is for porters', 'M2: whatever the namespace');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1,"longitude":1,"orderId":"o2"}]', 'PL403', 'this order is not yours', 'M2: for no foreign order');
-SELECT pg_temp.refused('pat', 'porter', 'location:update', '[]', 'PL422', 'the argument must be an object', 'M3: no argument');
+SELECT pg_temp.refused('pat', 'porter', 'location:update', '[]', 'PL422', 'what is sent must be a JSON object', 'M3: no argument');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"longitude":1}]', 'PL422', 'latitude must be a number from -90 to 90', 'M3: no latitude');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":90.01,"longitude":1}]', 'PL422', 'latitude must be a number from -90 to 90', 'M3: beyond the pole');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1e999,"longitude":1}]', 'PL422', 'latitude must be a number from -90 to 90', 'M3: beyond any number');
+SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1e999999,"longitude":1}]', 'PL422', 'latitude must be a number from -90 to 90', 'M3: beyond what a numeric holds');
+SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1,"longitude":1,"timestamp":"2026-01-05T10:00:00+99:99"}]', 'PL422', 'timestamp must be a time', 'M3: a time in no zone');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1,"longitude":"1"}]', 'PL422', 'longitude must be a number from -180 to 180', 'M3: a number as text');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1,"longitude":1,"heading":361}]', 'PL422', 'heading must be a number from 0 to 360', 'M3: a heading beyond the circle');
 SELECT pg_temp.refused('pat', 'porter', 'location:update', '[{"latitude":1,"longitude":1,"speed":-1}]', 'PL422', 'speed must be a number from 0 to 1000', 'M3: a negative speed');

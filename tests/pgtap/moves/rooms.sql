@@ -59,7 +59,7 @@ SELECT pg_temp.refused($$SELECT pg_temp.emit('ann', '{"role":"customer"}', 'orde
 SELECT pg_temp.refused($$SELECT pg_temp.emit('ann', '{"role":"customer"}', 'order:subscribe', '[{"orderId":"none"}]')$$, 'PL403', 'this order is not yours', 'M2: so is one that does not exist');
 SELECT pg_temp.refused($$SELECT pg_temp.emit('adm', '{"role":"admin"}', 'order:subscribe', '[{"orderId":"none"}]', '/admin')$$, 'PL404', 'there is no order none', 'M2: admins are told that it does not exist');
 SELECT pg_temp.refused($$SELECT pg_temp.emit('ann', '{"role":"customer"}', 'order:subscribe', '[{"orderId":7}]')$$, 'PL422', 'orderId must be a text of 1 to 200 characters', 'M1: an id is a text');
-SELECT pg_temp.refused($$SELECT pg_temp.emit('ann', '{"role":"customer"}', 'order:subscribe', '["o1"]')$$, 'PL422', 'the argument must be an object', 'M1: the argument is an object');
+SELECT pg_temp.refused($$SELECT pg_temp.emit('ann', '{"role":"customer"}', 'order:subscribe', '["o1"]')$$, 'PL422', 'what is sent must be a JSON object', 'M1: the argument is an object');
 
 -- what a reconnect token brings back
 SELECT lives_ok($$SELECT pg_temp.emit('ann', '{"role":"customer","deviceId":"d1"}', 'order:subscribe', '[{"orderId":"o:3%"}]')$$, 'M8: a device subscribes');

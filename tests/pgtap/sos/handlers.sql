@@ -1,6 +1,6 @@
 -- api/handlers.sql, api/location.sql, api/webrtc.sql, called through pulse.handle as the bridge calls them.
 BEGIN;
-SELECT plan(57);
+SELECT plan(61);
 
 CREATE FUNCTION pg_temp.emit(user_id text, claims json, event text, args json) RETURNS TABLE (ack jsonb, effects text) LANGUAGE sql AS $$
     SELECT h.ack::jsonb -> 0, h.effects::text FROM pulse.handle('/', event, args,
@@ -28,7 +28,7 @@ CREATE FUNCTION pg_temp.told(event text) RETURNS bigint LANGUAGE sql AS $$SELECT
 SELECT is(pg_temp.refusal('ann', '{"role":"citizen"}', 'sos:init', '[{"sosId":"s1"}]'), 'PL403 this is not your case', 'S1: sos:init needs a token for the case');
 SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'sos:init', '[{"sosId":"s1"}]'), 'PL404 there is no case s1', 'S1: a rescuer opens none');
 SELECT is(pg_temp.refusal(NULL, '{}', 'sos:init', '[{"sosId":"s1"}]'), 'PL401 this needs a user', 'S1: nor does nobody');
-SELECT is(pg_temp.refusal('ann', '{"sosId":"s1"}', 'sos:init', '["s1"]'), 'PL422 the argument must be an object', 'S1: the argument is an object');
+SELECT is(pg_temp.refusal('ann', '{"sosId":"s1"}', 'sos:init', '["s1"]'), 'PL422 what is sent must be a JSON object', 'S1: the argument is an object');
 SELECT is(pg_temp.refusal('ann', '{"sosId":"s1"}', 'sos:init', '[{"latitude":91,"longitude":0}]'), 'PL422 latitude must be a number from -90 to 90', 'S1: a position is one');
 SELECT is(pg_temp.refusal('ann', '{}', 'sos:init', '[{}]'), 'PL422 sosId must be the id of a case', 'S1: a case is needed');
 
@@ -52,7 +52,7 @@ SELECT is(pg_temp.last('sos:status:broadcast') - 'updatedAt',
     '{"sosId":"s1","status":"en_route","previousStatus":"open","updatedBy":"rex","role":"rescuer","note":"5 min"}', 'S1: and is broadcast');
 SELECT is(pg_temp.rex('sos:status:update', '[{"status":"en_route"}]') -> 'ok', 'true', 'S1: the same status again is fine, and the sosId of the token will do');
 SELECT is(pg_temp.told('sos:status:broadcast'), 2::bigint, 'S1: and tells nothing');
-SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'sos:status:update', '[{"sosId":"s1","status":"lost"}]'), 'PL422 there is no such status', 'S1: a status is one of seven');
+SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'sos:status:update', '[{"sosId":"s1","status":"lost"}]'), 'PL422 status must be one of open, assigned, en_route, on_scene, resolved, closed, cancelled', 'S1: a status is one of seven');
 SELECT is(pg_temp.refusal('bob', '{"role":"citizen"}', 'sos:status:update', '[{"sosId":"s1","status":"open"}]'), 'PL403 this is not your case', 'S2: not for others');
 SELECT is(pg_temp.refusal('bob', '{"role":"citizen"}', 'sos:status:update', '[{"sosId":"none","status":"open"}]'), 'PL403 this is not your case',
     'S2: who has nothing to do with a case is not told whether there is one');
@@ -85,11 +85,16 @@ SELECT is(pg_temp.rex('location:update', '[{"latitude":19.05,"longitude":72.8}]'
 SELECT pg_temp.rex('location:update', '[{"latitude":19.06,"longitude":72.8}]') FROM generate_series(6, 21);
 SELECT results_eq('SELECT latitude FROM sos.positions ORDER BY id', ARRAY[19.01, 19.06, 19.06]::double precision[], 'S3: of ten positions one is kept, the first among them');
 SELECT is((SELECT at FROM sos.positions ORDER BY id LIMIT 1), '2026-01-05 04:30:00.5+00', 'S3: with the time that the client said');
-SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'location:update', '[{"latitude":19}]'), 'PL422 latitude and longitude are needed', 'S3: half a position is none');
+SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'location:update', '[{"latitude":19}]'), 'PL422 longitude must be a number from -180 to 180', 'S3: half a position is none');
 SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'location:update', '[{"latitude":1,"longitude":1,"timestamp":"2026-02-30T00:00:00Z"}]'),
     'PL422 timestamp must be a time', 'S3: the 30th of February is no time');
 SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'location:update', '[{"latitude":1,"longitude":1,"speed":"fast"}]'),
     'PL422 speed must be a number from -1 to 100000', 'S3: speed is a number');
+SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'location:update', args::json), 'PL422 ' || message, 'S3: ' || what)
+  FROM (VALUES ('[{"latitude":1e999999,"longitude":1}]', 'latitude must be a number from -90 to 90', 'no number can hold it'), ('[{"latitude":1e-999,"longitude":1}]', 'latitude must be a number from -90 to 90', 'nor that'),
+               ('[{"latitude":1,"longitude":1,"timestamp":"2026-01-05T10:00:00+99:99"}]', 'timestamp must be a time', 'no such zone')) v (args, message, what);
+SELECT is(pg_temp.refusal('rex', '{"sosId":"s1","role":"rescuer"}', 'message:send', '[{"message":"a\u0000b"}]'), 'PL400 a text has \u0000 or half of a surrogate pair, which PostgreSQL cannot hold',
+    'S1: a text that cannot be kept is the client''s fault');
 SELECT is(pg_temp.refusal('bob', '{}', 'location:update', '[{"sosId":"s1","latitude":1,"longitude":1}]'), 'PL403 this is not your case', 'S2: strangers are nowhere');
 SELECT is(pg_temp.told('location:broadcast'), 0::bigint, 'S3: no position is in the log of events');
 

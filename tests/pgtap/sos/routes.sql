@@ -32,12 +32,12 @@ SELECT is((SELECT pg_temp.body(answer) #>> '{participants,0,userId}' || ' ' || (
 SELECT is(left(pg_temp.service('POST', '/init', '{"sosId":"s1","citizenId":"ann"}'), 3), '200', 'S4: again 200');
 SELECT is(pg_temp.service('POST', '/init', '{"sosId":"s1","citizenId":"bob"}'), 'PL409 the case belongs to another citizen', 'S4: not for somebody else');
 SELECT is(pg_temp.service('POST', '/init', '{"sosId":"s2"}'), 'PL422 citizenId must be a text of 1 to 255 characters', 'S4: a citizen is needed');
-SELECT is(pg_temp.service('POST', '/init'), 'PL422 the argument must be an object', 'S4: a body is needed');
+SELECT is(pg_temp.service('POST', '/init'), 'PL422 what is sent must be a JSON object', 'S4: a body is needed');
 SELECT is(pg_temp.body(pg_temp.service('POST', '/s1/status', '{"status":"assigned","note":"unit 7","updatedBy":"dee"}')) ->> 'status', 'assigned', 'S4: status');
 SELECT is((SELECT payload::jsonb - 'updatedAt' FROM pulse.events WHERE name = 'sos:status:broadcast' ORDER BY id DESC LIMIT 1),
     '{"sosId":"s1","status":"assigned","previousStatus":"open","updatedBy":"dee","role":"system","note":"unit 7"}', 'S4: is told to the room');
 SELECT is(pg_temp.service('POST', '/none/status', '{"status":"assigned"}'), 'PL404 there is no case none', 'S4: an unknown case is 404');
-SELECT is(pg_temp.service('POST', '/s1/status', '{"status":"lost"}'), 'PL422 there is no such status', 'S4: an unknown status is 422');
+SELECT is(pg_temp.service('POST', '/s1/status', '{"status":"lost"}'), 'PL422 status must be one of open, assigned, en_route, on_scene, resolved, closed, cancelled', 'S4: an unknown status is 422');
 SELECT is(pg_temp.body(pg_temp.service('GET', '/s1/state')) ->> 'status', 'assigned', 'S4: state');
 SELECT is(pg_temp.service('GET', '/none/state'), 'PL404 there is no case none', 'S4: of an unknown case 404');
 

@@ -18,9 +18,9 @@ BEGIN ATOMIC
                'assignedTo', (issue_json.target).assigned_to,
                'latitude', (issue_json.target).latitude,
                'longitude', (issue_json.target).longitude,
-               'createdAt', _campus.iso((issue_json.target).created_at),
-               'updatedAt', _campus.iso((issue_json.target).updated_at),
-               'resolvedAt', _campus.iso((issue_json.target).resolved_at));
+               'createdAt', pulse.iso8601((issue_json.target).created_at),
+               'updatedAt', pulse.iso8601((issue_json.target).updated_at),
+               'resolvedAt', pulse.iso8601((issue_json.target).resolved_at));
 END;
 COMMENT ON FUNCTION campus.issue_json(campus.issues) IS 'an issue as clients read it';
 
@@ -32,7 +32,7 @@ DECLARE
     v_id    text := require_issue.request -> 'params' ->> 'id';
     v_issue campus.issues;
 BEGIN
-    SELECT * INTO v_issue FROM campus.issues i WHERE i.id = _campus.to_uuid(v_id);
+    SELECT * INTO v_issue FROM campus.issues i WHERE i.id = pulse.to_uuid(v_id);
     IF NOT FOUND THEN
         PERFORM pulse.fail('not_found', format('there is no issue %s', v_id), 'It may have been deleted; its id is issueId in the events of issues.');
     END IF;
@@ -51,7 +51,7 @@ CREATE OR REPLACE FUNCTION campus.post_issue(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_new   campus.issues := _campus.issue_of(_campus.require_body(request), true);
+    v_new   campus.issues := _campus.issue_of(pulse.input_object(request -> 'body', '{"campusId":"…","title":"…"}'), true);
     v_org   text := (SELECT c.organization_id FROM campus.campuses c WHERE c.id = v_new.campus_id);
     v_issue campus.issues;
 BEGIN
@@ -84,24 +84,25 @@ CREATE OR REPLACE FUNCTION campus.patch_issue(request json) RETURNS json
 AS $$
 DECLARE
     v_issue campus.issues := _campus.require_issue(request, true);
-    v_input jsonb := _campus.require_body(request);
+    v_input json := pulse.input_object(request -> 'body', '{"status":"in_progress"}');
     v_new   campus.issues := _campus.issue_of(v_input, false);
+    v_names text[] := ARRAY(SELECT json_object_keys(v_input));
 BEGIN
-    IF NOT v_input ?| '{title,description,category,severity,status,buildingId,assignedTo,latitude,longitude}' THEN
+    IF NOT v_names && '{title,description,category,severity,status,buildingId,assignedTo,latitude,longitude}' THEN
         PERFORM pulse.fail('invalid', 'there is nothing to change',
             'Send title, description, category, severity, status, buildingId, assignedTo, or latitude and longitude.');
     END IF;
     PERFORM _campus.require_building(v_new.building_id, v_issue.campus_id);
     UPDATE campus.issues i
        SET title       = coalesce(v_new.title, i.title),
-           description = CASE WHEN v_input ? 'description' THEN v_new.description ELSE i.description END,
-           category    = CASE WHEN v_input ? 'category' THEN v_new.category ELSE i.category END,
+           description = CASE WHEN 'description' = ANY (v_names) THEN v_new.description ELSE i.description END,
+           category    = CASE WHEN 'category' = ANY (v_names) THEN v_new.category ELSE i.category END,
            severity    = coalesce(v_new.severity, i.severity),
            status      = coalesce(v_new.status, i.status),
-           building_id = CASE WHEN v_input ? 'buildingId' THEN v_new.building_id ELSE i.building_id END,
-           assigned_to = CASE WHEN v_input ? 'assignedTo' THEN v_new.assigned_to ELSE i.assigned_to END,
-           latitude    = CASE WHEN v_input ?| '{latitude,longitude}' THEN v_new.latitude ELSE i.latitude END,
-           longitude   = CASE WHEN v_input ?| '{latitude,longitude}' THEN v_new.longitude ELSE i.longitude END
+           building_id = CASE WHEN 'buildingId' = ANY (v_names) THEN v_new.building_id ELSE i.building_id END,
+           assigned_to = CASE WHEN 'assignedTo' = ANY (v_names) THEN v_new.assigned_to ELSE i.assigned_to END,
+           latitude    = CASE WHEN v_names && '{latitude,longitude}' THEN v_new.latitude ELSE i.latitude END,
+           longitude   = CASE WHEN v_names && '{latitude,longitude}' THEN v_new.longitude ELSE i.longitude END
      WHERE i.id = v_issue.id
     RETURNING * INTO v_issue;
     RETURN campus.issue_json(v_issue);
@@ -142,7 +143,7 @@ CREATE OR REPLACE FUNCTION campus.assign_issue(request json) RETURNS json
 AS $$
 DECLARE
     v_issue    campus.issues := _campus.require_issue(request, true);
-    v_assignee text := _campus.text_of(_campus.require_body(request), 'assignedTo', 200, true);
+    v_assignee text := pulse.input_text(pulse.input_object(request -> 'body', '{"assignedTo":"…"}'), 'assignedTo', 200, true);
 BEGIN
     UPDATE campus.issues i SET assigned_to = v_assignee, status = CASE i.status WHEN 'open' THEN 'assigned' ELSE i.status END
      WHERE i.id = v_issue.id

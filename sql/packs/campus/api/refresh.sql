@@ -105,12 +105,12 @@ DECLARE
     v_published    integer := 0;
 BEGIN
     IF v_last -> 'stats' IS DISTINCT FROM v_told -> 'stats' THEN
-        PERFORM pulse.publish(_campus.room('org', v_organization), 'stats:updated', _campus.stats_json(v_organization, v_counts),
+        PERFORM pulse.publish('org:' || pulse.room_part(v_organization), 'stats:updated', _campus.stats_json(v_organization, v_counts),
             partition_key => v_organization);
         v_published := v_published + 1;
     END IF;
     IF v_last -> 'heatmap' IS DISTINCT FROM v_told -> 'heatmap' THEN
-        PERFORM pulse.publish(ARRAY[_campus.room('heatmap', v_organization), _campus.room('org', v_organization)], 'heatmap:updated',
+        PERFORM pulse.publish(ARRAY['heatmap:' || pulse.room_part(v_organization), 'org:' || pulse.room_part(v_organization)], 'heatmap:updated',
             _campus.heatmap_json(v_organization, NULL, v_cells), partition_key => v_organization);
         v_published := v_published + 1;
     END IF;
@@ -118,7 +118,7 @@ BEGIN
         v_cells := _campus.cells(v_organization, v_campus);
         v_told := v_told || jsonb_build_object('campus:' || v_campus, md5(v_cells::text));
         IF coalesce(v_last ->> ('campus:' || v_campus), md5('[]')) IS DISTINCT FROM v_told ->> ('campus:' || v_campus) THEN
-            PERFORM pulse.publish(_campus.room('campus', v_campus), 'heatmap:updated',
+            PERFORM pulse.publish('campus:' || pulse.room_part(v_campus), 'heatmap:updated',
                 _campus.heatmap_json(v_organization, v_campus, v_cells), partition_key => v_organization);
             v_published := v_published + 1;
         END IF;

@@ -55,10 +55,10 @@ BEGIN
             PERFORM pulse.fail('not_found', format('there is no %s %s', replace(v_name, 'Id', ''), v_id), 'Its id is in the events of its issues.');
         END IF;
         PERFORM _campus.require_access(v_org);
-        v_rooms := v_rooms || _campus.room(CASE v_name WHEN 'organizationId' THEN 'org' ELSE replace(v_name, 'Id', '') END, v_id);
+        v_rooms := v_rooms || (CASE v_name WHEN 'organizationId' THEN 'org' ELSE replace(v_name, 'Id', '') END || ':' || pulse.room_part(v_id));
     END LOOP;
     IF v_rooms = '{}' THEN
-        v_rooms := ARRAY[_campus.room('org', _campus.require_access(_campus.require_own()))];
+        v_rooms := ARRAY['org:' || pulse.room_part(_campus.require_access(_campus.require_own()))];
     END IF;
     RETURN v_rooms;
 END
@@ -86,13 +86,8 @@ DECLARE
     v_rooms text[];
     v_room  text;
 BEGIN
-    IF pulse.user_id() IS NULL THEN
-        PERFORM pulse.fail('unauthenticated', 'this event needs a user', 'Connect with a token that has the claim userId or sub.');
-    END IF;
-    IF json_typeof(args -> 0) IS DISTINCT FROM 'object' THEN
-        PERFORM pulse.fail('invalid', 'the argument must be an object', 'Send {"organizationId":"…"}, campusId, buildingId or heatmap.');
-    END IF;
-    v_rooms := _campus.rooms_of(args -> 0);
+    PERFORM pulse.require_user();
+    v_rooms := _campus.rooms_of(pulse.input_object(args -> 0, '{"organizationId":"…"}, campusId, buildingId or heatmap'));
     FOREACH v_room IN ARRAY v_rooms LOOP
         PERFORM pulse.join(v_room);
     END LOOP;

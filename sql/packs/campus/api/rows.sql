@@ -75,10 +75,10 @@ CREATE OR REPLACE FUNCTION _campus.on_member_gone() RETURNS trigger
 AS $$
 BEGIN
     PERFORM pulse.evict(r.room, OLD.user_id, 'no longer a member')
-       FROM (SELECT _campus.room('org', OLD.organization_id) UNION ALL
-             SELECT _campus.room('heatmap', OLD.organization_id) UNION ALL
-             SELECT _campus.room('campus', c.id) FROM campus.campuses c WHERE c.organization_id = OLD.organization_id UNION ALL
-             SELECT _campus.room('building', b.id) FROM campus.buildings b WHERE b.organization_id = OLD.organization_id) AS r (room);
+       FROM (SELECT 'org:' || pulse.room_part(OLD.organization_id) UNION ALL
+             SELECT 'heatmap:' || pulse.room_part(OLD.organization_id) UNION ALL
+             SELECT 'campus:' || pulse.room_part(c.id) FROM campus.campuses c WHERE c.organization_id = OLD.organization_id UNION ALL
+             SELECT 'building:' || pulse.room_part(b.id) FROM campus.buildings b WHERE b.organization_id = OLD.organization_id) AS r (room);
     RETURN NULL;
 END
 $$;

@@ -18,7 +18,7 @@ DECLARE
     v_organization text := _campus.organization_of(request);
 BEGIN
     RETURN json_build_object(
-        'rooms', json_build_array(_campus.room('heatmap', v_organization)),
+        'rooms', json_build_array('heatmap:' || pulse.room_part(v_organization)),
         'events', json_build_array('heatmap:updated'),
         'first', json_build_array(json_build_object('event', 'heatmap:updated', 'data', campus.heatmap(v_organization))));
 END
@@ -33,7 +33,7 @@ DECLARE
     v_organization text := _campus.organization_of(request);
 BEGIN
     RETURN json_build_object(
-        'rooms', json_build_array(_campus.room('org', v_organization)),
+        'rooms', json_build_array('org:' || pulse.room_part(v_organization)),
         'events', json_build_array('stats:updated'),
         'first', json_build_array(json_build_object('event', 'stats:updated', 'data', campus.stats(v_organization))));
 END

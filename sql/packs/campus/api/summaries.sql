@@ -23,9 +23,9 @@ CREATE OR REPLACE FUNCTION _campus.heatmap_json(organization text, campus text, 
 BEGIN ATOMIC
     SELECT CASE WHEN heatmap_json.campus IS NULL
                 THEN json_build_object('organizationId', heatmap_json.organization,
-                                       'cells', heatmap_json.cells, 'generatedAt', _campus.iso(now()))
+                                       'cells', heatmap_json.cells, 'generatedAt', pulse.iso8601(now()))
                 ELSE json_build_object('organizationId', heatmap_json.organization, 'campusId', heatmap_json.campus,
-                                       'cells', heatmap_json.cells, 'generatedAt', _campus.iso(now())) END;
+                                       'cells', heatmap_json.cells, 'generatedAt', pulse.iso8601(now())) END;
 END;
 COMMENT ON FUNCTION _campus.heatmap_json(text, text, json) IS 'the payload of heatmap:updated';
 
@@ -61,7 +61,7 @@ BEGIN ATOMIC
     SELECT json_build_object('organizationId', stats_json.organization, 'open', stats_json.counts -> 'open',
                'assigned', stats_json.counts -> 'assigned', 'inProgress', stats_json.counts -> 'inProgress',
                'resolved', stats_json.counts -> 'resolved', 'total', stats_json.counts -> 'total',
-               'byBuilding', stats_json.counts -> 'byBuilding', 'generatedAt', _campus.iso(now()));
+               'byBuilding', stats_json.counts -> 'byBuilding', 'generatedAt', pulse.iso8601(now()));
 END;
 COMMENT ON FUNCTION _campus.stats_json(text, jsonb) IS 'the payload of stats:updated';
 

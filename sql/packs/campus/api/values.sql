@@ -1,4 +1,4 @@
--- Settings of this pack as typed values; times, ids and cells of the heatmap.
+-- Settings of this pack as typed values; cells of the heatmap.
 
 CREATE OR REPLACE FUNCTION campus.heatmap_min_interval() RETURNS interval
     LANGUAGE sql STABLE
@@ -13,27 +13,6 @@ BEGIN ATOMIC
     SELECT greatest(pulse.setting('campus', 'heatmap_cell_m')::double precision, 1);
 END;
 COMMENT ON FUNCTION campus.heatmap_cell_m() IS 'setting campus.heatmap_cell_m: side of a cell of the heatmap in metres';
-
-CREATE OR REPLACE FUNCTION _campus.iso(at timestamptz) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT to_char(iso.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-END;
-COMMENT ON FUNCTION _campus.iso(timestamptz) IS 'ISO 8601 in UTC with milliseconds and Z';
-
-CREATE OR REPLACE FUNCTION _campus.to_uuid(value text) RETURNS uuid
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT CASE WHEN to_uuid.value ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN to_uuid.value::uuid END;
-END;
-COMMENT ON FUNCTION _campus.to_uuid(text) IS 'the id that a client sent, or null when it is none';
-
-CREATE OR REPLACE FUNCTION _campus.room(kind text, id text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT room.kind || ':' || replace(replace(room.id, '%', '%25'), ':', '%3A');
-END;
-COMMENT ON FUNCTION _campus.room(text, text) IS 'the room of an organization, campus or building, with its id encoded';
 
 CREATE OR REPLACE FUNCTION _campus.weight(severity text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

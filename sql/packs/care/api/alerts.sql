@@ -6,8 +6,8 @@ BEGIN ATOMIC
     SELECT json_strip_nulls(json_build_object(
         'alertId', (alert_json.alert).id, 'careRecipientId', (alert_json.alert).care_recipient_id, 'familyId', (alert_json.alert).family_id,
         'type', (alert_json.alert).type, 'severity', (alert_json.alert).severity, 'createdBy', (alert_json.alert).created_by,
-        'createdAt', _care.iso((alert_json.alert).created_at), 'acknowledgedBy', (alert_json.alert).acknowledged_by,
-        'acknowledgedAt', _care.iso((alert_json.alert).acknowledged_at), 'escalatedAt', _care.iso((alert_json.alert).escalated_at)));
+        'createdAt', pulse.iso8601((alert_json.alert).created_at), 'acknowledgedBy', (alert_json.alert).acknowledged_by,
+        'acknowledgedAt', pulse.iso8601((alert_json.alert).acknowledged_at), 'escalatedAt', pulse.iso8601((alert_json.alert).escalated_at)));
 END;
 COMMENT ON FUNCTION _care.alert_json(care.alerts) IS 'an alert as clients read it';
 
@@ -33,9 +33,9 @@ CREATE OR REPLACE FUNCTION care.on_acknowledge(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_alert care.alerts := _care.acknowledge_alert(_care.string(_care.require_object(args -> 0, '{"alertId":"…"}'), 'alertId', 200, true));
+    v_alert care.alerts := _care.acknowledge_alert(pulse.input_text(pulse.input_object(args -> 0, '{"alertId":"…"}'), 'alertId', 200, true));
 BEGIN
-    RETURN json_build_object('ok', true, 'alertId', v_alert.id, 'acknowledgedBy', v_alert.acknowledged_by, 'acknowledgedAt', _care.iso(v_alert.acknowledged_at));
+    RETURN json_build_object('ok', true, 'alertId', v_alert.id, 'acknowledgedBy', v_alert.acknowledged_by, 'acknowledgedAt', pulse.iso8601(v_alert.acknowledged_at));
 END
 $$;
 COMMENT ON FUNCTION care.on_acknowledge(json) IS 'alert:acknowledge {alertId}: {ok, alertId, acknowledgedBy, acknowledgedAt}; acknowledgedBy is who came first';
@@ -47,16 +47,13 @@ CREATE OR REPLACE FUNCTION care.post_alert(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_input    json := _care.require_object(request -> 'body', '{"careRecipientId":"…","type":"fall_detected","severity":"high"}');
-    v_id       text := _care.string(v_input, 'careRecipientId', 200, true);
-    v_type     text := _care.string(v_input, 'type', 100, true);
-    v_severity text := coalesce(_care.string(v_input, 'severity', 100), 'high');
+    v_input    json := pulse.input_object(request -> 'body', '{"careRecipientId":"…","type":"fall_detected","severity":"high"}');
+    v_id       text := pulse.input_text(v_input, 'careRecipientId', 200, true);
+    v_type     text := pulse.input_text(v_input, 'type', 100, true);
+    v_severity text := coalesce(pulse.input_choice(v_input, 'severity', '{low,medium,high,critical}'), 'high');
     v_alert    care.alerts;
 BEGIN
     PERFORM _care.require_member((SELECT r.family_id FROM care.care_recipients r WHERE r.id = v_id));
-    IF v_severity NOT IN ('low', 'medium', 'high', 'critical') THEN
-        PERFORM pulse.fail('invalid', 'there is no such severity', 'It is low, medium, high or critical.');
-    END IF;
     INSERT INTO care.alerts (care_recipient_id, type, severity, created_by) VALUES (v_id, v_type, v_severity, pulse.user_id()) RETURNING * INTO v_alert;
     RETURN pulse.http_response(201, _care.alert_json(v_alert));
 END

@@ -32,7 +32,7 @@ CREATE OR REPLACE FUNCTION _care.on_message() RETURNS trigger
 AS $$
 BEGIN
     PERFORM _care.lock_family(NEW.family_id);
-    PERFORM pulse.publish(_care.user_room(b.user_id), 'notification:badge', json_build_object('unread', care.unread(b.user_id)))
+    PERFORM pulse.publish('user:' || pulse.room_part(b.user_id), 'notification:badge', json_build_object('unread', care.unread(b.user_id)))
        FROM care.members b
       WHERE b.family_id = NEW.family_id AND b.left_at IS NULL AND b.user_id <> NEW.user_id;
     RETURN NULL;
@@ -45,14 +45,14 @@ CREATE OR REPLACE FUNCTION care.on_message_read(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_input   json := _care.require_object(args -> 0, '{"channelId":"…","messageId":"…"}');
-    v_channel care.channels := _care.require_channel(_care.string(v_input, 'channelId', 200, true));
+    v_input   json := pulse.input_object(args -> 0, '{"channelId":"…","messageId":"…"}');
+    v_channel care.channels := _care.require_channel(pulse.input_text(v_input, 'channelId', 200, true));
     v_user    text := pulse.user_id();
     v_at      timestamptz;
     v_unread  bigint;
 BEGIN
     SELECT m.created_at INTO v_at FROM care.messages m
-     WHERE m.id = _care.to_uuid(_care.string(v_input, 'messageId', 200, true)) AND m.channel_id = v_channel.id;
+     WHERE m.id = pulse.to_uuid(pulse.input_text(v_input, 'messageId', 200, true)) AND m.channel_id = v_channel.id;
     IF NOT FOUND THEN
         PERFORM pulse.fail('not_found', 'there is no such message in the channel');
     END IF;
@@ -60,7 +60,7 @@ BEGIN
     INSERT INTO care.reads AS r (user_id, channel_id, read_to) VALUES (v_user, v_channel.id, v_at)
         ON CONFLICT ON CONSTRAINT reads_pkey DO UPDATE SET read_to = greatest(r.read_to, excluded.read_to);
     v_unread := care.unread(v_user);
-    PERFORM pulse.publish(_care.user_room(v_user), 'notification:badge', json_build_object('unread', v_unread));
+    PERFORM pulse.publish('user:' || pulse.room_part(v_user), 'notification:badge', json_build_object('unread', v_unread));
     RETURN json_build_object('ok', true, 'unread', v_unread);
 END
 $$;

@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION care.on_join_family(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_family text := _care.string(_care.require_object(args -> 0, '{"familyId":"…"}'), 'familyId', 200, true);
+    v_family text := pulse.input_text(pulse.input_object(args -> 0, '{"familyId":"…"}'), 'familyId', 200, true);
 BEGIN
     PERFORM _care.require_member(v_family);
     PERFORM pulse.join(_care.room(v_family));
@@ -36,18 +36,18 @@ CREATE OR REPLACE FUNCTION care.on_send_message(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_input   json := _care.require_object(args -> 0, '{"familyId":"…","message":"…"}');
-    v_family  text := _care.string(v_input, 'familyId', 200, true);
+    v_input   json := pulse.input_object(args -> 0, '{"familyId":"…","message":"…"}');
+    v_family  text := pulse.input_text(v_input, 'familyId', 200, true);
     v_user    text := _care.require_member(v_family);
-    v_channel text := _care.string(v_input, 'channelId', 200);
-    v_own     text := _care.string(v_input, 'clientMessageId', 200);
+    v_channel text := pulse.input_text(v_input, 'channelId', 200);
+    v_own     text := pulse.input_text(v_input, 'clientMessageId', 200);
     v_id      uuid;
 BEGIN
     IF v_channel IS NOT NULL AND NOT EXISTS (SELECT FROM care.channels c WHERE c.id = v_channel AND c.family_id = v_family) THEN
         PERFORM pulse.fail('not_found', 'there is no such channel in the family', 'Leave channelId out for the default one.');
     END IF;
     INSERT INTO care.messages (channel_id, family_id, user_id, message, client_message_id)
-    VALUES (v_channel, v_family, v_user, _care.string(v_input, 'message', 4000, true), v_own)
+    VALUES (v_channel, v_family, v_user, pulse.input_text(v_input, 'message', 4000, true), v_own)
         ON CONFLICT ON CONSTRAINT messages_client_message_id_key DO NOTHING
     RETURNING id INTO v_id;
     IF v_id IS NULL THEN   -- sent again
@@ -66,8 +66,8 @@ CREATE OR REPLACE FUNCTION care.on_typing(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_input   json := _care.require_object(args -> 0, '{"channelId":"…"}');
-    v_channel care.channels := _care.require_channel(_care.string(v_input, 'channelId', 200, true));
+    v_input   json := pulse.input_object(args -> 0, '{"channelId":"…"}');
+    v_channel care.channels := _care.require_channel(pulse.input_text(v_input, 'channelId', 200, true));
 BEGIN
     PERFORM pulse.publish(_care.room(v_channel.family_id), 'typing:start',
         json_build_object('channelId', v_channel.id, 'familyId', v_channel.family_id, 'userId', pulse.user_id()),

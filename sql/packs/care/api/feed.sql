@@ -5,23 +5,23 @@ CREATE OR REPLACE FUNCTION _care.activity(family_id text, since timestamptz)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT l.logged_at, 'medication:logged', json_build_object('medicationId', l.medication_id, 'careRecipientId', l.care_recipient_id,
-           'loggedBy', l.logged_by, 'timestamp', _care.iso(l.logged_at), 'logId', l.id, 'scheduledFor', _care.iso(l.scheduled_for))
+           'loggedBy', l.logged_by, 'timestamp', pulse.iso8601(l.logged_at), 'logId', l.id, 'scheduledFor', pulse.iso8601(l.scheduled_for))
       FROM care.medication_logs l WHERE l.family_id = activity.family_id AND l.logged_at > activity.since
     UNION ALL
     SELECT a.created_at, 'emergency:alert', json_build_object('alertId', a.id, 'careRecipientId', a.care_recipient_id, 'type', a.type,
-           'severity', a.severity, 'createdAt', _care.iso(a.created_at))
+           'severity', a.severity, 'createdAt', pulse.iso8601(a.created_at))
       FROM care.alerts a WHERE a.family_id = activity.family_id AND a.created_at > activity.since
     UNION ALL
-    SELECT a.acknowledged_at, 'emergency:alert:acknowledged', json_build_object('alertId', a.id, 'acknowledgedBy', a.acknowledged_by, 'at', _care.iso(a.acknowledged_at))
+    SELECT a.acknowledged_at, 'emergency:alert:acknowledged', json_build_object('alertId', a.id, 'acknowledgedBy', a.acknowledged_by, 'at', pulse.iso8601(a.acknowledged_at))
       FROM care.alerts a WHERE a.family_id = activity.family_id AND a.acknowledged_at > activity.since
     UNION ALL
-    SELECT a.escalated_at, 'emergency:alert:escalated', json_build_object('alertId', a.id, 'at', _care.iso(a.escalated_at))
+    SELECT a.escalated_at, 'emergency:alert:escalated', json_build_object('alertId', a.id, 'at', pulse.iso8601(a.escalated_at))
       FROM care.alerts a WHERE a.family_id = activity.family_id AND a.escalated_at > activity.since
     UNION ALL
-    SELECT s.started_at, 'shift:started', json_build_object('shiftId', s.id, 'caregiverId', s.caregiver_id, 'startTime', _care.iso(s.started_at))
+    SELECT s.started_at, 'shift:started', json_build_object('shiftId', s.id, 'caregiverId', s.caregiver_id, 'startTime', pulse.iso8601(s.started_at))
       FROM care.shifts s WHERE s.family_id = activity.family_id AND s.started_at > activity.since
     UNION ALL
-    SELECT s.ended_at, 'shift:ended', json_build_object('shiftId', s.id, 'caregiverId', s.caregiver_id, 'endTime', _care.iso(s.ended_at))
+    SELECT s.ended_at, 'shift:ended', json_build_object('shiftId', s.id, 'caregiverId', s.caregiver_id, 'endTime', pulse.iso8601(s.ended_at))
       FROM care.shifts s WHERE s.family_id = activity.family_id AND s.ended_at > activity.since
     UNION ALL
     SELECT m.created_at, 'message', _care.message_json(m)
@@ -36,12 +36,12 @@ AS $$
 DECLARE
     v_family text := request -> 'params' ->> 'id';
     v_user   text := _care.require_member(v_family);
-    v_most   integer := _care.page_size(request, 100);
-    v_given  timestamptz := _care.time(request -> 'query', 'since');
+    v_most   integer := pulse.page_size(request, 100);
+    v_given  timestamptz := pulse.input_time(request -> 'query', 'since');
     v_items  json;
     v_next   timestamptz;
 BEGIN
-    SELECT coalesce(json_agg(json_build_object('event', i.event, 'at', _care.iso(i.at), 'data', i.data) ORDER BY i.at), '[]'), max(i.at)
+    SELECT coalesce(json_agg(json_build_object('event', i.event, 'at', pulse.iso8601(i.at), 'data', i.data) ORDER BY i.at), '[]'), max(i.at)
       INTO v_items, v_next
       FROM (SELECT * FROM _care.activity(v_family, coalesce(v_given, '-infinity')) a
              ORDER BY CASE WHEN v_given IS NOT NULL THEN a.at END, CASE WHEN v_given IS NULL THEN a.at END DESC

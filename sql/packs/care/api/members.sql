@@ -13,9 +13,8 @@ CREATE OR REPLACE FUNCTION _care.require_member(family_id text) RETURNS text
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF pulse.user_id() IS NULL THEN
-        PERFORM pulse.fail('unauthenticated', 'this needs a user', 'Come with a token that has the claim userId or sub.');
-    ELSIF NOT _care.is_member(require_member.family_id) THEN
+    PERFORM pulse.require_user();
+    IF NOT _care.is_member(require_member.family_id) THEN
         PERFORM pulse.fail('forbidden', 'Not a family member');
     END IF;
     RETURN pulse.user_id();

@@ -7,7 +7,7 @@ AS $$
 DECLARE
     v_family  text := request -> 'params' ->> 'id';
     v_user    text := _care.require_member(v_family);
-    v_most    integer := _care.page_size(request, 100);
+    v_most    integer := pulse.page_size(request, 100);
     v_before  text := request -> 'query' ->> 'before';
     v_channel text := request -> 'query' ->> 'channelId';
     v_at      timestamptz;
@@ -16,9 +16,9 @@ DECLARE
     v_next    uuid;
 BEGIN
     IF v_before IS NOT NULL THEN
-        SELECT m.created_at, m.id INTO v_at, v_id FROM care.messages m WHERE m.id = _care.to_uuid(v_before) AND m.family_id = v_family;
+        SELECT m.created_at, m.id INTO v_at, v_id FROM care.messages m WHERE m.id = pulse.to_uuid(v_before) AND m.family_id = v_family;
         IF NOT FOUND THEN
-            v_at := _care.to_time(v_before);
+            v_at := pulse.to_time(v_before);
             v_id := '00000000-0000-0000-0000-000000000000';
         END IF;
         IF v_at IS NULL THEN
@@ -69,7 +69,7 @@ BEGIN
         'messagesToday', (SELECT count(*) FROM care.messages m WHERE m.family_id = v_family AND m.created_at >= v_today),
         'openAlerts', (SELECT count(*) FROM care.alerts a WHERE a.family_id = v_family AND a.acknowledged_at IS NULL),
         'activeShifts', (SELECT count(*) FROM care.shifts s WHERE s.family_id = v_family AND s.started_at IS NOT NULL AND s.ended_at IS NULL),
-        'generatedAt', _care.iso(now()));
+        'generatedAt', pulse.iso8601(now()));
 END
 $$;
 COMMENT ON FUNCTION care.get_stats(json) IS 'GET /api/v1/care/families/{id}/stats: figures of a family; today is the day in UTC';

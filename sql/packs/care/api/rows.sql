@@ -93,6 +93,6 @@ CREATE OR REPLACE FUNCTION _care.message_json(message care.messages) RETURNS jso
 BEGIN ATOMIC
     SELECT json_build_object('from', (message_json.message).user_id, 'message', (message_json.message).message,
         'familyId', (message_json.message).family_id, 'channelId', (message_json.message).channel_id,
-        'messageId', (message_json.message).id, 'createdAt', _care.iso((message_json.message).created_at));
+        'messageId', (message_json.message).id, 'createdAt', pulse.iso8601((message_json.message).created_at));
 END;
 COMMENT ON FUNCTION _care.message_json(care.messages) IS 'a message as its event tells it';

@@ -6,8 +6,8 @@ BEGIN ATOMIC
     SELECT json_strip_nulls(json_build_object(
         'shiftId', (shift_json.shift).id, 'familyId', (shift_json.shift).family_id, 'caregiverId', (shift_json.shift).caregiver_id,
         'careRecipientId', (shift_json.shift).care_recipient_id,
-        'startsAt', _care.iso((shift_json.shift).starts_at), 'endsAt', _care.iso((shift_json.shift).ends_at),
-        'startTime', _care.iso((shift_json.shift).started_at), 'endTime', _care.iso((shift_json.shift).ended_at)));
+        'startsAt', pulse.iso8601((shift_json.shift).starts_at), 'endsAt', pulse.iso8601((shift_json.shift).ends_at),
+        'startTime', pulse.iso8601((shift_json.shift).started_at), 'endTime', pulse.iso8601((shift_json.shift).ended_at)));
 END;
 COMMENT ON FUNCTION _care.shift_json(care.shifts) IS 'a shift as clients read it';
 

@@ -11,7 +11,7 @@ BEGIN ATOMIC
                'from', (message_json.target).sender_id,
                'role', (message_json.target).sender_role,
                'message', (message_json.target).message,
-               'createdAt', _moves.iso((message_json.target).created_at));
+               'createdAt', pulse.iso8601((message_json.target).created_at));
 END;
 COMMENT ON FUNCTION moves.message_json(moves.messages) IS 'a message as clients read it, field by field the event chat:message';
 
@@ -25,7 +25,7 @@ BEGIN
       FROM moves.orders o, unnest(ARRAY[o.customer_id, o.porter_id]) AS p (user_id)
      WHERE o.id = NEW.order_id AND p.user_id <> NEW.sender_id
        AND NOT EXISTS (SELECT FROM pulse.sessions(p.user_id) s
-                        WHERE s.ended_at IS NULL AND _moves.room('order', NEW.order_id) = ANY (s.rooms));
+                        WHERE s.ended_at IS NULL AND 'order:' || pulse.room_part(NEW.order_id) = ANY (s.rooms));
     RETURN NULL;
 END
 $$;
@@ -44,7 +44,7 @@ BEGIN
     END IF;
     -- a session that is in the room already, as one that was recovered, has them from the log
     v_there := EXISTS (SELECT FROM pulse.sessions(pulse.user_id()) s
-                        WHERE s.session_id = pulse.session_id() AND _moves.room('order', deliver_waiting.order_id) = ANY (s.rooms));
+                        WHERE s.session_id = pulse.session_id() AND 'order:' || pulse.room_part(deliver_waiting.order_id) = ANY (s.rooms));
     FOR v_message IN
         WITH gone AS (
             DELETE FROM _moves.waiting w WHERE w.user_id = pulse.user_id() AND w.order_id = deliver_waiting.order_id RETURNING w.message_id)
@@ -64,9 +64,9 @@ CREATE OR REPLACE FUNCTION moves.on_chat_message(args json) RETURNS json
 AS $$
 DECLARE
     v_user    text := _moves.require_role('{customer,porter,admin}', 'the chat of an order');
-    v_input   json := _moves.require_object(args, '{"orderId":"…","message":"…"}');
-    v_message text := _moves.text_of(v_input, 'message', 4000, true);
-    v_order   moves.orders := _moves.require_order(_moves.text_of(v_input, 'orderId', 200, true));
+    v_input   json := pulse.input_object(args -> 0, '{"orderId":"…","message":"…"}');
+    v_message text := pulse.input_text(v_input, 'message', 4000, true);
+    v_order   moves.orders := _moves.require_order(pulse.input_text(v_input, 'orderId', 200, true));
     v_id      uuid;
 BEGIN
     INSERT INTO moves.messages (order_id, sender_id, sender_role, message)

@@ -6,14 +6,14 @@ CREATE OR REPLACE FUNCTION moves.on_location_update(args json) RETURNS json
 AS $$
 DECLARE
     v_user      text := _moves.require_role('{porter}', 'sending a location');
-    v_input     json := _moves.require_object(args, '{"latitude":19.076,"longitude":72.8777}');
-    v_latitude  double precision := _moves.number_of(v_input, 'latitude', -90, 90, true);
-    v_longitude double precision := _moves.number_of(v_input, 'longitude', -180, 180, true);
-    v_accuracy  double precision := _moves.number_of(v_input, 'accuracy', 0, 100000, false);
-    v_heading   double precision := _moves.number_of(v_input, 'heading', 0, 360, false);
-    v_speed     double precision := _moves.number_of(v_input, 'speed', 0, 1000, false);
-    v_at        timestamptz := _moves.time_of(v_input, 'timestamp');
-    v_only      text := _moves.text_of(v_input, 'orderId', 200, false);
+    v_input     json := pulse.input_object(args -> 0, '{"latitude":19.076,"longitude":72.8777}');
+    v_latitude  double precision := pulse.input_number(v_input, 'latitude', -90, 90, true);
+    v_longitude double precision := pulse.input_number(v_input, 'longitude', -180, 180, true);
+    v_accuracy  double precision := pulse.input_number(v_input, 'accuracy', 0, 100000, false);
+    v_heading   double precision := pulse.input_number(v_input, 'heading', 0, 360, false);
+    v_speed     double precision := pulse.input_number(v_input, 'speed', 0, 1000, false);
+    v_at        timestamptz := coalesce(pulse.input_time(v_input, 'timestamp'), now());
+    v_only      text := pulse.input_text(v_input, 'orderId', 200, false);
     v_updates   bigint;
     v_order     text;
 BEGIN
@@ -37,9 +37,9 @@ BEGIN
          WHERE o.porter_id = v_user AND o.status IN ('assigned', 'arrived', 'loading', 'in_transit') AND o.id = coalesce(v_only, o.id)
          ORDER BY o.id
     LOOP
-        PERFORM pulse.publish(_moves.room('order', v_order), 'location:updated',
+        PERFORM pulse.publish('order:' || pulse.room_part(v_order), 'location:updated',
             json_strip_nulls(json_build_object('orderId', v_order, 'porterId', v_user, 'latitude', v_latitude, 'longitude', v_longitude,
-                'accuracy', v_accuracy, 'heading', v_heading, 'speed', v_speed, 'timestamp', _moves.iso(v_at))),
+                'accuracy', v_accuracy, 'heading', v_heading, 'speed', v_speed, 'timestamp', pulse.iso8601(v_at))),
             except_session => pulse.session_id(), ephemeral => true);
     END LOOP;
     RETURN json_build_object('ok', true);
@@ -56,7 +56,7 @@ CREATE OR REPLACE FUNCTION moves.last_position(porter_id text) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT json_strip_nulls(json_build_object('porterId', l.porter_id, 'latitude', l.latitude, 'longitude', l.longitude,
-               'accuracy', l.accuracy, 'heading', l.heading, 'speed', l.speed, 'timestamp', _moves.iso(l.at)))
+               'accuracy', l.accuracy, 'heading', l.heading, 'speed', l.speed, 'timestamp', pulse.iso8601(l.at)))
       FROM (SELECT p.porter_id, p.latitude, p.longitude, p.accuracy, p.heading, p.speed, p.at, p.updated_at
               FROM moves.porter_positions p
              WHERE p.porter_id = last_position.porter_id AND p.expires_at > now()
@@ -76,7 +76,7 @@ CREATE OR REPLACE FUNCTION moves.on_availability(args json) RETURNS json
 AS $$
 DECLARE
     v_user  text := _moves.require_role('{porter}', 'availability');
-    v_input json := _moves.require_object(args, '{"available":true}');
+    v_input json := pulse.input_object(args -> 0, '{"available":true}');
 BEGIN
     IF json_typeof(v_input -> 'available') IS DISTINCT FROM 'boolean' THEN
         PERFORM pulse.fail('invalid', 'available must be true or false', 'Send {"available":true}.');

@@ -18,11 +18,11 @@ CREATE OR REPLACE FUNCTION _moves.on_offered() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pulse.publish(_moves.room('user', NEW.porter_id), 'job:offer',
+    PERFORM pulse.publish('user:' || pulse.room_part(NEW.porter_id), 'job:offer',
         json_build_object('offerId', j.id, 'orderId', o.id,
             'pickup', _moves.position_json(o.pickup_latitude, o.pickup_longitude),
             'dropoff', _moves.position_json(o.dropoff_latitude, o.dropoff_longitude),
-            'expiresAt', _moves.iso(j.expires_at)),
+            'expiresAt', pulse.iso8601(j.expires_at)),
         partition_key => o.id)
        FROM moves.job_offers j
        JOIN moves.orders o ON o.id = j.order_id
@@ -44,7 +44,7 @@ BEGIN
             PERFORM pulse.fail('conflict', format('the order %s is no longer on offer', NEW.order_id), 'Somebody has it, or it is over.');
         END IF;
     END IF;
-    PERFORM pulse.publish(_moves.room('user', p.porter_id), 'job:offer:closed',
+    PERFORM pulse.publish('user:' || pulse.room_part(p.porter_id), 'job:offer:closed',
         json_build_object('offerId', NEW.id, 'status', NEW.status, 'won', NEW.accepted_by IS NOT DISTINCT FROM p.porter_id),
         partition_key => NEW.order_id)
        FROM moves.job_offer_porters p
@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION _moves.require_offer(input json) RETURNS moves.job_of
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_id    text := _moves.text_of(require_offer.input, 'offerId', 200, true);
+    v_id    text := pulse.input_text(require_offer.input, 'offerId', 200, true);
     v_offer moves.job_offers;
 BEGIN
     IF NOT EXISTS (SELECT FROM moves.job_offer_porters p WHERE p.offer_id = v_id AND p.porter_id = pulse.user_id()) THEN
@@ -81,7 +81,7 @@ BEGIN
     IF offer.status = 'accepted' THEN
         PERFORM pulse.fail('conflict', 'the job was accepted by somebody else', 'One acceptance wins; job:offer:closed says so.');
     ELSIF offer.status = 'expired' OR offer.status = 'pending' AND offer.expires_at <= clock_timestamp() THEN
-        PERFORM pulse.fail('conflict', 'the job offer has expired', format('It could be answered until %s.', _moves.iso(offer.expires_at)));
+        PERFORM pulse.fail('conflict', 'the job offer has expired', format('It could be answered until %s.', pulse.iso8601(offer.expires_at)));
     ELSIF offer.status IS DISTINCT FROM 'pending' THEN
         PERFORM pulse.fail('conflict', 'the job offer was cancelled', 'The order is no longer on offer.');
     END IF;
@@ -95,7 +95,7 @@ CREATE OR REPLACE FUNCTION moves.on_offer_accept(args json) RETURNS json
 AS $$
 DECLARE
     v_user  text := _moves.require_role('{porter}', 'accepting a job');
-    v_input json := _moves.require_object(args, '{"offerId":"…"}');
+    v_input json := pulse.input_object(args -> 0, '{"offerId":"…"}');
     v_offer moves.job_offers := _moves.require_offer(v_input);
 BEGIN
     IF v_offer.status = 'accepted' AND v_offer.accepted_by = v_user THEN
@@ -122,8 +122,8 @@ CREATE OR REPLACE FUNCTION moves.on_offer_reject(args json) RETURNS json
 AS $$
 DECLARE
     v_user   text := _moves.require_role('{porter}', 'rejecting a job');
-    v_input  json := _moves.require_object(args, '{"offerId":"…","reason":"…"}');
-    v_reason text := _moves.text_of(v_input, 'reason', 1000, false);
+    v_input  json := pulse.input_object(args -> 0, '{"offerId":"…","reason":"…"}');
+    v_reason text := pulse.input_text(v_input, 'reason', 1000, false);
     v_offer  moves.job_offers := _moves.require_offer(v_input);
 BEGIN
     IF v_offer.status = 'accepted' AND v_offer.accepted_by = v_user THEN

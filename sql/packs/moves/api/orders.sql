@@ -44,8 +44,8 @@ BEGIN ATOMIC
                'pickupLongitude', (order_json.target).pickup_longitude,
                'dropoffLatitude', (order_json.target).dropoff_latitude,
                'dropoffLongitude', (order_json.target).dropoff_longitude,
-               'createdAt', _moves.iso((order_json.target).created_at),
-               'updatedAt', _moves.iso((order_json.target).updated_at)));
+               'createdAt', pulse.iso8601((order_json.target).created_at),
+               'updatedAt', pulse.iso8601((order_json.target).updated_at)));
 END;
 COMMENT ON FUNCTION moves.order_json(moves.orders) IS 'an order as clients read it';
 
@@ -69,14 +69,14 @@ DECLARE
     v_user text;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        PERFORM pulse.evict(_moves.room('order', OLD.id), reason => 'the order was deleted');
+        PERFORM pulse.evict('order:' || pulse.room_part(OLD.id), reason => 'the order was deleted');
         RETURN NULL;
     END IF;
     FOR v_user IN
         SELECT gone FROM unnest(ARRAY[OLD.customer_id, OLD.porter_id]) AS gone
          WHERE gone IS NOT NULL AND gone <> NEW.customer_id AND gone IS DISTINCT FROM NEW.porter_id
     LOOP
-        PERFORM pulse.evict(_moves.room('order', OLD.id), v_user, 'the order was given to somebody else');
+        PERFORM pulse.evict('order:' || pulse.room_part(OLD.id), v_user, 'the order was given to somebody else');
         DELETE FROM _moves.subscriptions s WHERE s.user_id = v_user AND s.order_id = OLD.id;
         DELETE FROM _moves.waiting w WHERE w.user_id = v_user AND w.order_id = OLD.id;
     END LOOP;

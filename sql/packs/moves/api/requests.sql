@@ -17,29 +17,26 @@ AS $$
 DECLARE
     v_order  moves.orders := _moves.require_order(get_messages.request -> 'params' ->> 'id');
     v_before text := get_messages.request -> 'query' ->> 'before';
-    v_most   text := coalesce(get_messages.request -> 'query' ->> 'limit', '50');
+    v_most   integer := pulse.page_size(get_messages.request, 200, 50);
     v_last   moves.messages;
     v_items  json;
     v_next   uuid;
 BEGIN
-    IF v_most !~ '^[0-9]{1,3}$' OR v_most::integer NOT BETWEEN 1 AND 200 THEN
-        PERFORM pulse.fail('invalid', 'limit must be a whole number from 1 to 200', 'Leave it out for 50.');
-    END IF;
     IF v_before IS NOT NULL THEN
-        SELECT * INTO v_last FROM moves.messages m WHERE m.id = _moves.to_uuid(v_before) AND m.order_id = v_order.id;
+        SELECT * INTO v_last FROM moves.messages m WHERE m.id = pulse.to_uuid(v_before) AND m.order_id = v_order.id;
         IF NOT FOUND THEN
             PERFORM pulse.fail('invalid', 'before must be the messageId of a message of this order', 'Send next of the answer before, or leave it out.');
         END IF;
     END IF;
     -- one more than asked for tells whether there is another page
     SELECT coalesce(json_agg(moves.message_json(row (p.id, p.order_id, p.sender_id, p.sender_role, p.message, p.created_at)::moves.messages)
-                             ORDER BY p.n) FILTER (WHERE p.n <= v_most::integer), '[]'),
-           (array_agg(p.id ORDER BY p.n) FILTER (WHERE p.n = v_most::integer AND p.total > v_most::integer))[1]
+                             ORDER BY p.n) FILTER (WHERE p.n <= v_most), '[]'),
+           (array_agg(p.id ORDER BY p.n) FILTER (WHERE p.n = v_most AND p.total > v_most))[1]
       INTO v_items, v_next
       FROM (SELECT q.*, row_number() OVER (ORDER BY q.created_at DESC, q.id DESC) AS n, count(*) OVER () AS total
               FROM (SELECT m.* FROM moves.messages m
                      WHERE m.order_id = v_order.id AND (v_before IS NULL OR (m.created_at, m.id) < (v_last.created_at, v_last.id))
-                     ORDER BY m.created_at DESC, m.id DESC LIMIT v_most::integer + 1) AS q) AS p;
+                     ORDER BY m.created_at DESC, m.id DESC LIMIT v_most + 1) AS q) AS p;
     RETURN json_build_object('items', v_items, 'next', v_next);
 END
 $$;

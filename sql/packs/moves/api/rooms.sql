@@ -21,7 +21,7 @@ BEGIN
     FOREACH v_order IN ARRAY v_orders LOOP
         PERFORM _moves.deliver_waiting(v_order);
     END LOOP;
-    RETURN json_build_object('rooms', (SELECT coalesce(json_agg(_moves.room('order', o.id)), '[]') FROM unnest(v_orders) AS o (id)));
+    RETURN json_build_object('rooms', (SELECT coalesce(json_agg('order:' || pulse.room_part(o.id)), '[]') FROM unnest(v_orders) AS o (id)));
 END
 $$;
 COMMENT ON FUNCTION _moves.connect(text, text) IS 'lets a role into its namespace; the rooms of a reconnect token';
@@ -63,10 +63,10 @@ CREATE OR REPLACE FUNCTION moves.on_order_subscribe(args json) RETURNS json
 AS $$
 DECLARE
     v_user  text := _moves.require_role('{customer,porter,admin}', 'an order');
-    v_input json := _moves.require_object(args, '{"orderId":"…"}');
-    v_order moves.orders := _moves.require_order(_moves.text_of(v_input, 'orderId', 200, true));
+    v_input json := pulse.input_object(args -> 0, '{"orderId":"…"}');
+    v_order moves.orders := _moves.require_order(pulse.input_text(v_input, 'orderId', 200, true));
 BEGIN
-    PERFORM pulse.join(_moves.room('order', v_order.id));
+    PERFORM pulse.join('order:' || pulse.room_part(v_order.id));
     INSERT INTO _moves.subscriptions AS s (user_id, device_id, order_id)
     VALUES (v_user, coalesce(pulse.claim('deviceId'), ''), v_order.id)
         ON CONFLICT ON CONSTRAINT subscriptions_pkey DO UPDATE SET subscribed_at = excluded.subscribed_at;
@@ -85,10 +85,10 @@ CREATE OR REPLACE FUNCTION moves.on_order_unsubscribe(args json) RETURNS json
 AS $$
 DECLARE
     v_user  text := _moves.require_role('{customer,porter,admin}', 'an order');
-    v_input json := _moves.require_object(args, '{"orderId":"…"}');
-    v_order moves.orders := _moves.require_order(_moves.text_of(v_input, 'orderId', 200, true));
+    v_input json := pulse.input_object(args -> 0, '{"orderId":"…"}');
+    v_order moves.orders := _moves.require_order(pulse.input_text(v_input, 'orderId', 200, true));
 BEGIN
-    PERFORM pulse.leave(_moves.room('order', v_order.id));
+    PERFORM pulse.leave('order:' || pulse.room_part(v_order.id));
     DELETE FROM _moves.subscriptions s
      WHERE s.user_id = v_user AND s.device_id IN ('', pulse.claim('deviceId')) AND s.order_id = v_order.id;
     RETURN json_build_object('ok', true, 'order', moves.order_json(v_order));

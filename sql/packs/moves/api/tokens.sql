@@ -33,7 +33,7 @@ BEGIN
     RETURN pulse.http_response(201, json_build_object(
         'token', pulse.mint_token((v_claims || '{"use":"socket"}')::json, moves.socket_token_ttl()),
         'reconnectToken', pulse.mint_token((v_claims || '{"use":"reconnect"}')::json, moves.session_ttl()),
-        'expiresAt', _moves.iso(now() + moves.socket_token_ttl())));
+        'expiresAt', pulse.iso8601(now() + moves.socket_token_ttl())));
 END
 $$;
 COMMENT ON FUNCTION moves.post_socket_token(json) IS

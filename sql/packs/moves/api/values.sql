@@ -1,4 +1,4 @@
--- Settings of this pack as typed values; times, ids and names of rooms as clients read them.
+-- Settings of this pack as typed values; positions as clients read them.
 
 CREATE OR REPLACE FUNCTION moves.location_ttl() RETURNS interval
     LANGUAGE sql STABLE
@@ -48,27 +48,6 @@ BEGIN ATOMIC
     SELECT pulse.setting('moves', 'subscription_ttl')::interval;
 END;
 COMMENT ON FUNCTION moves.subscription_ttl() IS 'setting moves.subscription_ttl: how long a reconnect token brings a room back';
-
-CREATE OR REPLACE FUNCTION _moves.iso(at timestamptz) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT to_char(iso.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-END;
-COMMENT ON FUNCTION _moves.iso(timestamptz) IS 'ISO 8601 in UTC with milliseconds and Z';
-
-CREATE OR REPLACE FUNCTION _moves.to_uuid(value text) RETURNS uuid
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT CASE WHEN to_uuid.value ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN to_uuid.value::uuid END;
-END;
-COMMENT ON FUNCTION _moves.to_uuid(text) IS 'the id that a client sent, or null when it is none';
-
-CREATE OR REPLACE FUNCTION _moves.room(kind text, id text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT room.kind || ':' || replace(replace(room.id, '%', '%25'), ':', '%3A');
-END;
-COMMENT ON FUNCTION _moves.room(text, text) IS 'the room of an order or a user, with its id encoded';
 
 CREATE OR REPLACE FUNCTION _moves.position_json(latitude double precision, longitude double precision) RETURNS json
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -5,11 +5,11 @@ CREATE OR REPLACE FUNCTION sos.on_init(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user      text := _sos.require_user();
-    v_input     json := _sos.require_object(args -> 0, '{"sosId":"…","latitude":19.076,"longitude":72.8777}');
+    v_user      text := pulse.require_user();
+    v_input     json := pulse.input_object(args -> 0, '{"sosId":"…","latitude":19.076,"longitude":72.8777}');
     v_id        text := _sos.sos_id(v_input);
-    v_latitude  double precision := _sos.number(v_input, 'latitude', -90, 90);
-    v_longitude double precision := _sos.number(v_input, 'longitude', -180, 180);
+    v_latitude  double precision := pulse.input_number(v_input, 'latitude', -90, 90);
+    v_longitude double precision := pulse.input_number(v_input, 'longitude', -180, 180);
     v_case      sos.cases;
 BEGIN
     IF NOT _sos.may_enter(v_id) THEN
@@ -34,13 +34,13 @@ CREATE OR REPLACE FUNCTION sos.on_status_update(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user   text := _sos.require_user();
-    v_input  json := _sos.require_object(args -> 0, '{"sosId":"…","status":"en_route"}');
+    v_user   text := pulse.require_user();
+    v_input  json := pulse.input_object(args -> 0, '{"sosId":"…","status":"en_route"}');
     v_case   sos.cases := _sos.require_case(_sos.sos_id(v_input), true);
     v_status text := _sos.status(v_input);
 BEGIN
     PERFORM _sos.seen(v_case.id);
-    PERFORM _sos.set_status(v_case.id, v_status, _sos.string(v_input, 'note', 2000), v_user, _sos.role());
+    PERFORM _sos.set_status(v_case.id, v_status, pulse.input_text(v_input, 'note', 2000), v_user, _sos.role());
     RETURN json_build_object('ok', true, 'state', _sos.state_json(_sos.find_case(v_case.id)));
 END
 $$;
@@ -53,11 +53,11 @@ CREATE OR REPLACE FUNCTION sos.on_close(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user  text := _sos.require_user();
-    v_input json := _sos.require_object(coalesce(args -> 0, '{}'), '{"sosId":"…"}');
+    v_user  text := pulse.require_user();
+    v_input json := pulse.input_object(coalesce(args -> 0, '{}'), '{"sosId":"…"}');
     v_case  sos.cases := _sos.require_case(_sos.sos_id(v_input), false);
 BEGIN
-    PERFORM _sos.set_status(v_case.id, 'closed', _sos.string(v_input, 'reason', 2000), v_user, _sos.role());
+    PERFORM _sos.set_status(v_case.id, 'closed', pulse.input_text(v_input, 'reason', 2000), v_user, _sos.role());
     RETURN json_build_object('ok', true);
 END
 $$;
@@ -70,15 +70,15 @@ CREATE OR REPLACE FUNCTION sos.on_message(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user  text := _sos.require_user();
-    v_input json := _sos.require_object(args -> 0, '{"sosId":"…","message":"on my way"}');
+    v_user  text := pulse.require_user();
+    v_input json := pulse.input_object(args -> 0, '{"sosId":"…","message":"on my way"}');
     v_case  sos.cases := _sos.require_case(_sos.sos_id(v_input), true);
-    v_own   text := _sos.string(v_input, 'clientMessageId', 200);
+    v_own   text := pulse.input_text(v_input, 'clientMessageId', 200);
     v_id    uuid;
 BEGIN
     PERFORM _sos.seen(v_case.id);
     INSERT INTO sos.messages (case_id, user_id, role, message, client_message_id)
-    VALUES (v_case.id, v_user, _sos.role(), _sos.string(v_input, 'message', 4000, true), v_own)
+    VALUES (v_case.id, v_user, _sos.role(), pulse.input_text(v_input, 'message', 4000, true), v_own)
         ON CONFLICT ON CONSTRAINT messages_client_message_id_key DO NOTHING
     RETURNING id INTO v_id;
     IF v_id IS NULL THEN   -- sent again

@@ -20,13 +20,13 @@ CREATE OR REPLACE FUNCTION sos.internal_init(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_input   json := _sos.require_object(request -> 'body', '{"sosId":"…","citizenId":"…"}');
+    v_input   json := pulse.input_object(request -> 'body', '{"sosId":"…","citizenId":"…"}');
     v_id      text := _sos.sos_id(v_input);
-    v_citizen text := _sos.string(v_input, 'citizenId', 255, true);
+    v_citizen text := pulse.input_text(v_input, 'citizenId', 255, true);
     v_opened  boolean;
     v_case    sos.cases;
 BEGIN
-    v_opened := _sos.open_case(v_id, v_citizen, _sos.number(v_input, 'latitude', -90, 90), _sos.number(v_input, 'longitude', -180, 180),
+    v_opened := _sos.open_case(v_id, v_citizen, pulse.input_number(v_input, 'latitude', -90, 90), pulse.input_number(v_input, 'longitude', -180, 180),
                                CASE WHEN json_typeof(v_input -> 'details') <> 'null' THEN v_input -> 'details' END, 'system', 'system');
     v_case := _sos.require_live(v_id);
     IF v_case.citizen_id <> v_citizen THEN
@@ -44,14 +44,14 @@ CREATE OR REPLACE FUNCTION sos.internal_status(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_input json := _sos.require_object(request -> 'body', '{"status":"assigned"}');
+    v_input json := pulse.input_object(request -> 'body', '{"status":"assigned"}');
     v_case  sos.cases := _sos.require_live(request -> 'params' ->> 'sosId');
-    v_by    text := coalesce(_sos.string(v_input, 'updatedBy', 255), 'system');
+    v_by    text := coalesce(pulse.input_text(v_input, 'updatedBy', 255), 'system');
 BEGIN
     IF v_case.closed_at IS NOT NULL AND _sos.status(v_input) <> 'closed' THEN
         PERFORM pulse.fail('conflict', 'the case is closed');
     END IF;
-    PERFORM _sos.set_status(v_case.id, _sos.status(v_input), _sos.string(v_input, 'note', 2000), v_by,
+    PERFORM _sos.set_status(v_case.id, _sos.status(v_input), pulse.input_text(v_input, 'note', 2000), v_by,
         coalesce((SELECT p.role FROM sos.participants p WHERE p.case_id = v_case.id AND p.user_id = v_by), 'system'));
     RETURN _sos.state_json(_sos.find_case(v_case.id));
 END
@@ -68,7 +68,7 @@ DECLARE
     v_case sos.cases := _sos.require_live(request -> 'params' ->> 'sosId');
     v_input json := CASE WHEN json_typeof(request -> 'body') = 'object' THEN request -> 'body' ELSE '{}' END;   -- a close needs no body
 BEGIN
-    PERFORM _sos.set_status(v_case.id, 'closed', _sos.string(v_input, 'reason', 2000), 'system', 'system');
+    PERFORM _sos.set_status(v_case.id, 'closed', pulse.input_text(v_input, 'reason', 2000), 'system', 'system');
     RETURN _sos.state_json(_sos.find_case(v_case.id));
 END
 $$;

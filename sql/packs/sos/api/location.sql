@@ -6,30 +6,20 @@ CREATE OR REPLACE FUNCTION sos.on_location(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user      text := _sos.require_user();
-    v_input     json := _sos.require_object(args -> 0, '{"latitude":19.076,"longitude":72.8777}');
+    v_user      text := pulse.require_user();
+    v_input     json := pulse.input_object(args -> 0, '{"latitude":19.076,"longitude":72.8777}');
     v_case      sos.cases := _sos.require_case(_sos.sos_id(v_input), true);
-    v_latitude  double precision := _sos.number(v_input, 'latitude', -90, 90);
-    v_longitude double precision := _sos.number(v_input, 'longitude', -180, 180);
-    v_accuracy  double precision := _sos.number(v_input, 'accuracy', 0, 100000000);
-    v_heading   double precision := _sos.number(v_input, 'heading', -360, 360);   -- phones say -1 for unknown
-    v_speed     double precision := _sos.number(v_input, 'speed', -1, 100000);
+    v_latitude  double precision := pulse.input_number(v_input, 'latitude', -90, 90, true);
+    v_longitude double precision := pulse.input_number(v_input, 'longitude', -180, 180, true);
+    v_accuracy  double precision := pulse.input_number(v_input, 'accuracy', 0, 100000000);
+    v_heading   double precision := pulse.input_number(v_input, 'heading', -360, 360);   -- phones say -1 for unknown
+    v_speed     double precision := pulse.input_number(v_input, 'speed', -1, 100000);
     v_now       timestamptz := clock_timestamp();
-    v_at        timestamptz := v_now;
+    v_at        timestamptz := coalesce(pulse.input_time(v_input, 'timestamp'), v_now);
     v_interval  interval := least(greatest(pulse.setting('sos', 'location_interval')::interval, interval '0'), interval '1 hour');   -- the longest throttle
     v_located   bigint;
     v_due       timestamptz;
 BEGIN
-    IF v_latitude IS NULL OR v_longitude IS NULL THEN
-        PERFORM pulse.fail('invalid', 'latitude and longitude are needed', 'Send {"latitude":19.076,"longitude":72.8777}.');
-    END IF;
-    IF coalesce(json_typeof(v_input -> 'timestamp'), 'null') <> 'null' THEN
-        v_at := _sos.to_time(v_input ->> 'timestamp');
-        IF v_at IS NULL THEN
-            PERFORM pulse.fail('invalid', 'timestamp must be a time', 'Send ISO 8601 with a zone, or milliseconds since 1970, or leave it out.');
-        END IF;
-    END IF;
-
     INSERT INTO sos.participants (case_id, user_id, role, admitted) VALUES (v_case.id, v_user, _sos.role(), false)
         ON CONFLICT ON CONSTRAINT participants_pkey DO NOTHING;
     -- broadcast_at follows the throttle of the publish below: a position goes out now, or at the end of the running interval, where one
@@ -50,7 +40,7 @@ BEGIN
     PERFORM pulse.publish(_sos.room(v_case.id), 'location:broadcast',
         json_strip_nulls(json_build_object('sosId', v_case.id, 'userId', v_user, 'role', _sos.role(),
             'latitude', v_input -> 'latitude', 'longitude', v_input -> 'longitude', 'accuracy', v_input -> 'accuracy',
-            'heading', v_input -> 'heading', 'speed', v_input -> 'speed', 'timestamp', _sos.iso(v_at))),
+            'heading', v_input -> 'heading', 'speed', v_input -> 'speed', 'timestamp', pulse.iso8601(v_at))),
         except_session => pulse.session_id(), ephemeral => true, throttle => nullif(v_interval, interval '0'),
         throttle_key => CASE WHEN v_interval > interval '0' THEN v_user END);
     RETURN json_build_object('ok', true, 'throttled', v_due > v_now);

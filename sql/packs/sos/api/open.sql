@@ -13,7 +13,7 @@ BEGIN
     SELECT * INTO v_case FROM sos.cases c WHERE c.id = open_case.sos_id FOR UPDATE;
     IF FOUND AND _sos.live_until(v_case) <= clock_timestamp() THEN
         PERFORM pulse.evict(_sos.room(v_case.id), reason => 'expired') WHERE v_case.emptied_at IS NULL;
-        UPDATE sos.cases c SET id = left(c.id, 150) || '@' || _sos.iso(c.created_at), emptied_at = coalesce(c.emptied_at, clock_timestamp())
+        UPDATE sos.cases c SET id = left(c.id, 150) || '@' || pulse.iso8601(c.created_at), emptied_at = coalesce(c.emptied_at, clock_timestamp())
          WHERE c.id = v_case.id;
     END IF;
     INSERT INTO sos.cases (id, citizen_id, latitude, longitude, details, updated_by, updated_role)

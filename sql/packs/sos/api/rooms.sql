@@ -71,7 +71,7 @@ AS $$
 DECLARE
     v_case sos.cases;
 BEGIN
-    PERFORM _sos.require_user();
+    PERFORM pulse.require_user();
     IF NOT _sos.may_enter(require_case.sos_id) THEN
         PERFORM pulse.fail('forbidden', 'this is not your case', 'The case must be yours, or your token''s sosId, or your role must allow it.');
     END IF;

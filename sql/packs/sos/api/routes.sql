@@ -1,22 +1,5 @@
 -- Routes of clients: what was said and where people went. Readable as long as the case lives, also after it was closed.
 
-CREATE OR REPLACE FUNCTION _sos.page_size(request json, most integer) RETURNS integer
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_text text := request -> 'query' ->> 'limit';
-BEGIN
-    IF v_text IS NULL THEN
-        RETURN page_size.most;
-    ELSIF v_text ~ '^[0-9]{1,6}$' AND v_text::integer BETWEEN 1 AND page_size.most THEN
-        RETURN v_text::integer;
-    END IF;
-    PERFORM pulse.fail('invalid', format('limit must be a whole number from 1 to %s', page_size.most));
-END
-$$;
-COMMENT ON FUNCTION _sos.page_size(json, integer) IS 'limit of a request''s query, or an error';
-
 -- Newest first. next is the value of before for the page that follows, null at the end.
 CREATE OR REPLACE FUNCTION sos.get_messages(request json) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
@@ -24,7 +7,7 @@ CREATE OR REPLACE FUNCTION sos.get_messages(request json) RETURNS json
 AS $$
 DECLARE
     v_case   sos.cases := _sos.require_case(request -> 'params' ->> 'sosId', false);
-    v_most   integer := _sos.page_size(request, 100);
+    v_most   integer := pulse.page_size(request, 100);
     v_before text := request -> 'query' ->> 'before';
     v_at     timestamptz;
     v_id     uuid;
@@ -32,9 +15,9 @@ DECLARE
     v_next   uuid;
 BEGIN
     IF v_before IS NOT NULL THEN
-        SELECT m.created_at, m.id INTO v_at, v_id FROM sos.messages m WHERE m.id = _sos.to_uuid(v_before) AND m.case_id = v_case.id;
+        SELECT m.created_at, m.id INTO v_at, v_id FROM sos.messages m WHERE m.id = pulse.to_uuid(v_before) AND m.case_id = v_case.id;
         IF NOT FOUND THEN
-            v_at := _sos.to_time(v_before);
+            v_at := pulse.to_time(v_before);
             v_id := '00000000-0000-0000-0000-000000000000';
         END IF;
         IF v_at IS NULL THEN
@@ -42,7 +25,7 @@ BEGIN
         END IF;
     END IF;
     SELECT coalesce(json_agg(json_build_object('sosId', p.case_id, 'messageId', p.id, 'from', p.user_id, 'role', p.role, 'message', p.message,
-                                               'createdAt', _sos.iso(p.created_at)) ORDER BY p.n) FILTER (WHERE p.n <= v_most), '[]'),
+                                               'createdAt', pulse.iso8601(p.created_at)) ORDER BY p.n) FILTER (WHERE p.n <= v_most), '[]'),
            max(p.id::text) FILTER (WHERE p.n = v_most AND p.rows > v_most)
       INTO v_items, v_next
       FROM (SELECT m.*, row_number() OVER (ORDER BY m.created_at DESC, m.id DESC) AS n, count(*) OVER () AS rows
@@ -63,9 +46,9 @@ CREATE OR REPLACE FUNCTION sos.get_track(request json) RETURNS json
 AS $$
 DECLARE
     v_case  sos.cases := _sos.require_case(request -> 'params' ->> 'sosId', false);
-    v_most  integer := _sos.page_size(request, 1000);
+    v_most  integer := pulse.page_size(request, 1000);
     v_user  text := request -> 'query' ->> 'userId';
-    v_since timestamptz := _sos.to_time(request -> 'query' ->> 'since');
+    v_since timestamptz := pulse.to_time(request -> 'query' ->> 'since');
     v_items json;
     v_next  timestamptz;
 BEGIN
@@ -76,7 +59,7 @@ BEGIN
                         'accuracy', p.accuracy, 'heading', p.heading, 'speed', p.speed, 'timestamp', p.timestamp)) ORDER BY p.n), '[]'),
            max(p.at) FILTER (WHERE p.rows > v_most)
       INTO v_items, v_next
-      FROM (SELECT t.*, _sos.iso(t.at) AS timestamp, row_number() OVER (ORDER BY t.at, t.id) AS n, count(*) OVER () AS rows
+      FROM (SELECT t.*, pulse.iso8601(t.at) AS timestamp, row_number() OVER (ORDER BY t.at, t.id) AS n, count(*) OVER () AS rows
               FROM (SELECT * FROM sos.positions t
                      WHERE t.case_id = v_case.id AND (v_user IS NULL OR t.user_id = v_user) AND (v_since IS NULL OR t.at > v_since)
                      ORDER BY t.at, t.id LIMIT v_most + 1) t) p

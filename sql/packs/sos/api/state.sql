@@ -10,10 +10,10 @@ DECLARE
     v_state        json;
 BEGIN
     SELECT coalesce(json_agg(json_build_object('userId', p.user_id, 'role', p.role, 'online', coalesce(o.sessions > 0, false),
-                                               'lastSeen', _sos.iso(greatest(p.last_seen_at, o.last_seen, pulse.last_seen(p.user_id))))
+                                               'lastSeen', pulse.iso8601(greatest(p.last_seen_at, o.last_seen, pulse.last_seen(p.user_id))))
                              ORDER BY p.joined_at, p.user_id), '[]'),
            coalesce(json_agg(json_strip_nulls(json_build_object('userId', p.user_id, 'role', p.role, 'latitude', p.latitude, 'longitude', p.longitude,
-                                               'accuracy', p.accuracy, 'heading', p.heading, 'speed', p.speed, 'timestamp', _sos.iso(p.located_at)))
+                                               'accuracy', p.accuracy, 'heading', p.heading, 'speed', p.speed, 'timestamp', pulse.iso8601(p.located_at)))
                              ORDER BY p.located_at DESC) FILTER (WHERE p.located_at IS NOT NULL), '[]')
       INTO v_participants, v_locations
       FROM sos.participants p
@@ -23,8 +23,8 @@ BEGIN
         'sosId', sos_case.id, 'status', sos_case.status, 'citizenId', sos_case.citizen_id,
         'latitude', sos_case.latitude, 'longitude', sos_case.longitude,
         'participants', v_participants, 'lastLocations', v_locations,
-        'createdAt', _sos.iso(sos_case.created_at), 'updatedAt', _sos.iso(sos_case.updated_at), 'closedAt', _sos.iso(sos_case.closed_at),
-        'expiresAt', _sos.iso(_sos.live_until(sos_case))));
+        'createdAt', pulse.iso8601(sos_case.created_at), 'updatedAt', pulse.iso8601(sos_case.updated_at), 'closedAt', pulse.iso8601(sos_case.closed_at),
+        'expiresAt', pulse.iso8601(_sos.live_until(sos_case))));
     IF sos_case.details IS NOT NULL THEN   -- byte for byte, nulls too
         v_state := left(v_state::text, -1) || ',"details":' || sos_case.details || '}';
     END IF;

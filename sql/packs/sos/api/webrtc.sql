@@ -6,11 +6,11 @@ CREATE OR REPLACE FUNCTION _sos.relay(event text, member text, args json) RETURN
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user  text := _sos.require_user();
-    v_input json := _sos.require_object(args -> 0, format('{"sosId":"…","to":"…","%s":"…"}', member));
+    v_user  text := pulse.require_user();
+    v_input json := pulse.input_object(args -> 0, format('{"sosId":"…","to":"…","%s":"…"}', member));
     v_case  sos.cases := _sos.require_case(_sos.sos_id(v_input), true);
-    v_to    text := _sos.string(v_input, 'to', 200, true);
-    v_room  text := 'user:' || _sos.room_part(v_to);
+    v_to    text := pulse.input_text(v_input, 'to', 200, true);
+    v_room  text := 'user:' || pulse.room_part(v_to);
     v_data  json;
 BEGIN
     IF coalesce(json_typeof(v_input -> member), 'null') NOT IN ('string', 'object') THEN

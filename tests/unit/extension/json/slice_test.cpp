@@ -95,6 +95,15 @@ TEST(Slice, CompactTakesOutWhiteSpaceOutsideStrings) {
     EXPECT_EQ(json::compact(R"("\\" )"), R"("\\")");
 }
 
+TEST(Slice, AnEscapeThatNoTextCanHoldIsSeen) {
+    for (const auto bad : {R"("\u0000")"sv, R"(["a",{"b\u0000":1}])"sv, R"("\ud83d")"sv, R"("\ud83dx")"sv, R"("\uD83D\n")"sv,
+                           R"("\ud83d\u0041")"sv, R"("\ude00")"sv, R"("\\\u0000")"sv, R"("\ud83d\)"sv, R"("\ud83d\u)"sv})
+        EXPECT_TRUE(json::has_unreadable_escape(bad)) << bad;
+    for (const auto good :
+         {R"("\\u0000")"sv, R"("\ud83d\ude00")"sv, R"("\u0001\n\"")"sv, R"({"a":[1,"é"]})"sv, ""sv, R"(")"sv, R"("\)"sv, R"("\u)"sv})
+        EXPECT_FALSE(json::has_unreadable_escape(good)) << good;
+}
+
 TEST(Slice, KindIsToldByTheFirstCharacter) {
     EXPECT_EQ(json::kind(" {}"), json::Kind::kObject);
     EXPECT_EQ(json::kind("[]"), json::Kind::kArray);
