@@ -193,6 +193,7 @@ test('M5: what is said to somebody offline is there when they come back: once, w
   await until(() => pulse.value(`SELECT count(*) = 0 FROM pulse.sessions('jan') WHERE ended_at IS NULL`), { what: 'the end of the session' })
   await said('good night')
   await said('good morning')
+  await fence('user:tom', porter)   // both have their place in the order of events: what has not may come both ways
   const second = await connect('client', 'jan', two), later = gather(second, 'chat:message')
   await subscribed(second, id)
   await later.atLeast(2)

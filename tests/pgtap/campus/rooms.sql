@@ -1,6 +1,6 @@
 -- Who may be in which room, and the event subscribe.
 BEGIN;
-SELECT plan(24);
+SELECT plan(31);
 
 INSERT INTO campus.organizations (id, name) VALUES ('org1', 'One'), ('org2', 'Two');
 INSERT INTO campus.campuses (id, organization_id, name) VALUES ('c1', 'org1', 'North'), ('c2', 'org2', 'Other');
@@ -56,6 +56,32 @@ SELECT pg_temp.refused('mia', '{}', '[{}]', 'PL422', 'an organization is needed'
 SELECT pg_temp.refused(NULL, '{"organizationId":"org1"}', '[{"organizationId":"org1"}]', 'PL401', 'this needs a user', 'C2: nobody');
 DELETE FROM campus.members;
 SELECT ok(NOT pg_temp.may('mia', '{}', 'org:org1'), 'C2: who was a member may not come back');
+
+-- rights that end
+CREATE FUNCTION pg_temp.evicted() RETURNS text LANGUAGE sql AS $$
+    WITH gone AS (DELETE FROM pulse.events e WHERE e.name = 'pulse:evict' RETURNING e.payload)
+    SELECT string_agg(concat_ws(' ', g.payload ->> 'room', g.payload ->> 'userId', '(' || (g.payload ->> 'reason') || ')'), ', ' ORDER BY g.payload ->> 'room') FROM gone g
+$$;
+SELECT pg_temp.evicted();
+INSERT INTO campus.members (user_id, organization_id) VALUES ('tim', 'org1'), ('tom', 'org1');
+UPDATE campus.members SET user_id = 'ted' WHERE user_id = 'tim';
+SELECT is(pg_temp.evicted(), 'building:b1 tim (no longer a member), campus:c1 tim (no longer a member), heatmap:org1 tim (no longer a member), org:org1 tim (no longer a member)',
+    'C2: whose membership becomes somebody else''s leaves the rooms');
+UPDATE campus.members SET role = 'staff' WHERE user_id = 'tom';
+UPDATE campus.buildings SET name = 'Old library' WHERE id = 'b1';
+SELECT is(pg_temp.evicted(), NULL, 'C2: other changes put nobody out');
+UPDATE campus.campuses SET organization_id = 'org2' WHERE id = 'c1';
+SELECT is(pg_temp.evicted(), 'building:b1 (changed), campus:c1 (changed)', 'C2: nobody of the organization before stays with a campus that is another''s');
+UPDATE campus.buildings SET id = 'b3' WHERE id = 'b1';
+SELECT is(pg_temp.evicted(), 'building:b1 (changed)', 'C2: nor in the room of an id that is free');
+DELETE FROM campus.buildings WHERE id = 'b3';
+SELECT is(pg_temp.evicted(), 'building:b3 (deleted)', 'C2: nor of a building that is gone');
+SAVEPOINT before;
+TRUNCATE campus.campuses CASCADE;
+SELECT is(pg_temp.evicted(), 'building:b2 (deleted), campus:c1 (deleted), campus:c2 (deleted)', 'C2: nor after TRUNCATE');
+ROLLBACK TO before;
+DELETE FROM campus.organizations WHERE id = 'org1';
+SELECT is(pg_temp.evicted(), 'heatmap:org1 (deleted), org:org1 (deleted)', 'C2: an organization''s rooms are emptied once, and not once more a member');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Plain SQL is the API: what an INSERT, an UPDATE, a DELETE and the time do to a case.
 BEGIN;
-SELECT plan(33);
+SELECT plan(42);
 
 CREATE FUNCTION pg_temp.last(event text) RETURNS jsonb LANGUAGE sql AS
     $$SELECT e.payload::jsonb FROM pulse.events e WHERE e.name = event ORDER BY e.id DESC LIMIT 1$$;
@@ -68,6 +68,28 @@ INSERT INTO sos.cases (id, citizen_id) VALUES ('s:2%', 'ann');
 SELECT is((SELECT rooms FROM pulse.events WHERE name = 'sos:status:broadcast' ORDER BY id DESC LIMIT 1), '{sos:s%3A2%25}', 'an id with a colon is one part of the room''s name');
 DELETE FROM sos.cases WHERE id = 's:2%';
 SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s%3A2%25","userId":null,"reason":"deleted"}', 'S5: the room of a deleted case is emptied');
+
+-- rights that end with their rows
+SELECT is((SELECT count(*) FROM pulse.events WHERE name = 'pulse:evict' AND payload ->> 'userId' IS NOT NULL), 0::bigint, 'S2: a deleted case puts everybody out at once, and nobody once more');
+INSERT INTO sos.cases (id, citizen_id) VALUES ('s3', 'ann');
+INSERT INTO sos.participants (case_id, user_id, role) VALUES ('s3', 'guest', 'neighbour'), ('s3', 'other', 'neighbour'), ('s3', 'third', 'neighbour');
+DELETE FROM sos.participants WHERE user_id = 'guest';
+SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s3","userId":"guest","reason":"not admitted any more"}', 'S2: who is struck off the case is out of its room');
+UPDATE sos.participants SET admitted = false WHERE user_id = 'other';
+SELECT is(pg_temp.last('pulse:evict') ->> 'userId', 'other', 'S2: so is who is not admitted any more');
+UPDATE sos.participants SET user_id = 'fourth' WHERE user_id = 'third';
+SELECT is(pg_temp.last('pulse:evict') ->> 'userId', 'third', 'S2: and whose row becomes another''s');
+UPDATE sos.cases SET citizen_id = 'eve' WHERE id = 's3';
+SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s3","userId":"ann","reason":"not admitted any more"}', 'S2: who gives the case to somebody else is out of it');
+SELECT is(pg_temp.rows($$SELECT user_id, role, admitted FROM sos.participants WHERE case_id = 's3' AND user_id IN ('ann', 'eve') ORDER BY 1$$), '(ann,citizen,f) (eve,citizen,t)', 'S2: and that one is in');
+UPDATE sos.cases SET id = 's4' WHERE id = 's3';
+SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s3","userId":null,"reason":"renamed"}', 'S2: nobody stays in the room of an id that is free for another case');
+SELECT isnt((SELECT id FROM _pulse.jobs WHERE unique_key = 'sos.clean_up:s4'), NULL, 'S5: a job looks after the case under its new id');
+SAVEPOINT before;
+TRUNCATE sos.cases CASCADE;
+SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s4","userId":null,"reason":"deleted"}', 'S5: TRUNCATE empties the rooms, too');
+ROLLBACK TO before;
+DELETE FROM sos.cases WHERE id = 's4';
 
 -- messages and statistics
 INSERT INTO sos.messages (case_id, user_id, message) VALUES ('s1', 'bob', 'nearly there');

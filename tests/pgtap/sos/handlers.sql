@@ -1,6 +1,6 @@
 -- api/handlers.sql, api/location.sql, api/webrtc.sql, called through pulse.handle as the bridge calls them.
 BEGIN;
-SELECT plan(61);
+SELECT plan(66);
 
 CREATE FUNCTION pg_temp.emit(user_id text, claims json, event text, args json) RETURNS TABLE (ack jsonb, effects text) LANGUAGE sql AS $$
     SELECT h.ack::jsonb -> 0, h.effects::text FROM pulse.handle('/', event, args,
@@ -119,6 +119,17 @@ INSERT INTO sos.participants (case_id, user_id) VALUES ('s1', 'guest');
 SELECT is(pg_temp.refusal('guest', '{"role":"citizen"}', 'sos:init', '[{"sosId":"s1"}]'), 'PL404 there is no case s1', 'S2: whom its table let in does not open it anew');
 SELECT is(pg_temp.ann('sos:init', '[{"sosId":"s1"}]') #> '{state,lastLocations}', '[]', 'S5: its id can be opened again, empty');
 SELECT is((SELECT count(*) FROM sos.cases WHERE id LIKE 's1%') || ' ' || (SELECT count(*) FROM sos.messages WHERE case_id = 's1'), '2 0', 'S5: the rows of the old one stay under another id');
+
+-- a case whose id fills its bytes, and what another way in already knew
+SELECT is((SELECT ack -> 'ok' FROM pg_temp.emit('ann', json_build_object('sosId', repeat('é', 100)), 'sos:init', '[{}]')), 'true', 'S5: the longest id');
+UPDATE sos.cases SET expires_at = now() - interval '1 s' WHERE id = repeat('é', 100);
+SELECT is((SELECT ack #>> '{state,status}' FROM pg_temp.emit('ann', json_build_object('sosId', repeat('é', 100)), 'sos:init', '[{}]')), 'open', 'S5: can be opened again like any other');
+SELECT is(pg_temp.last('pulse:evict') ->> 'reason', 'expired', 'S5: who was in the room of the old one is put out');
+INSERT INTO sos.cases (id, citizen_id, details) VALUES ('known', 'ann', '{"by":"phone"}');
+SELECT is((SELECT (ack -> 'state') - 'participants' - 'createdAt' - 'updatedAt' - 'expiresAt' - 'lastLocations' - 'status' - 'citizenId'
+             FROM pg_temp.emit('ann', '{"sosId":"known"}', 'sos:init', '[{"latitude":1,"longitude":2,"details":{"by":"app"}}]')),
+    '{"sosId":"known","latitude":1,"longitude":2,"details":{"by":"phone"}}', 'S1: the citizen tells what the service did not know, and no more');
+SELECT is((SELECT ack #> '{state,latitude}' FROM pg_temp.emit('bob', '{"sosId":"known"}', 'sos:init', '[{"latitude":9,"longitude":9}]')), '1', 'S1: what is known stays');
 
 SELECT * FROM finish();
 ROLLBACK;

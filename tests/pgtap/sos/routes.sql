@@ -1,6 +1,6 @@
 -- api/internal.sql and api/routes.sql, called through pulse.handle_request as the bridge calls it.
 BEGIN;
-SELECT plan(30);
+SELECT plan(32);
 
 CREATE FUNCTION pg_temp.call(context json, method text, path text, body json DEFAULT NULL, query json DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -57,7 +57,14 @@ SELECT is(pg_temp.get('bob', '{"role":"citizen"}', '/s1/messages'), 'PL403 this 
 SELECT is(jsonb_array_length(pg_temp.body(pg_temp.get('ann', '{}', '/s1/track')) -> 'items'), 4, 'S3: the track of everybody');
 SELECT is(pg_temp.body(pg_temp.get('dee', '{"role":"dispatcher"}', '/s1/track', '{"userId":"rex","since":"2026-01-05T10:00:02Z"}')) -> 'items',
     '[{"userId":"rex","latitude":3,"longitude":3,"timestamp":"2026-01-05T10:00:03.000Z"}]', 'S3: of one, since a time');
-SELECT is(pg_temp.body(pg_temp.get('ann', '{}', '/s1/track', '{"limit":"2"}')) ->> 'next', '2026-01-05T10:00:02.000000Z', 'S3: in pages');
+SELECT is(pg_temp.body(pg_temp.get('ann', '{}', '/s1/track', '{"limit":"2"}')) ->> 'next', '2026-01-05T10:00:02.000000Z~' || (SELECT id FROM sos.positions WHERE latitude = 2), 'S3: in pages');
+INSERT INTO sos.positions (case_id, user_id, latitude, longitude, at) SELECT 's1', 'twin' || n, 50 + n, 0, '2026-01-05 12:00Z' FROM generate_series(1, 5) n;
+WITH RECURSIVE page (body, n) AS (
+    SELECT pg_temp.body(pg_temp.get('ann', '{}', '/s1/track', '{"limit":"2","since":"2026-01-05T11:30:00Z"}')), 1 UNION ALL
+    SELECT pg_temp.body(pg_temp.get('ann', '{}', '/s1/track', json_build_object('limit', '2', 'since', p.body ->> 'next'))), p.n + 1 FROM page p WHERE p.body ->> 'next' IS NOT NULL AND p.n < 9)
+SELECT is((SELECT array_agg(i ->> 'userId' ORDER BY p.n, i ->> 'userId') FROM page p, jsonb_array_elements(p.body -> 'items') i), '{twin1,twin2,twin3,twin4,twin5}'::text[],
+    'S3: pages miss none of several positions of one moment');
+SELECT is(pg_temp.get('ann', '{}', '/s1/track', '{"since":"2026-01-05T10:00:00Z~x"}'), 'PL422 since must be a time', 'S3: and since is what next was');
 SELECT is(pg_temp.get('bob', '{"sosId":"s2"}', '/s1/track'), 'PL403 this is not your case', 'S2: strangers see no track');
 SELECT is(pg_temp.get('ann', '{}', '/s1/track', '{"since":"yesterday"}'), 'PL422 since must be a time', 'S3: since is a time');
 

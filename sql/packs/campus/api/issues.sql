@@ -25,7 +25,7 @@ END;
 COMMENT ON FUNCTION campus.issue_json(campus.issues) IS 'an issue as clients read it';
 
 CREATE OR REPLACE FUNCTION _campus.require_issue(request json, writes boolean) RETURNS campus.issues
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -33,18 +33,19 @@ DECLARE
     v_issue campus.issues;
 BEGIN
     SELECT * INTO v_issue FROM campus.issues i WHERE i.id = pulse.to_uuid(v_id);
-    IF NOT FOUND THEN
-        PERFORM pulse.fail('not_found', format('there is no issue %s', v_id), 'It may have been deleted; its id is issueId in the events of issues.');
-    END IF;
-    IF require_issue.writes THEN
+    IF FOUND AND require_issue.writes THEN
         PERFORM _campus.require_write(v_issue.organization_id);
-    ELSE
+        SELECT * INTO v_issue FROM campus.issues i WHERE i.id = v_issue.id FOR NO KEY UPDATE;   -- whoever deletes it meanwhile was first
+    ELSIF FOUND THEN
         PERFORM _campus.require_access(v_issue.organization_id);
+    END IF;
+    IF v_issue.id IS NULL THEN
+        PERFORM pulse.fail('not_found', format('there is no issue %s', v_id), 'It may have been deleted; its id is issueId in the events of issues.');
     END IF;
     RETURN v_issue;
 END
 $$;
-COMMENT ON FUNCTION _campus.require_issue(json, boolean) IS 'the issue that a request names when who asks may read or change it, or an error';
+COMMENT ON FUNCTION _campus.require_issue(json, boolean) IS 'the issue that a request names when who asks may read it, or change it and locked, or an error';
 
 CREATE OR REPLACE FUNCTION campus.post_issue(request json) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
@@ -71,7 +72,7 @@ $$;
 COMMENT ON FUNCTION campus.post_issue(json) IS 'POST /api/issues {campusId, buildingId?, title, …}: 201 and the issue';
 
 CREATE OR REPLACE FUNCTION campus.get_issue(request json) RETURNS json
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE sql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT campus.issue_json(_campus.require_issue(get_issue.request, false))

@@ -8,26 +8,52 @@
 -- While it is armed, changes rely on the chain: it will run once more after they have committed. So it does not end before all transactions
 -- have ended that can have seen it armed: those below the xmax of a snapshot that was taken after it was closing.
 
+-- A snapshot of the transaction's beginning may show a chain that is long over: who has one relies on none.
+CREATE OR REPLACE FUNCTION _campus.ask_refresh(organizations text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pulse.enqueue('campus', 'sql',
+        json_build_object('function', 'campus.refresh', 'args', json_build_object('organizationId', c.organization_id)), priority => 10)
+       FROM (SELECT DISTINCT o.organization_id FROM unnest(ask_refresh.organizations) AS o (organization_id)) c
+      WHERE current_setting('transaction_isolation') <> 'read committed'
+         OR NOT EXISTS (SELECT FROM _campus.refreshes r
+                         WHERE r.organization_id = c.organization_id AND r.armed AND r.alive_until > clock_timestamp());
+EXCEPTION WHEN OTHERS THEN
+    -- an issue is worth more than its heatmap
+    RAISE WARNING 'heatmap and statistics will not follow: %', SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION _campus.ask_refresh(text[]) IS 'sees to it that heatmap and statistics of organizations are published';
+
 CREATE OR REPLACE FUNCTION _campus.on_issues() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A snapshot of the transaction's beginning may show a chain that is long over.
-    PERFORM pulse.enqueue('campus', 'sql',
-        json_build_object('function', 'campus.refresh', 'args', json_build_object('organizationId', c.organization_id)), priority => 10)
-       FROM (SELECT DISTINCT o.organization_id FROM changed o) c
-      WHERE current_setting('transaction_isolation') <> 'read committed'
-         OR NOT EXISTS (SELECT FROM _campus.refreshes r
-                         WHERE r.organization_id = c.organization_id AND r.armed AND r.alive_until > clock_timestamp());
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    -- an issue is worth more than its heatmap
-    RAISE WARNING 'heatmap and statistics will not follow: %', SQLERRM;
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM _campus.ask_refresh(ARRAY(SELECT r.organization_id FROM _campus.refreshes r));
+    ELSIF TG_OP = 'UPDATE' THEN
+        PERFORM _campus.ask_refresh(ARRAY(SELECT w.organization_id FROM was w UNION SELECT c.organization_id FROM changed c));
+    ELSE
+        PERFORM _campus.ask_refresh(ARRAY(SELECT DISTINCT c.organization_id FROM changed c));
+    END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION _campus.on_issues() IS 'trigger: a job that publishes heatmap and statistics of the organizations whose issues changed';
+COMMENT ON FUNCTION _campus.on_issues() IS 'trigger: heatmap and statistics of the organizations whose issues changed';
+
+CREATE OR REPLACE FUNCTION _campus.on_building_moved() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM _campus.ask_refresh(ARRAY[NEW.organization_id]);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _campus.on_building_moved() IS 'trigger: the heatmap of the organization whose building is elsewhere';
 
 CREATE OR REPLACE FUNCTION campus.refresh(args json) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
@@ -99,9 +125,8 @@ DECLARE
     v_organization text := refreshed.organization_id;
     v_last         jsonb := refreshed.told;
     v_counts       jsonb := _campus.counts(v_organization);
-    v_cells        json := _campus.cells(v_organization, NULL);
-    v_told         jsonb := jsonb_build_object('stats', md5(v_counts::text), 'heatmap', md5(v_cells::text));
-    v_campus       text;
+    v_told         jsonb := jsonb_build_object('stats', md5(v_counts::text));
+    v_map          record;
     v_published    integer := 0;
 BEGIN
     IF v_last -> 'stats' IS DISTINCT FROM v_told -> 'stats' THEN
@@ -109,17 +134,20 @@ BEGIN
             partition_key => v_organization);
         v_published := v_published + 1;
     END IF;
-    IF v_last -> 'heatmap' IS DISTINCT FROM v_told -> 'heatmap' THEN
-        PERFORM pulse.publish(ARRAY['heatmap:' || pulse.room_part(v_organization), 'org:' || pulse.room_part(v_organization)], 'heatmap:updated',
-            _campus.heatmap_json(v_organization, NULL, v_cells), partition_key => v_organization);
-        v_published := v_published + 1;
-    END IF;
-    FOR v_campus IN SELECT c.id FROM campus.campuses c WHERE c.organization_id = v_organization ORDER BY c.id LOOP
-        v_cells := _campus.cells(v_organization, v_campus);
-        v_told := v_told || jsonb_build_object('campus:' || v_campus, md5(v_cells::text));
-        IF coalesce(v_last ->> ('campus:' || v_campus), md5('[]')) IS DISTINCT FROM v_told ->> ('campus:' || v_campus) THEN
-            PERFORM pulse.publish('campus:' || pulse.room_part(v_campus), 'heatmap:updated',
-                _campus.heatmap_json(v_organization, v_campus, v_cells), partition_key => v_organization);
+    -- that of the organization first, which is told also when it has always been empty
+    FOR v_map IN
+        SELECT p.campus, p.key, p.untold, coalesce(h.cells, '[]') AS cells
+          FROM (SELECT NULL::text AS campus, 'heatmap' AS key, NULL::text AS untold
+                UNION ALL
+                SELECT c.id, 'campus:' || c.id, md5('[]') FROM campus.campuses c WHERE c.organization_id = v_organization) p
+          LEFT JOIN _campus.heatmaps(v_organization, NULL) h ON h.campus IS NOT DISTINCT FROM p.campus
+         ORDER BY p.campus NULLS FIRST
+    LOOP
+        v_told := v_told || jsonb_build_object(v_map.key, md5(v_map.cells::text));
+        IF coalesce(v_last ->> v_map.key, v_map.untold) IS DISTINCT FROM v_told ->> v_map.key THEN
+            PERFORM pulse.publish(CASE WHEN v_map.campus IS NULL THEN ARRAY['heatmap:' || pulse.room_part(v_organization), 'org:' || pulse.room_part(v_organization)]
+                                       ELSE ARRAY['campus:' || pulse.room_part(v_map.campus)] END,
+                'heatmap:updated', _campus.heatmap_json(v_organization, v_map.campus, v_map.cells), partition_key => v_organization);
             v_published := v_published + 1;
         END IF;
     END LOOP;

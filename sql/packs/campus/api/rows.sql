@@ -68,6 +68,27 @@ END
 $$;
 COMMENT ON FUNCTION _campus.keep_issue() IS 'trigger: updated_at and resolved_at of an issue';
 
+-- Of an organization, campus or building that is deleted, renamed, or becomes another organization's, nobody stays in the rooms (the
+-- trigger's arguments name their kinds): the id may be somebody else's next.
+CREATE OR REPLACE FUNCTION _campus.on_place_gone() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_ids text[];
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('SELECT array_agg(t.id) FROM %I.%I t', TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO v_ids;
+    ELSE
+        v_ids := ARRAY[OLD.id];
+    END IF;
+    PERFORM pulse.evict(k.kind || ':' || pulse.room_part(i.id), reason => CASE TG_OP WHEN 'UPDATE' THEN 'changed' ELSE 'deleted' END)
+       FROM unnest(v_ids) AS i (id), unnest(TG_ARGV) AS k (kind);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _campus.on_place_gone() IS 'trigger: nobody stays in the rooms of a place that is gone';
+
 -- Whose membership ends leaves the organization's rooms. (A token that names the organization goes on to open them: pulse.revoke.)
 CREATE OR REPLACE FUNCTION _campus.on_member_gone() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -75,10 +96,13 @@ CREATE OR REPLACE FUNCTION _campus.on_member_gone() RETURNS trigger
 AS $$
 BEGIN
     PERFORM pulse.evict(r.room, OLD.user_id, 'no longer a member')
-       FROM (SELECT 'org:' || pulse.room_part(OLD.organization_id) UNION ALL
-             SELECT 'heatmap:' || pulse.room_part(OLD.organization_id) UNION ALL
-             SELECT 'campus:' || pulse.room_part(c.id) FROM campus.campuses c WHERE c.organization_id = OLD.organization_id UNION ALL
-             SELECT 'building:' || pulse.room_part(b.id) FROM campus.buildings b WHERE b.organization_id = OLD.organization_id) AS r (room);
+       FROM campus.organizations o    -- with an organization all its rooms go
+      CROSS JOIN LATERAL (
+            SELECT 'org:' || pulse.room_part(o.id) UNION ALL
+            SELECT 'heatmap:' || pulse.room_part(o.id) UNION ALL
+            SELECT 'campus:' || pulse.room_part(c.id) FROM campus.campuses c WHERE c.organization_id = o.id UNION ALL
+            SELECT 'building:' || pulse.room_part(b.id) FROM campus.buildings b WHERE b.organization_id = o.id) AS r (room)
+      WHERE o.id = OLD.organization_id;
     RETURN NULL;
 END
 $$;

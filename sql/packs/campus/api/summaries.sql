@@ -1,22 +1,34 @@
 -- Heatmap and statistics of an organization, as clients read them in events, in streams and when they poll.
 
--- The cells without the time of making, by which it is seen whether anything has changed. At most 5,000, the heaviest: an event has an end.
-CREATE OR REPLACE FUNCTION _campus.cells(organization text, campus text) RETURNS json
+-- The cells without the time of making, by which it is seen whether anything has changed: of the whole organization (campus null) and of
+-- each campus with unresolved issues, or of one. At most 5,000 each, the heaviest: an event has an end.
+CREATE OR REPLACE FUNCTION _campus.heatmaps(organization text, only_campus text) RETURNS TABLE (campus text, cells json)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(json_agg(json_build_object('cell', g.cell, 'latitude', g.centre_latitude, 'longitude', g.centre_longitude,
-                                               'count', g.n, 'weight', g.weight) ORDER BY g.cell COLLATE "C"), '[]')
-      FROM (SELECT c.cell, c.centre_latitude, c.centre_longitude, count(*) AS n, sum(_campus.weight(i.severity)) AS weight
-              FROM campus.issues i
-              LEFT JOIN campus.buildings b ON b.id = i.building_id
-             CROSS JOIN LATERAL _campus.cell_of(coalesce(i.latitude, b.latitude), coalesce(i.longitude, b.longitude), campus.heatmap_cell_m()) c
-             WHERE i.organization_id = cells.organization AND i.status <> 'resolved' AND c.cell IS NOT NULL
-               AND i.campus_id = coalesce(cells.campus, i.campus_id)
-             GROUP BY 1, 2, 3
-             ORDER BY weight DESC, c.cell LIMIT 5000) g
+    WITH placed AS (
+        SELECT i.campus_id, _campus.weight(i.severity) AS weight, c.cell_row, c.cell_column
+          FROM campus.issues i
+          LEFT JOIN campus.buildings b ON b.id = i.building_id
+         CROSS JOIN LATERAL _campus.cell_of(coalesce(i.latitude, b.latitude), coalesce(i.longitude, b.longitude), (SELECT campus.heatmap_cell_m())) c
+         WHERE i.organization_id = heatmaps.organization AND i.status <> 'resolved'
+           AND (heatmaps.only_campus IS NULL OR i.campus_id = heatmaps.only_campus) AND c.cell_row IS NOT NULL),
+    counted AS (
+        SELECT p.campus_id, p.cell_row, p.cell_column, count(*) AS n, sum(p.weight) AS weight
+          FROM placed p
+         GROUP BY GROUPING SETS ((p.cell_row, p.cell_column), (p.campus_id, p.cell_row, p.cell_column))),
+    ranked AS (
+        SELECT c.*, c.cell_row || ':' || c.cell_column AS cell,
+               row_number() OVER (PARTITION BY c.campus_id ORDER BY c.weight DESC, c.cell_row, c.cell_column) AS rank
+          FROM counted c)
+    SELECT r.campus_id, json_agg(json_build_object('cell', r.cell, 'latitude', m.latitude, 'longitude', m.longitude, 'count', r.n, 'weight', r.weight)
+                                 ORDER BY r.cell COLLATE "C")
+      FROM ranked r
+     CROSS JOIN LATERAL _campus.middle_of(r.cell_row, r.cell_column, (SELECT campus.heatmap_cell_m())) m
+     WHERE r.rank <= 5000
+     GROUP BY r.campus_id
 $$;
-COMMENT ON FUNCTION _campus.cells(text, text) IS 'cells with the unresolved issues of an organization, or of one campus';
+COMMENT ON FUNCTION _campus.heatmaps(text, text) IS 'cells with the unresolved issues of an organization, campus null, and of its campuses';
 
 CREATE OR REPLACE FUNCTION _campus.heatmap_json(organization text, campus text, cells json) RETURNS json
     LANGUAGE sql STABLE
@@ -33,7 +45,8 @@ CREATE OR REPLACE FUNCTION campus.heatmap(organization text, campus text DEFAULT
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT _campus.heatmap_json(heatmap.organization, heatmap.campus, _campus.cells(heatmap.organization, heatmap.campus))
+    SELECT _campus.heatmap_json(heatmap.organization, heatmap.campus,
+               coalesce((SELECT h.cells FROM _campus.heatmaps(heatmap.organization, heatmap.campus) h WHERE h.campus IS NOT DISTINCT FROM heatmap.campus), '[]'))
 $$;
 COMMENT ON FUNCTION campus.heatmap(text, text) IS 'the heatmap of an organization''s unresolved issues, or of one campus, as clients read it';
 REVOKE EXECUTE ON FUNCTION campus.heatmap(text, text) FROM PUBLIC;

@@ -23,21 +23,35 @@ COMMENT ON FUNCTION _campus.weight(text) IS 'what an issue counts in the heatmap
 
 -- A degree of latitude is 111,320 m; of longitude as much times the cosine of the latitude, here of the middle of the row of cells,
 -- so that all cells of a row are equally wide.
-CREATE OR REPLACE FUNCTION _campus.cell_of(latitude double precision, longitude double precision, metres double precision,
-                                           OUT cell text, OUT centre_latitude double precision, OUT centre_longitude double precision)
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_row    double precision := floor(latitude * 111320 / metres);
-    v_middle double precision := least(greatest((v_row + 0.5) * metres / 111320, -90), 90);
-    v_degree double precision := 111320 * greatest(cos(radians(v_middle)), 0.001);
-    v_column double precision := floor(longitude * v_degree / metres);
-BEGIN
-    cell := v_row::bigint || ':' || v_column::bigint;
-    centre_latitude := round(v_middle::numeric, 6);
-    centre_longitude := round(((v_column + 0.5) * metres / v_degree)::numeric, 6);
-END
-$$;
-COMMENT ON FUNCTION _campus.cell_of(double precision, double precision, double precision) IS
-    'the cell of the heatmap that a position is in, and the middle of the cell';
+CREATE OR REPLACE FUNCTION _campus.middle_latitude(cell_row bigint, metres double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT least(greatest((middle_latitude.cell_row + 0.5) * middle_latitude.metres / 111320, -90), 90);
+END;
+COMMENT ON FUNCTION _campus.middle_latitude(bigint, double precision) IS 'latitude of the middle of a row of cells';
+
+CREATE OR REPLACE FUNCTION _campus.metres_of_degree(latitude double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT 111320 * greatest(cos(radians(metres_of_degree.latitude)), 0.001);
+END;
+COMMENT ON FUNCTION _campus.metres_of_degree(double precision) IS 'length of a degree of longitude';
+
+CREATE OR REPLACE FUNCTION _campus.cell_of(latitude double precision, longitude double precision, metres double precision)
+    RETURNS TABLE (cell_row bigint, cell_column bigint)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT r.n, floor(cell_of.longitude * _campus.metres_of_degree(_campus.middle_latitude(r.n, cell_of.metres)) / cell_of.metres)::bigint
+      FROM (SELECT floor(cell_of.latitude * 111320 / cell_of.metres)::bigint) AS r (n);
+END;
+COMMENT ON FUNCTION _campus.cell_of(double precision, double precision, double precision) IS 'the cell of the heatmap that a position is in';
+
+CREATE OR REPLACE FUNCTION _campus.middle_of(cell_row bigint, cell_column bigint, metres double precision)
+    RETURNS TABLE (latitude double precision, longitude double precision)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT round(l.latitude::numeric, 6)::double precision,
+           round(((middle_of.cell_column + 0.5) * middle_of.metres / _campus.metres_of_degree(l.latitude))::numeric, 6)::double precision
+      FROM (SELECT _campus.middle_latitude(middle_of.cell_row, middle_of.metres)) AS l (latitude);
+END;
+COMMENT ON FUNCTION _campus.middle_of(bigint, bigint, double precision) IS 'the middle of a cell of the heatmap';

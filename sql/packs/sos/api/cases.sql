@@ -85,11 +85,41 @@ CREATE OR REPLACE FUNCTION _sos.on_closed() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pulse.evict(_sos.room(coalesce(NEW.id, OLD.id)), reason => CASE TG_OP WHEN 'DELETE' THEN 'deleted' ELSE 'closed' END);
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pulse.evict(_sos.room(c.id), reason => 'deleted') FROM sos.cases c WHERE c.emptied_at IS NULL;
+    ELSE
+        PERFORM pulse.evict(_sos.room(OLD.id), reason => CASE WHEN TG_OP = 'DELETE' THEN 'deleted' WHEN NEW.id = OLD.id THEN 'closed'
+                                                              WHEN NEW.emptied_at IS NULL THEN 'renamed' ELSE 'expired' END);
+    END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION _sos.on_closed() IS 'trigger: nobody stays in the room of a case that is closed or deleted';
+COMMENT ON FUNCTION _sos.on_closed() IS 'trigger: nobody stays in the room of a case that is closed, deleted, or has another id';
+
+-- The right to enter ends with the row that gave it. (Whoever has another, as a token for the case, may come in again.)
+CREATE OR REPLACE FUNCTION _sos.on_dismissed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pulse.evict(_sos.room(c.id), OLD.user_id, 'not admitted any more') FROM sos.cases c WHERE c.id = OLD.case_id AND c.citizen_id <> OLD.user_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _sos.on_dismissed() IS 'trigger: who is not admitted any more is put out of the room of the case';
+
+CREATE OR REPLACE FUNCTION _sos.on_citizen_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE sos.participants p SET admitted = false WHERE p.case_id = NEW.id AND p.user_id = OLD.citizen_id;
+    INSERT INTO sos.participants AS p (case_id, user_id, role) VALUES (NEW.id, NEW.citizen_id, 'citizen')
+        ON CONFLICT ON CONSTRAINT participants_pkey DO UPDATE SET role = 'citizen', admitted = true;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _sos.on_citizen_changed() IS 'trigger: the case is another citizen''s; who had it before is out of it';
 
 CREATE OR REPLACE FUNCTION _sos.fill_role() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER

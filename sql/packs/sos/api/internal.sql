@@ -48,9 +48,6 @@ DECLARE
     v_case  sos.cases := _sos.require_live(request -> 'params' ->> 'sosId');
     v_by    text := coalesce(pulse.input_text(v_input, 'updatedBy', 255), 'system');
 BEGIN
-    IF v_case.closed_at IS NOT NULL AND _sos.status(v_input) <> 'closed' THEN
-        PERFORM pulse.fail('conflict', 'the case is closed');
-    END IF;
     PERFORM _sos.set_status(v_case.id, _sos.status(v_input), pulse.input_text(v_input, 'note', 2000), v_by,
         coalesce((SELECT p.role FROM sos.participants p WHERE p.case_id = v_case.id AND p.user_id = v_by), 'system'));
     RETURN _sos.state_json(_sos.find_case(v_case.id));

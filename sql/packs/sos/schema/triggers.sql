@@ -15,10 +15,20 @@ CREATE TRIGGER cases_write_close AFTER UPDATE OF status ON sos.cases
     FOR EACH ROW WHEN (NEW.status = 'closed' AND OLD.status <> 'closed') EXECUTE FUNCTION _sos.on_closed();
 CREATE TRIGGER cases_delete_close AFTER DELETE ON sos.cases
     FOR EACH ROW WHEN (OLD.emptied_at IS NULL) EXECUTE FUNCTION _sos.on_closed();
+CREATE TRIGGER cases_truncate_close BEFORE TRUNCATE ON sos.cases
+    FOR EACH STATEMENT EXECUTE FUNCTION _sos.on_closed();
+CREATE TRIGGER cases_update_moved AFTER UPDATE OF id ON sos.cases
+    FOR EACH ROW WHEN (NEW.id <> OLD.id AND OLD.emptied_at IS NULL) EXECUTE FUNCTION _sos.on_closed();
+CREATE TRIGGER cases_update_citizen AFTER UPDATE OF citizen_id ON sos.cases
+    FOR EACH ROW WHEN (NEW.citizen_id <> OLD.citizen_id) EXECUTE FUNCTION _sos.on_citizen_changed();
+CREATE TRIGGER participants_delete_dismissed AFTER DELETE ON sos.participants
+    FOR EACH ROW WHEN (OLD.admitted) EXECUTE FUNCTION _sos.on_dismissed();
+CREATE TRIGGER participants_update_dismissed AFTER UPDATE OF admitted, user_id ON sos.participants
+    FOR EACH ROW WHEN (OLD.admitted AND (NOT NEW.admitted OR NEW.user_id <> OLD.user_id)) EXECUTE FUNCTION _sos.on_dismissed();
 CREATE TRIGGER cases_insert_expiry AFTER INSERT ON sos.cases
     FOR EACH ROW WHEN (NEW.emptied_at IS NULL AND current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.on_live();
 CREATE TRIGGER cases_update_expiry AFTER UPDATE ON sos.cases
-    FOR EACH ROW WHEN (NEW.emptied_at IS NULL AND OLD.emptied_at IS NOT NULL) EXECUTE FUNCTION _sos.on_live();
+    FOR EACH ROW WHEN (NEW.emptied_at IS NULL AND (OLD.emptied_at IS NOT NULL OR NEW.id <> OLD.id)) EXECUTE FUNCTION _sos.on_live();
 
 CREATE TRIGGER messages_insert_role BEFORE INSERT ON sos.messages
     FOR EACH ROW WHEN (NEW.role IS NULL AND current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.fill_role();
