@@ -70,6 +70,7 @@ void define() {
     DefineCustomStringVariable("pulse.traceparent", "W3C traceparent that events published from here on carry in their headers.",
                                "Within a call of the bridge it is the client's; what is no traceparent is ignored.", &traceparent, "",
                                PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    define_channels();
     MarkGUCPrefixReserved("pulse");
 }
 

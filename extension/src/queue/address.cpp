@@ -22,10 +22,11 @@ struct Range {
 
 // IANA's registries of special-purpose addresses, RFC 6890 and its successors: what is not globally reachable, and what carries an IPv4
 // address inside (6to4, Teredo, NAT64), which could be one of these.
-constexpr Range kSpecial[] = {{"0.0.0.0", 8},     {"10.0.0.0", 8},     {"100.64.0.0", 10},  {"127.0.0.0", 8},   {"169.254.0.0", 16},
-                              {"172.16.0.0", 12}, {"192.0.0.0", 24},   {"192.0.2.0", 24},   {"192.88.99.0", 24}, {"192.168.0.0", 16},
-                              {"198.18.0.0", 15}, {"198.51.100.0", 24}, {"203.0.113.0", 24}, {"224.0.0.0", 4},   {"240.0.0.0", 4}};
-constexpr Range kSpecial6[] = {{"64:ff9b::", 96}, {"64:ff9b:1::", 48}, {"100::", 64}, {"2001::", 23}, {"2001:db8::", 32}, {"2002::", 16}, {"3fff::", 20}};
+constexpr Range kSpecial[] = {{"0.0.0.0", 8},     {"10.0.0.0", 8},      {"100.64.0.0", 10},  {"127.0.0.0", 8},    {"169.254.0.0", 16},
+                              {"172.16.0.0", 12}, {"192.0.0.0", 24},    {"192.0.2.0", 24},   {"192.88.99.0", 24}, {"192.168.0.0", 16},
+                              {"198.18.0.0", 15}, {"198.51.100.0", 24}, {"203.0.113.0", 24}, {"224.0.0.0", 4},    {"240.0.0.0", 4}};
+constexpr Range kSpecial6[] = {{"64:ff9b::", 96},  {"64:ff9b:1::", 48}, {"100::", 64}, {"2001::", 23},
+                               {"2001:db8::", 32}, {"2002::", 16},      {"3fff::", 20}};
 constexpr Range kGlobal6 = {"2000::", 3};  // everything outside is local, multicast or not assigned
 constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
@@ -148,7 +149,8 @@ bool AllowList::lists(std::string_view host, int port) const {
 }
 
 bool AllowList::lists(const Address &address) const {
-    return std::any_of(networks_.begin(), networks_.end(), [&](const Network &network) { return within(address, network.address, network.bits); });
+    return std::any_of(networks_.begin(), networks_.end(),
+                       [&](const Network &network) { return within(address, network.address, network.bits); });
 }
 
 bool AllowList::may_ask(std::string_view host, int port) const {

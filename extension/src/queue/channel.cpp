@@ -5,8 +5,8 @@
 #include "json/slice.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <ctime>
 
 #include "pg/pure.hpp"
@@ -164,7 +164,8 @@ std::string form_encoded(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || c == '-' || c == '.' || c == '_' || c == '~')
+        if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || c == '-' || c == '.' ||
+            c == '_' || c == '~')
             out += c;
         else
             out.append(1, '%').append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);

@@ -49,7 +49,7 @@ void redact(Response &response, const std::vector<std::string> &secrets);
 
 // One line of HTTP: no control characters that would begin another.
 bool fits_header(std::string_view text);
-std::string form_encoded(std::string_view text);  // everything but letters, digits and -._~ as %XX
+std::string form_encoded(std::string_view text);                      // everything but letters, digits and -._~ as %XX
 std::string with_path(std::string_view base, std::string_view path);  // exactly one slash between them
 
 }  // namespace pulse::queue

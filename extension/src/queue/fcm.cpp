@@ -13,13 +13,13 @@ namespace pulse::queue::fcm {
 
 namespace {
 
-constexpr long kLongestTtl = 28 * 24 * 3600;               // FCM's own bound
-constexpr std::int64_t kQuotaPause = 60 * 1000;            // what FCM asks for after 429 without Retry-After
+constexpr long kLongestTtl = 28 * 24 * 3600;                // FCM's own bound
+constexpr std::int64_t kQuotaPause = 60 * 1000;             // what FCM asks for after 429 without Retry-After
 constexpr std::string_view kDead = R"({"tokenDead":true)";  // how the result of such an outcome begins
 
 constexpr std::string_view kTargets[] = {"token", "topic", "condition"};
-constexpr std::string_view kKnown[] = {"token", "topic", "condition", "notification", "data", "urgent", "collapseKey", "ttl",
-                                       "android", "apns", "webpush", "fcmOptions", "dryRun", "message"};
+constexpr std::string_view kKnown[] = {"token", "topic",   "condition", "notification", "data",       "urgent", "collapseKey",
+                                       "ttl",   "android", "apns",      "webpush",      "fcmOptions", "dryRun", "message"};
 
 // FCM's data are strings only: numbers and booleans as their text, nested values as JSON.
 std::string as_strings(const Object &data) {
@@ -77,7 +77,8 @@ void put_platforms(Object &message, std::optional<bool> urgent, const std::optio
 // The message, or one sentence of what is wrong with the arguments.
 std::variant<Object, std::string> message_of(const Object &args, std::int64_t now) {
     for (const auto &[key, value] : args.members())
-        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) return "args: unknown member \"" + words(key, 60) + "\"";
+        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
+            return "args: unknown member \"" + words(key, 60) + "\"";
     if (args.raw("message")) {
         const auto message = args.object("message");
         if (!message) return "args: message is no object";
@@ -106,7 +107,8 @@ std::variant<Object, std::string> message_of(const Object &args, std::int64_t no
     const auto collapse_key = args.text("collapseKey");
     if (args.raw("collapseKey") && (!collapse_key || collapse_key->size() > 64)) return "args: collapseKey is no text of up to 64 bytes";
     put_platforms(message, args.boolean("urgent"), collapse_key, ttl, now);
-    for (const auto &[ours, theirs] : {std::pair{"android", "android"}, {"apns", "apns"}, {"webpush", "webpush"}, {"fcmOptions", "fcm_options"}})
+    for (const auto &[ours, theirs] :
+         {std::pair{"android", "android"}, {"apns", "apns"}, {"webpush", "webpush"}, {"fcmOptions", "fcm_options"}})
         if (const auto own = args.object(ours)) message.merge(Object().put(theirs, own->json()));
     return message;
 }
@@ -182,7 +184,9 @@ Outcome judge(const Response &response, std::int64_t now) {
     return discard(why, Object().put_text("errorCode", refusal.code.empty() ? refusal.status : refusal.code).json());
 }
 
-bool token_refused(const Response &response) { return response.status == 401 && read_error(response.body).code != "THIRD_PARTY_AUTH_ERROR"; }
+bool token_refused(const Response &response) {
+    return response.status == 401 && read_error(response.body).code != "THIRD_PARTY_AUTH_ERROR";
+}
 
 bool is_dead_token(const Outcome &outcome) {
     return outcome.what == Outcome::kDiscard && outcome.result_json && outcome.result_json->starts_with(kDead);

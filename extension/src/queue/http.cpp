@@ -49,13 +49,13 @@ struct FreeList {
 std::string failure_of(CURLcode code, const char *said, long timeout_ms) {
     const std::string detail = words(*said != '\0' ? said : curl_easy_strerror(code), 200);
     switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return "no answer in time, which was " + std::to_string(timeout_ms) + " ms (" + detail + ")";
-    case CURLE_COULDNT_RESOLVE_HOST: return "its name cannot be resolved (" + detail + ")";
-    case CURLE_COULDNT_CONNECT: return "it cannot be connected to (" + detail + ")";
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE: return "no TLS with it (" + detail + ")";
-    default: return "no answer (" + detail + ")";
+        case CURLE_OPERATION_TIMEDOUT: return "no answer in time, which was " + std::to_string(timeout_ms) + " ms (" + detail + ")";
+        case CURLE_COULDNT_RESOLVE_HOST: return "its name cannot be resolved (" + detail + ")";
+        case CURLE_COULDNT_CONNECT: return "it cannot be connected to (" + detail + ")";
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE: return "no TLS with it (" + detail + ")";
+        default: return "no answer (" + detail + ")";
     }
 }
 

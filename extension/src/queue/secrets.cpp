@@ -87,7 +87,8 @@ Parsed<SmsAccount> parse_sms_account(std::string_view file) {
     const auto object = Object::parse(json::trim(file));
     if (!object) return "it is no JSON object";
     const auto text = [&](const char *name) { return object->text(name).value_or(""); };
-    const SmsAccount account{text("accountSid"), text("authToken"), text("from"), text("messagingServiceSid"), text("apiKey"), text("apiSecret")};
+    const SmsAccount account{text("accountSid"),          text("authToken"), text("from"),
+                             text("messagingServiceSid"), text("apiKey"),    text("apiSecret")};
     if (account.account_sid.empty()) return "it has no accountSid";
     if (account.account_sid.find_first_of("/?#: \r\n") != std::string::npos) return "its accountSid is no word";
     if (account.auth_token.empty() && account.api_secret.empty()) return "it has no authToken";

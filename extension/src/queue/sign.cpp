@@ -37,7 +37,9 @@ std::string base64(std::string_view bytes) {
     std::string out;
     out.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        const auto byte = [&](std::size_t n) -> std::uint32_t { return at + n < bytes.size() ? static_cast<std::uint8_t>(bytes[at + n]) : 0; };
+        const auto byte = [&](std::size_t n) -> std::uint32_t {
+            return at + n < bytes.size() ? static_cast<std::uint8_t>(bytes[at + n]) : 0;
+        };
         const std::uint32_t three = byte(0) << 16 | byte(1) << 8 | byte(2);
         for (int n = 0; n < 4; ++n) {
             const bool padding = at + static_cast<std::size_t>(n) > bytes.size();
@@ -76,7 +78,8 @@ std::string hmac_sha256(std::string_view key, std::string_view text) { return hm
 std::string hmac_sha1(std::string_view key, std::string_view text) { return hmac(EVP_sha1(), key, text); }
 
 std::optional<std::string> rs256(std::string_view private_key, std::string_view text) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(private_key.data(), static_cast<int>(private_key.size())), BIO_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(private_key.data(), static_cast<int>(private_key.size())),
+                                                        BIO_free);
     if (!bio) return std::nullopt;
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr),
                                                                   EVP_PKEY_free);
@@ -97,8 +100,6 @@ std::optional<std::string> rs256(std::string_view private_key, std::string_view 
     return out;
 }
 
-bool same_bytes(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
+bool same_bytes(std::string_view a, std::string_view b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
 
 }  // namespace pulse::queue

@@ -34,7 +34,9 @@ private:
 
 std::string decode(std::string_view text) {
     std::string out;
-    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; };
+    const auto digit = [](char c) {
+        return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+    };
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '+') {
             out += ' ';
@@ -51,7 +53,8 @@ std::string decode(std::string_view text) {
 // What is wrong with the arguments; empty: nothing.
 std::string check(const Object &args) {
     for (const auto &[key, value] : args.members())
-        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown)) return "args: unknown member \"" + words(key, 60) + "\"";
+        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
+            return "args: unknown member \"" + words(key, 60) + "\"";
     if (!is_number(args.text("to").value_or(""))) return "args: to is no phone number in E.164, like +14155550123";
     const auto body = args.text("body");
     if (!body || body->empty()) return "args: body is no text";

@@ -18,9 +18,9 @@ constexpr std::size_t kMostResult = 4096;  // of the answer's body that is kept
 constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 constexpr std::string_view kKnown[] = {"url", "method", "headers", "body", "text", "contentType", "sign"};
 // What the transfer itself says, and what receivers must be able to rely on.
-constexpr std::string_view kOurs[] = {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer",
-                                      "keep-alive", "proxy-connection", "content-type", "webhook-id", "webhook-timestamp",
-                                      "webhook-signature"};
+constexpr std::string_view kOurs[] = {
+    "host",    "content-length", "transfer-encoding", "connection",   "expect",     "upgrade",           "te",
+    "trailer", "keep-alive",     "proxy-connection",  "content-type", "webhook-id", "webhook-timestamp", "webhook-signature"};
 
 template <class List>
 bool has(const List &list, std::string_view one) {
@@ -36,7 +36,8 @@ std::string lower(std::string_view text) {
 
 bool is_header_name(std::string_view name) {
     return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
     });
 }
 
@@ -87,7 +88,8 @@ std::optional<Url> parse_url(std::string_view text) {
     if (scheme != "http" && scheme != "https") return std::nullopt;
     url.tls = scheme == "https";
     // A backslash or a control character is read one way here and another way there.
-    if (text.size() > 8000 || std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F || c == '\\'; }))
+    if (text.size() > 8000 ||
+        std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F || c == '\\'; }))
         return std::nullopt;
     std::string_view authority = text.substr(scheme.size() + 3);
     authority = authority.substr(0, authority.find_first_of("/?#"));
@@ -111,7 +113,8 @@ std::optional<Url> parse_url(std::string_view text) {
     if (colon != std::string_view::npos) {
         const std::string_view digits = authority.substr(colon + 1);
         const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
-        if (digits.empty() || error != std::errc() || stop != digits.data() + digits.size() || url.port < 1 || url.port > 65535) return std::nullopt;
+        if (digits.empty() || error != std::errc() || stop != digits.data() + digits.size() || url.port < 1 || url.port > 65535)
+            return std::nullopt;
     }
     if (url.host.empty()) return std::nullopt;
     return url;
@@ -125,11 +128,13 @@ Built build(const Attempt &attempt, std::string_view args, const AllowList &allo
     request.url = object->text("url").value_or("");
     const auto url = parse_url(request.url);
     if (!url) return discard("args: url is no address of http or https, without user and password");
-    if (!allow.may_ask(url->host, url->port)) return discard("host " + words(url->host, 260) + " is not among those that pulse.webhook_allow names");
+    if (!allow.may_ask(url->host, url->port))
+        return discard("host " + words(url->host, 260) + " is not among those that pulse.webhook_allow names");
     if (std::string wrong = fill(request, *object); !wrong.empty()) return discard(std::move(wrong));
     const WebhookSecrets::Host *host = secrets.host(lower(url->host), url->port);
     if (attempt.traceparent && fits_header(*attempt.traceparent)) request.headers.push_back("traceparent: " + *attempt.traceparent);
-    if (object->boolean("sign").value_or(true)) sign(request, attempt.id, host != nullptr && !host->keys.empty() ? host->keys : secrets.keys, now);
+    if (object->boolean("sign").value_or(true))
+        sign(request, attempt.id, host != nullptr && !host->keys.empty() ? host->keys : secrets.keys, now);
     if (host != nullptr)
         for (const auto &[name, value] : host->headers) {
             request.headers.push_back(name + (value.empty() ? ";" : ": ") + value);

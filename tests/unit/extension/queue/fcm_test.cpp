@@ -24,7 +24,10 @@ Response answer(int status, std::string body, std::optional<std::string> retry_a
 
 std::string error(int status, const std::string &canonical, const std::string &code = {}) {
     return R"({"error":{"code":)" + std::to_string(status) + R"(,"message":"why","status":")" + canonical + "\"" +
-           (code.empty() ? "" : R"(,"details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[]},{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":")" + code + "\"}]") +
+           (code.empty()
+                ? ""
+                : R"(,"details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[]},{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":")" +
+                      code + "\"}]") +
            "}}";
 }
 
@@ -39,8 +42,9 @@ TEST(Fcm, E4AddressesTheProjectWithTheToken) {
 }
 
 TEST(Fcm, D7DataAreStringsOnly) {
-    EXPECT_EQ(body_of(R"({"token":"t","data":{"a":"x","n":1.50,"b":true,"z":null,"o":{"k":[1, 2]}}})"),
-              R"({"message":{"token":"t","data":{"a":"x","n":"1.50","b":"true","o":"{\"k\":[1,2]}"},"apns":{"payload":{"aps":{"content-available":1}}}}})");
+    EXPECT_EQ(
+        body_of(R"({"token":"t","data":{"a":"x","n":1.50,"b":true,"z":null,"o":{"k":[1, 2]}}})"),
+        R"({"message":{"token":"t","data":{"a":"x","n":"1.50","b":"true","o":"{\"k\":[1,2]}"},"apns":{"payload":{"aps":{"content-available":1}}}}})");
 }
 
 TEST(Fcm, E4UrgentCollapseKeyAndTtlReachEachPlatform) {
@@ -54,9 +58,10 @@ TEST(Fcm, E4UrgentCollapseKeyAndTtlReachEachPlatform) {
 }
 
 TEST(Fcm, E4SilentMessagesGoToApnsWithLowPriority) {
-    EXPECT_EQ(body_of(R"({"token":"t","urgent":true})"),
-              R"({"message":{"token":"t","android":{"priority":"HIGH"},"apns":{"headers":{"apns-priority":"5"},"payload":{"aps":{"content-available":1}}},)"
-              R"("webpush":{"headers":{"Urgency":"high"}}}})");
+    EXPECT_EQ(
+        body_of(R"({"token":"t","urgent":true})"),
+        R"({"message":{"token":"t","android":{"priority":"HIGH"},"apns":{"headers":{"apns-priority":"5"},"payload":{"aps":{"content-available":1}}},)"
+        R"("webpush":{"headers":{"Urgency":"high"}}}})");
 }
 
 TEST(Fcm, E4PlatformsOwnOptionsComeLast) {
@@ -74,9 +79,10 @@ TEST(Fcm, E4DryRunAsksThatNothingBeDelivered) {
 }
 
 TEST(Fcm, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
-    for (const char *args : {"[]", "{}", "nonsense", R"({"token":"a","topic":"b"})", R"({"token":""})", R"({"token":7})", R"({"token":"t","data":[]})",
-                             R"({"token":"t","ttl":-1})", R"({"token":"t","ttl":2419201})", R"({"token":"t","ttl":"1h"})", R"({"token":"t","urgent":"yes"})",
-                             R"({"token":"t","colour":1})", R"({"message":"x"})", R"({"token":"t","collapseKey":7})", R"({"token":"t","dryRun":1})"}) {
+    for (const char *args :
+         {"[]", "{}", "nonsense", R"({"token":"a","topic":"b"})", R"({"token":""})", R"({"token":7})", R"({"token":"t","data":[]})",
+          R"({"token":"t","ttl":-1})", R"({"token":"t","ttl":2419201})", R"({"token":"t","ttl":"1h"})", R"({"token":"t","urgent":"yes"})",
+          R"({"token":"t","colour":1})", R"({"message":"x"})", R"({"token":"t","collapseKey":7})", R"({"token":"t","dryRun":1})"}) {
         const Built built = build(args, kSettings, "t", kNow);
         ASSERT_TRUE(std::holds_alternative<Outcome>(built)) << args;
         EXPECT_EQ(std::get<Outcome>(built).what, Outcome::kDiscard) << args;

@@ -169,9 +169,10 @@ TEST(Secrets, E4ServiceAccountsAreReadOrRefusedWithoutQuotingThem) {
                                  .json();
     EXPECT_EQ(std::get<ServiceAccount>(parse_service_account(file + "\n")), account());
     EVP_PKEY *curve = EVP_EC_gen("P-256");
-    for (const std::string &bad : {std::string(""), std::string("{}"), std::string("s3cret"),
-                                   Object().put_text("project_id", "p").put_text("client_email", "e").put_text("private_key", "s3cret").json(),
-                                   Object().put_text("project_id", "p").put_text("client_email", "e").put_text("private_key", pem(curve)).json()}) {
+    for (const std::string &bad :
+         {std::string(""), std::string("{}"), std::string("s3cret"),
+          Object().put_text("project_id", "p").put_text("client_email", "e").put_text("private_key", "s3cret").json(),
+          Object().put_text("project_id", "p").put_text("client_email", "e").put_text("private_key", pem(curve)).json()}) {
         const auto parsed = parse_service_account(bad);
         ASSERT_TRUE(std::holds_alternative<std::string>(parsed)) << bad;
         EXPECT_EQ(std::get<std::string>(parsed).find("s3cret"), std::string::npos);
@@ -195,7 +196,12 @@ TEST(Secrets, E4SmsAccountsAndWebhookSecretsAreReadOrRefused) {
 }
 
 TEST(Sign, Base64IsThatOfRfc4648) {
-    for (const auto &[bytes, text] : {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+    for (const auto &[bytes, text] : {std::pair{"", ""},
+                                      {"f", "Zg=="},
+                                      {"fo", "Zm8="},
+                                      {"foo", "Zm9v"},
+                                      {"foob", "Zm9vYg=="},
+                                      {"fooba", "Zm9vYmE="},
                                       {"foobar", "Zm9vYmFy"}}) {
         EXPECT_EQ(base64(bytes), text);
         EXPECT_EQ(base64_decoded(text), bytes);

@@ -59,7 +59,8 @@ TEST(Sms, E4AnApiKeyLogsInInsteadOfTheAccount) {
 
 TEST(Sms, E4NumbersAreE164) {
     for (const char *good : {"+14155550123", "+919876543210", "+2901234", "+123456789012345"}) EXPECT_TRUE(is_number(good)) << good;
-    for (const char *bad : {"", "14155550123", "+04155550123", "+123456", "+1234567890123456", "+1 415 555 0123", "+1415555O123", "0049170123456"})
+    for (const char *bad :
+         {"", "14155550123", "+04155550123", "+123456", "+1234567890123456", "+1 415 555 0123", "+1415555O123", "0049170123456"})
         EXPECT_FALSE(is_number(bad)) << bad;
     const Built built = build(attempt(), R"({"to":"0170 123456","body":"x"})", kProvider, "");
     EXPECT_EQ(std::get<Outcome>(built).what, Outcome::kDiscard);
@@ -68,9 +69,10 @@ TEST(Sms, E4NumbersAreE164) {
 TEST(Sms, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
     const std::string longest = R"({"to":"+919876543210","body":")";
     EXPECT_TRUE(std::holds_alternative<Request>(build(attempt(), longest + std::string(1600, 'x') + "\"}", kProvider, "")));
-    for (const std::string &args : {longest + std::string(1601, 'x') + "\"}", std::string(R"({"to":"+919876543210"})"), std::string("[]"),
-                                    std::string(R"({"to":"+919876543210","body":""})"), std::string(R"({"to":"+919876543210","body":"x","From":"y"})"),
-                                    std::string(R"({"to":"+919876543210","body":"x","validitySeconds":0})")}) {
+    for (const std::string &args :
+         {longest + std::string(1601, 'x') + "\"}", std::string(R"({"to":"+919876543210"})"), std::string("[]"),
+          std::string(R"({"to":"+919876543210","body":""})"), std::string(R"({"to":"+919876543210","body":"x","From":"y"})"),
+          std::string(R"({"to":"+919876543210","body":"x","validitySeconds":0})")}) {
         const Built built = build(attempt(), args, kProvider, "");
         ASSERT_TRUE(std::holds_alternative<Outcome>(built)) << args;
         EXPECT_EQ(std::get<Outcome>(built).what, Outcome::kDiscard);
@@ -112,7 +114,8 @@ TEST(Sms, D7SignaturesOfReportsAreChecked) {
     const std::string signed_text = url + "CallSidCA1234567890ABCDECaller+14158675309Digits1234From+14158675309To+18005551212";
     const std::string signature = base64(hmac_sha1("12345", signed_text));
     EXPECT_TRUE(signature_matches("12345", url, form, signature));
-    EXPECT_TRUE(signature_matches("12345", url, "To=%2B18005551212&Digits=1234&Caller=%2B14158675309&From=%2B14158675309&CallSid=CA1234567890ABCDE", signature))
+    EXPECT_TRUE(signature_matches(
+        "12345", url, "To=%2B18005551212&Digits=1234&Caller=%2B14158675309&From=%2B14158675309&CallSid=CA1234567890ABCDE", signature))
         << "in any order";
     EXPECT_FALSE(signature_matches("12346", url, form, signature));
     EXPECT_FALSE(signature_matches("12345", url + "&x=1", form, signature));

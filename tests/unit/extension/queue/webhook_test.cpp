@@ -37,7 +37,8 @@ std::string header(const Request &request, std::string_view name) {
 }
 
 TEST(Webhook, E4SendsWhatTheJobSays) {
-    const Request request = std::get<Request>(make(R"({"url":"https://a.example/x?y=1","method":"PUT","headers":{"X-A":"b"},"body":{"k": [1, 2]}})"));
+    const Request request =
+        std::get<Request>(make(R"({"url":"https://a.example/x?y=1","method":"PUT","headers":{"X-A":"b"},"body":{"k": [1, 2]}})"));
     EXPECT_EQ(request.url, "https://a.example/x?y=1");
     EXPECT_EQ(request.method, "PUT");
     EXPECT_EQ(request.body, R"({"k":[1,2]})");
@@ -72,8 +73,9 @@ TEST(Webhook, TheSignaturesAreThoseOfStandardWebhooks) {
 }
 
 TEST(Webhook, S6AHostsOwnHeadersAndSecretsComeFromTheFile) {
-    const auto parsed = parse_webhook_secrets(R"({"secrets":["0123456789abcdef"],"hosts":{"sos.internal":{"headers":{"X-Internal-Token":"t0p"}},)"
-                                              R"("b.example:8443":{"secrets":["fedcba9876543210"]}}})");
+    const auto parsed =
+        parse_webhook_secrets(R"({"secrets":["0123456789abcdef"],"hosts":{"sos.internal":{"headers":{"X-Internal-Token":"t0p"}},)"
+                              R"("b.example:8443":{"secrets":["fedcba9876543210"]}}})");
     const auto &secrets = std::get<WebhookSecrets>(parsed);
     const Request request = std::get<Request>(make(R"({"url":"http://SOS.internal/internal/sos/7","method":"GET"})", "*", secrets));
     EXPECT_EQ(header(request, "X-Internal-Token"), "t0p");
@@ -85,14 +87,31 @@ TEST(Webhook, S6AHostsOwnHeadersAndSecretsComeFromTheFile) {
 }
 
 TEST(Webhook, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
-    for (const char *args : {"[]", "{}", R"({"url":"ftp://a/"})", R"({"url":"file:///etc/passwd"})", R"({"url":"http://u:p@a.example/"})",
-                             R"({"url":"http://a.example/\nx"})", R"({"url":"http://a b/"})", R"({"url":"http:///x"})", R"({"url":"http://a.example:0/"})",
-                             R"({"url":"http://a.example:99999/"})", R"({"url":"http://a\\@b/"})", R"({"url":"http://[::1/"})", R"({"url":"http://[a]/"})",
-                             R"({"url":"http://a%41/"})", R"({"url":"http://a;b/"})", R"({"url":"http://ⓐ.example/"})", R"({"url":"http://a.example","method":"TRACE"})",
-                             R"({"url":"http://a.example","headers":{"A":"b\r\nC: d"}})", R"({"url":"http://a.example","headers":{"A b":"c"}})",
-                             R"({"url":"http://a.example","headers":{"Host":"b"}})", R"({"url":"http://a.example","headers":{"Content-LENGTH":"1"}})",
-                             R"({"url":"http://a.example","headers":{"webhook-signature":"x"}})", R"({"url":"http://a.example","method":"GET","body":1})",
-                             R"({"url":"http://a.example","body":1,"text":"x"})", R"({"url":"http://a.example","verb":"GET"})"})
+    for (const char *args : {"[]",
+                             "{}",
+                             R"({"url":"ftp://a/"})",
+                             R"({"url":"file:///etc/passwd"})",
+                             R"({"url":"http://u:p@a.example/"})",
+                             R"({"url":"http://a.example/\nx"})",
+                             R"({"url":"http://a b/"})",
+                             R"({"url":"http:///x"})",
+                             R"({"url":"http://a.example:0/"})",
+                             R"({"url":"http://a.example:99999/"})",
+                             R"({"url":"http://a\\@b/"})",
+                             R"({"url":"http://[::1/"})",
+                             R"({"url":"http://[a]/"})",
+                             R"({"url":"http://a%41/"})",
+                             R"({"url":"http://a;b/"})",
+                             R"({"url":"http://ⓐ.example/"})",
+                             R"({"url":"http://a.example","method":"TRACE"})",
+                             R"({"url":"http://a.example","headers":{"A":"b\r\nC: d"}})",
+                             R"({"url":"http://a.example","headers":{"A b":"c"}})",
+                             R"({"url":"http://a.example","headers":{"Host":"b"}})",
+                             R"({"url":"http://a.example","headers":{"Content-LENGTH":"1"}})",
+                             R"({"url":"http://a.example","headers":{"webhook-signature":"x"}})",
+                             R"({"url":"http://a.example","method":"GET","body":1})",
+                             R"({"url":"http://a.example","body":1,"text":"x"})",
+                             R"({"url":"http://a.example","verb":"GET"})"})
         EXPECT_NE(refused(args), "") << args;
 }
 
@@ -126,13 +145,40 @@ bool is_public_text(const char *text) {
 }
 
 TEST(Webhook, E4AddressesOfOursAndOfPrivateNetworksAreNotPublic) {
-    for (const char *text : {"127.0.0.1", "127.255.255.254", "0.0.0.0", "10.1.2.3", "100.64.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-                             "192.168.1.1", "192.0.0.8", "198.18.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::", "::1", "fe80::1", "fec0::1",
-                             "fc00::1", "fd12:3456::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "::127.0.0.1",
-                             "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1", "100::1", "3fff::1"})
+    for (const char *text : {"127.0.0.1",
+                             "127.255.255.254",
+                             "0.0.0.0",
+                             "10.1.2.3",
+                             "100.64.0.1",
+                             "169.254.169.254",
+                             "172.16.0.1",
+                             "172.31.255.255",
+                             "192.168.1.1",
+                             "192.0.0.8",
+                             "198.18.0.1",
+                             "224.0.0.1",
+                             "255.255.255.255",
+                             "240.0.0.1",
+                             "::",
+                             "::1",
+                             "fe80::1",
+                             "fec0::1",
+                             "fc00::1",
+                             "fd12:3456::1",
+                             "ff02::1",
+                             "::ffff:127.0.0.1",
+                             "::ffff:10.0.0.1",
+                             "::ffff:a9fe:a9fe",
+                             "::127.0.0.1",
+                             "64:ff9b::7f00:1",
+                             "2002:7f00:1::",
+                             "2001:db8::1",
+                             "2001::1",
+                             "100::1",
+                             "3fff::1"})
         EXPECT_FALSE(is_public_text(text)) << text;
-    for (const char *text : {"8.8.8.8", "1.1.1.1", "172.32.0.1", "172.15.0.1", "11.0.0.1", "128.0.0.1", "2606:4700::1111", "2a00:1450:4001::1",
-                             "::ffff:8.8.8.8", "[2606:4700::1111]"})
+    for (const char *text : {"8.8.8.8", "1.1.1.1", "172.32.0.1", "172.15.0.1", "11.0.0.1", "128.0.0.1", "2606:4700::1111",
+                             "2a00:1450:4001::1", "::ffff:8.8.8.8", "[2606:4700::1111]"})
         EXPECT_TRUE(is_public_text(text)) << text;
     for (const char *text : {"", "a", "1.2.3", "0x7f.1", "2130706433", "0177.0.0.1", "::1%lo"}) EXPECT_FALSE(parse_address(text)) << text;
 }
