@@ -23,6 +23,22 @@ async function guest(bridge, options) {
   return line
 }
 
+test('M10: a page of a listed origin reads why its connection is refused, and its browser may ask first', async () => {
+  const origin = 'https://app.example'
+  const bridge = await pulse.addBridge({ PULSE_MAX_CONNECTIONS: '1', PULSE_CORS_ORIGIN: `https://other.example,${origin}` })
+  const line = await guest(bridge)
+  const ask = (method, headers = {}, body) => RawHttp.ask(bridge.port, request(method, '/api/x', { Origin: origin, ...headers }, body))
+  for (const answer of [await ask('GET'), await ask('POST', { 'Content-Length': '5' }, 'hello')]) {
+    assert.deepEqual([answer.status, answer.json.error.code, answer.headers['access-control-allow-origin'], answer.headers['access-control-allow-credentials']], [503, 'unavailable', origin, 'true'])
+    assert.match(answer.headers['access-control-expose-headers'], /Retry-After/)
+    assert.ok(Number(answer.headers['retry-after']) >= 1)
+  }
+  const preflight = await ask('OPTIONS', { 'Access-Control-Request-Method': 'PATCH', 'Access-Control-Request-Headers': 'authorization' })
+  assert.deepEqual([preflight.status, preflight.headers['access-control-allow-origin'], preflight.headers['access-control-allow-headers']], [204, origin, 'authorization'])
+  assert.equal((await ask('GET', { Origin: 'https://bad.example' })).headers['access-control-allow-origin'], undefined)
+  line.destroy()
+})
+
 test('M10: --max-connections: one too many hears 503 with Retry-After before it has asked; a place that becomes free is given', async () => {
   const bridge = await pulse.addBridge({ PULSE_MAX_CONNECTIONS: '5' })
   const guests = []

@@ -111,6 +111,38 @@ test('E3: a policy that raises denies in general words and is counted, and those
   assert.match(await pulse.value(`SELECT e.reason FROM pulse.explain_access('{"userId":"ann"}', 'join', 'broken:z') e`), /the secret plan of policies/, 'explain_access tells')
 })
 
+test('E3: a policy\'s own words reach whoever wants to join, with code, hint and details, and count as no error', async () => {
+  await pulse.sql(`
+    CREATE FUNCTION app.seat(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
+    BEGIN
+      IF params ->> 'n' = 'cup' THEN PERFORM pulse.fail('not_found', 'a cup, not a seat'); END IF;
+      PERFORM pulse.fail('conflict', 'this seat is taken', 'Take another one.', '{"seat": 7}');
+    END $$;
+    CREATE FUNCTION app.sit(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pulse.join(args ->> 0); RETURN NULL; END $$;
+    SELECT pulse.policy('seat:{n}', 'join', 'app.seat'), pulse.on('sit', 'app.sit')`)
+  const errors = () => pulse.value(`SELECT (pulse.status() -> 'counters' ->> 'policyErrors')::int`)
+  const before = await errors()
+  const said = ({ correlationId, ...rest }) => { assert.ok(correlationId); return rest }
+  const taken = { code: 'conflict', message: 'this seat is taken', hint: 'Take another one.', seat: 7 }
+  const socket = await pulse.io({ userId: 'ann' })
+  assert.deepEqual(said((await join(socket, 'seat:7')).error), taken)
+  assert.deepEqual(said((await socket.emitWithAck('sit', 'seat:7')).error), taken, 'as pulse.join in a handler')
+  const heard = gather(socket, 'error')
+  socket.emit('room:join', { room: 'seat:cup' })
+  await heard.atLeast(1)
+  assert.deepEqual(said(heard.items[0][0]), { code: 'not_found', message: 'a cup, not a seat', event: 'room:join' })
+  const native = await pulse.ws({ userId: 'ann' })
+  native.send(JSON.stringify({ type: 'join', room: 'seat:7', id: 1 }))
+  const { type, id, ...error } = await until(() => native.frames.items.map(([data]) => JSON.parse(data)).find(frame => frame.id === 1))
+  assert.deepEqual([type, said(error)], ['error', taken])
+  for (const path of ['/sse', '/poll']) {
+    const answer = await fetch(`${pulse.bridge.url}${path}?room=open:x&room=seat:7`, { headers: { authorization: `Bearer ${token({ userId: 'ann' })}` } })
+    assert.deepEqual([answer.status, said((await answer.json()).error)], [409, taken], path)
+  }
+  assert.equal(await errors(), before)
+  assert.ok(!pulse.bridge.log.some(({ message }) => message === 'statement failed'))
+})
+
 test('E3: row security by request.jwt.claims, as written for PostgREST: each client reads and writes its own rows only', async () => {
   await pulse.sql(`CREATE TABLE app.notes (id int GENERATED ALWAYS AS IDENTITY, owner text NOT NULL DEFAULT current_setting('request.jwt.claims')::json ->> 'userId', body text);
     ALTER TABLE app.notes ENABLE ROW LEVEL SECURITY;

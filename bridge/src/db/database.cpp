@@ -154,6 +154,13 @@ Result<RefreshAnswer> refresh_answer(std::string_view text) {
     return answer;
 }
 
+// A policy's own words: an SQL error, as JSON.
+std::optional<SqlError> policy_error(std::string_view text) {
+    const auto error = json::parse(text);
+    if (!error || !error->is_object()) return std::nullopt;
+    return SqlError{text_of(*error, "sqlstate"), text_of(*error, "message"), text_of(*error, "detail"), text_of(*error, "hint")};
+}
+
 }  // namespace
 
 Database::Database(loop::Loop &loop, Rng &rng, Metrics &metrics, Options options)
@@ -298,6 +305,7 @@ void Database::send_decisions() {
                     decision.must_refetch = rows.text(n, 5);
                     const std::string_view since = rows.text(n, 6);
                     std::from_chars(since.data(), since.data() + since.size(), decision.since.value);
+                    if (const auto words = policy_error(rows.text(n, 7))) decision.refusal = failure(metrics_, *words, "decide", "");
                     waiting.then(std::move(decision));
                 }
             }

@@ -64,7 +64,8 @@ struct DecideRequest {
 
 struct Decision {
     bool allowed = false;
-    std::string reason;
+    std::string reason;              // for the log
+    std::optional<Error> refusal{};  // what the policy says to the client; nullopt: nothing
     Cursor position;
     bool recovered = false;  // what happened after `since` may be given
     std::string must_refetch;

@@ -50,7 +50,7 @@ inline constexpr Query kAnswer{"handle_answer",
                                4};
 
 inline constexpr Query kDecide{"decide",
-                               "SELECT n, allowed, reason, position, recovered, must_refetch, since"
+                               "SELECT n, allowed, reason, position, recovered, must_refetch, since, error"
                                " FROM pulse.decide($1::pg_catalog.json) ORDER BY n",
                                1};
 

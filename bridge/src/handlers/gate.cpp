@@ -33,6 +33,7 @@ Result<Grant> gathered(Gathering &all) {
         const db::Decision &decision = *all.answers[n];
         if (!decision.allowed) {
             log::debug("a listener was refused", {{"reason", decision.reason}, {"correlationId", grant.correlation_id}});
+            if (decision.refusal) return *decision.refusal;
             return Error{Errc::forbidden, "you may not join the room " + grant.rooms[n].room};
         }
         if (n == 0 || decision.position.position < grant.position.position) grant.position = decision.position;

@@ -93,7 +93,7 @@ void Client::join_answered(JoinUnderWay join, Result<db::Decision> answered) {
     }
     if (!answered->allowed) {
         log::debug("join denied", {{"namespace", nsp->name}, {"reason", answered->reason}, {"correlationId", join.correlation_id}});
-        refuse(join.packet, Error{Errc::forbidden, "you may not join this room"}, join.correlation_id);
+        refuse(join.packet, answered->refusal.value_or(Error{Errc::forbidden, "you may not join this room"}), join.correlation_id);
         return done(join.serial);
     }
     if (!join.since.empty() && answered->recovered) return backfill(*nsp, std::move(join), *answered);

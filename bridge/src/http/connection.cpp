@@ -325,7 +325,7 @@ void Connection::give_up() {
 }
 
 void Connection::too_late() {
-    if (phase_ == Phase::answered || !begun_) return all_.end(*this);
+    if (phase_ == Phase::answered || (!begun_ && !all_.limits_.answers_silence)) return all_.end(*this);
     reject(408, "the request did not come in time");
     give_up();
 }

@@ -18,6 +18,7 @@ struct Limits {
     std::int64_t head_deadline = 10'000;    // ms, from the connection's beginning, or the first byte of another request
     std::int64_t body_deadline = 15'000;    // from the end of the head
     std::int64_t idle_deadline = 75'000;    // between two requests
+    bool answers_silence = false;           // who asks nothing by head_deadline is answered, too
 };
 
 class Connection;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
-
 namespace bridge::net {
 
 namespace {
@@ -28,16 +26,6 @@ std::optional<Address> forwarded_address(std::string_view text) {
     if (const auto address = Address::parse(text)) return address;
     const std::size_t colon = text.find(':');
     return colon == std::string_view::npos ? std::nullopt : Address::parse(text.substr(0, colon));
-}
-
-std::string refusal_text(Errc why, std::string_view phrase, std::string_view message, int retry_after) {
-    const ErrorInfo &row = info(why);
-    const std::string seconds = std::to_string(retry_after);
-    const std::string body =
-        R"({"error":{"code":")" + std::string(row.code) + R"(","message":")" + std::string(message) + R"(","retryAfter":)" + seconds + "}}";
-    return "HTTP/1.1 " + std::to_string(row.http_status) + " " + std::string(phrase) +
-           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\nRetry-After: " + seconds +
-           "\r\nConnection: close\r\n\r\n" + body;
 }
 
 }  // namespace
@@ -69,14 +57,11 @@ void Admission::leave(std::string_view ip) {
     if (found != of_ip_.end() && --found->second == 0) of_ip_.erase(found);
 }
 
-std::string_view answer(Refusal refusal) {
-    static const std::string full = refusal_text(Errc::too_many_connections, "Service Unavailable", "the server is full", 5);
-    static const std::string ip = refusal_text(Errc::rate_limited, "Too Many Requests", "too many connections from this address", 5);
-    static const std::string rate = refusal_text(Errc::rate_limited, "Too Many Requests", "too many new connections", 1);
+Error error(Refusal refusal) {
     switch (refusal) {
-        case Refusal::full: return full;
-        case Refusal::too_many_of_ip: return ip;
-        case Refusal::too_fast: return rate;
+        case Refusal::full: return {Errc::too_many_connections, "the server is full", {}, 5};
+        case Refusal::too_many_of_ip: return {Errc::rate_limited, "too many connections from this address", {}, 5};
+        case Refusal::too_fast: return {Errc::rate_limited, "too many new connections", {}, 1};
     }
     return {};
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/error.hpp"
 #include "base/token_bucket.hpp"
 
 namespace bridge::net {
@@ -43,8 +44,8 @@ private:
     std::map<Address, std::size_t> of_ip_;  // only when there is a limit
 };
 
-// A whole HTTP answer that says so: 503 when full, else 429; with Retry-After and the usual body.
-std::string_view answer(Refusal refusal);
+// What the client hears: 503 when full, else 429, and when to come back.
+Error error(Refusal refusal);
 // The metric label.
 std::string_view reason(Refusal refusal);
 

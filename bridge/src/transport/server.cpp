@@ -10,10 +10,11 @@ namespace bridge::transport {
 
 Server::Server(loop::Loop &loop, handlers::Services &services, ServerOptions options, Pages pages)
     : loop_(loop), services_(services), options_(std::move(options)), pages_(std::move(pages)), admission_(options_.admission),
-      connections_(services.deadlines, *this, options_.cors, options_.http), engineio_(services, options_.session, options_.cors),
-      native_(services, options_.session, options_.cors), sse_(services, options_.sse, options_.cors), polls_(services),
-      requests_(services, sse_, options_.internal_tokens), public_(loop, options_.host, options_.port, options_.send_buffer,
-                                                                   [this](int fd, std::string ip) { accepted(fd, std::move(ip), false); }),
+      connections_(services.deadlines, *this, options_.cors, options_.http), refusals_(services.deadlines, options_.cors, options_.http),
+      engineio_(services, options_.session, options_.cors), native_(services, options_.session, options_.cors),
+      sse_(services, options_.sse, options_.cors), polls_(services), requests_(services, sse_, options_.internal_tokens),
+      public_(loop, options_.host, options_.port, options_.send_buffer,
+              [this](int fd, std::string ip) { accepted(fd, std::move(ip), false); }),
       internal_(loop, options_.internal_host, options_.internal_port, options_.send_buffer,
                 [this](int fd, std::string ip) { accepted(fd, std::move(ip), true); }) {}
 
@@ -37,7 +38,7 @@ bool Server::drained() {
     connections_.drain();
     if (engineio_.counts().polling > 0) return false;
     if (std::exchange(listening_, false)) public_.finish();
-    return connections_.size() == 0;
+    return connections_.size() == 0 && refusals_.size() == 0;
 }
 
 Server::Counts Server::counts() const {
@@ -60,10 +61,8 @@ void Server::closed(const net::Stream &stream) { admission_.leave(stream.ip()); 
 void Server::refuse(int fd, std::string ip, net::Refusal why) {
     services_.metrics.connections_refused(net::reason(why)).Increment();
     auto stream = std::make_unique<net::Stream>(loop_, fd, std::move(ip), false, nullptr);
-    constexpr std::size_t kMostGoodbyes = 64;  // beyond the descriptors that max_connections needs
-    if (options_.tls != nullptr) return;       // there is no telling anything before the handshake
-    stream->write(net::answer(why));
-    if (loop_.poller().orphans() < kMostGoodbyes) net::close_after_writing(std::move(stream));
+    if (options_.tls != nullptr) return;  // there is no telling anything before the handshake
+    refusals_.refuse(std::move(stream), why, loop_.poller().orphans());
 }
 
 // The client's own address, whatever stands between it and us.

@@ -14,6 +14,7 @@
 #include "transport/engineio.hpp"
 #include "transport/native.hpp"
 #include "transport/poll.hpp"
+#include "transport/refusals.hpp"
 #include "transport/requests.hpp"
 #include "transport/sse.hpp"
 
@@ -84,6 +85,7 @@ private:
         ~Orphans() { poller.end_orphans(); }
     } orphans_{loop_.poller()};
     http::Connections connections_;
+    Refusals refusals_;
     Engineio engineio_;
     Native native_;
     Sse sse_;

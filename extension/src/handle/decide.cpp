@@ -122,13 +122,20 @@ void decide_all(Oid owner, std::vector<Request> &requests, Errors errors) {
         rooms::Rule &rule = *works[n].rule;
         rule.callable->renew();
         MemoryContextReset(scratch);
-        if (is_client_error(error->sqlstate))
-            deny(requests[n], error->message);  // pulse.fail: the policy says why
-        else
+        if (is_client_error(error->sqlstate)) {
+            deny(requests[n], error->message);
+            requests[n].refusal = std::make_shared<const pg::Raised>(*error);
+        } else {
             deny_for_error(requests[n], rule, error->message, errors);
+        }
         ++n;
     }
     MemoryContextDelete(scratch);
+}
+
+void refuse(const Request &request) {
+    if (request.refusal) throw pg::Error(*request.refusal);
+    pg::fail(kForbidden, request.reason);
 }
 
 }  // namespace pulse::handle

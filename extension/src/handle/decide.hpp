@@ -6,6 +6,8 @@
 
 #include "handle/call.hpp"
 
+#include <memory>
+
 namespace pulse::handle {
 
 struct Request {
@@ -13,6 +15,7 @@ struct Request {
     const auth::Context *context = nullptr;  // null: malformed, denied already
     bool allowed = false;
     std::string reason;
+    std::shared_ptr<const pg::Raised> refusal{};  // the policy's own words to the client, by pulse.fail
     // Of the policy that decides, for who is told; empty: none does.
     std::string pattern{}, function{};
     std::optional<std::string> extension{};
@@ -21,7 +24,10 @@ struct Request {
 // An error of a policy is the log's, and the client hears nothing of it; who asks how access is decided, is told.
 enum class Errors { kLogged, kTold };
 
-// Fills allowed and reason. Inside a Deadline of the caller's own, if it wants one.
+// Fills allowed, reason and refusal. Inside a Deadline of the caller's own, if it wants one.
 void decide_all(Oid owner, std::vector<Request> &requests, Errors errors = Errors::kLogged);
+
+// A denial as an error of the function that wanted to: in the policy's own words, where it said any.
+[[noreturn]] void refuse(const Request &request);
 
 }  // namespace pulse::handle

@@ -102,6 +102,15 @@ void store_joins(Oid owner, std::vector<Request> &requests, const std::vector<As
     }
 }
 
+// A policy's own words as PostgreSQL has them, so that a bridge reads them as it does those of a handler. null: it said none.
+Datum words(const Request &request) {
+    if (!request.refusal) return Datum(0);
+    const pg::Raised &raised = *request.refusal;
+    return pg::text_datum("{\"sqlstate\":" + json::quoted(unpack_sql_state(raised.sqlstate)) +
+                          ",\"message\":" + json::quoted(raised.message) + ",\"hint\":" + json::quoted(raised.hint) +
+                          ",\"detail\":" + json::quoted(raised.detail) + "}");
+}
+
 }  // namespace
 
 }  // namespace pulse::handle
@@ -135,11 +144,17 @@ PULSE_FN(pulse_decide) {
     for (std::size_t n = 0; n < requests.size(); ++n) {
         const handle::Asked &more = asked[n];
         const bool answered = requests[n].allowed && more.since;
-        Datum values[7] = {Int32GetDatum(static_cast<int32>(n)),       BoolGetDatum(requests[n].allowed),
-                           pg::text_datum(requests[n].reason),         cursor,
-                           BoolGetDatum(!more.must_refetch),           more.must_refetch ? pg::text_datum(*more.must_refetch) : Datum(0),
-                           Int64GetDatum(more.replay_from.value_or(0))};
-        bool nulls[7] = {false, false, false, !position, !answered, !more.must_refetch, !more.replay_from};
+        const Datum words = handle::words(requests[n]);
+        // Version 1.0 has the first four.
+        Datum values[8] = {Int32GetDatum(static_cast<int32>(n)),
+                           BoolGetDatum(requests[n].allowed),
+                           pg::text_datum(requests[n].reason),
+                           cursor,
+                           BoolGetDatum(!more.must_refetch),
+                           more.must_refetch ? pg::text_datum(*more.must_refetch) : Datum(0),
+                           Int64GetDatum(more.replay_from.value_or(0)),
+                           words};
+        bool nulls[8] = {false, false, false, !position, !answered, !more.must_refetch, !more.replay_from, words == Datum(0)};
         pg::call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
     }
     return Datum(0);

@@ -169,7 +169,7 @@ PULSE_FN(pulse_join) {
     requests[0].room = handle::room_argument(fcinfo, 0);
     requests[0].context = auth::current();
     handle::decide_all(pg::function_owner(fcinfo), requests);
-    if (!requests[0].allowed) pg::fail(handle::kForbidden, requests[0].reason);
+    if (!requests[0].allowed) handle::refuse(requests[0]);
     effects.join(requests[0].room);
     return Datum(0);
 }

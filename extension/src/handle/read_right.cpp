@@ -19,7 +19,7 @@ bool policy_allows(Oid owner, const char *operation, const std::string &room) {
     requests[0].room = room;
     requests[0].context = auth::current();
     decide_all(owner, requests);
-    if (!requests[0].allowed) pg::fail(kForbidden, requests[0].reason);
+    if (!requests[0].allowed) refuse(requests[0]);
     return true;
 }
 

@@ -24,9 +24,9 @@ COMMENT ON FUNCTION pulse.handle(text, text, json, json, bytea[]) IS 'bridge: ru
 REVOKE ALL ON FUNCTION pulse.handle(text, text, json, json, bytea[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.handle(text, text, json, json, bytea[]) TO pulse_bridge;
 
--- pulse.decide(requests json) returns setof (n integer, allowed boolean, reason text, "position" text, recovered boolean, must_refetch text, since bigint)
+-- pulse.decide(requests json) returns setof (n integer, allowed boolean, reason text, "position" text, recovered boolean, must_refetch text, since bigint, error json)
 CREATE OR REPLACE FUNCTION pulse.decide(requests json, OUT n integer, OUT allowed boolean, OUT reason text, OUT "position" text,
-                                        OUT recovered boolean, OUT must_refetch text, OUT since bigint)
+                                        OUT recovered boolean, OUT must_refetch text, OUT since bigint, OUT error json)
     RETURNS SETOF record LANGUAGE c VOLATILE ROWS 100 AS 'MODULE_PATHNAME', 'pulse_decide';
 COMMENT ON FUNCTION pulse.decide(json) IS 'bridge: asks the policies about many operations at once';
 REVOKE ALL ON FUNCTION pulse.decide(json) FROM PUBLIC;

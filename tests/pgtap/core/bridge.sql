@@ -1,6 +1,6 @@
 -- What the bridge calls beside pulse.handle: handle_connect, decide, bridge_hello, bridge_read; and answers to retried calls.
 BEGIN;
-SELECT plan(68);
+SELECT plan(71);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -44,6 +44,7 @@ BEGIN
     IF params ->> 'id' = 'publish' THEN PERFORM nextval('shop.counter'); END IF;
     IF params ->> 'id' = 'null' THEN RETURN NULL; END IF;
     IF params ->> 'id' = 'fail' THEN PERFORM pulse.fail('forbidden', 'Not a member'); END IF;
+    IF params ->> 'id' = 'full' THEN PERFORM pulse.fail('conflict', 'full', 'Come "later".', '{"retryAfter": 5, "seats": 0}'); END IF;
     IF params ->> 'id' = 'effect' THEN PERFORM pulse.leave('x'); END IF;
     IF params ->> 'id' = 'role' THEN RETURN current_user = 'pulse_client'; END IF;
     IF params ->> 'id' = 'reset' THEN RESET ROLE; RETURN true; END IF;
@@ -86,6 +87,11 @@ SELECT results_eq($$SELECT d.n, d.allowed, d.reason FROM pulse.decide('[
              (3, true, 'allowed by the policy of "shop:{id}"'), (4, false, 'room is no string'), (5, false, 'operation is no string'),
              (6, false, 'context is no JSON object'), (7, false, 'room is no string'), (8, false, 'Not a member'), (9, false, 'refused by the policy of "shop:{id}"')$$,
     'one bad request harms no other, and each has its own claims');
+CREATE FUNCTION shop.words(room text) RETURNS json LANGUAGE sql RETURN (SELECT d.error FROM pulse.decide(json_build_array(json_build_object('operation', 'join', 'room', room, 'context', '{}'::json))) d);
+SELECT is(shop.words('shop:fail')::text, '{"sqlstate":"PL403","message":"Not a member","hint":"","detail":""}', 'E3: what a policy says to the client');
+SELECT is(shop.words('shop:full')::jsonb, '{"sqlstate":"PL409","message":"full","hint":"Come \"later\".","detail":"{\"retryAfter\":5,\"seats\":0}"}', 'E3: with code, hint and details');
+SELECT is(string_agg(shop.words(room)::text, ','), NULL, 'E3: it says nothing by null, false, true or any other error, and nobody speaks for a room without one')
+    FROM unnest(ARRAY['shop:null', 'shop:doctor', 'shop:role', 'shop:crash', 'shop:write', 'nowhere', '']) room;
 SELECT is_empty($$SELECT * FROM pulse.decide('[]')$$, 'no requests, no rows');
 SELECT is(shop.error_of($$SELECT pulse.decide('{}')$$), 'PL400 requests is no JSON array', 'requests must be an array');
 SET LOCAL pulse.handler_timeout = '50ms';

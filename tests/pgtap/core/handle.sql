@@ -1,6 +1,6 @@
 -- pulse.handle, what handlers may do, and what they may not.
 BEGIN;
-SELECT plan(78);
+SELECT plan(79);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -92,6 +92,7 @@ SELECT is(ARRAY[current_setting('search_path'), current_setting('work_mem'), coa
 CREATE FUNCTION shop.desk(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     IF params ->> 'id' = 'private' THEN PERFORM pulse.fail('forbidden', 'Not a member'); END IF;
+    IF params ->> 'id' = 'full' THEN PERFORM pulse.fail('conflict', 'The desk is taken', 'Take another.'); END IF;
     RETURN params ->> 'id' <> 'closed';
 END $$;
 SELECT pulse.policy('desk:{id}', 'join', 'shop.desk');
@@ -113,6 +114,8 @@ SELECT shop.handler('closed', $$BEGIN PERFORM pulse.join('desk:closed'); RETURN 
 SELECT is(shop.error_of($$SELECT shop.call('closed')$$), 'PL403 refused by the policy of "desk:{id}"', 'pulse.join asks the policy');
 SELECT shop.handler('not_member', $$BEGIN PERFORM pulse.join('desk:private'); RETURN NULL; END$$);
 SELECT is(shop.error_of($$SELECT shop.call('not_member')$$), 'PL403 Not a member', 'a policy may say why it refuses');
+SELECT shop.handler('full', $$BEGIN PERFORM pulse.join('desk:full'); RETURN NULL; END$$);
+SELECT is(shop.error_of($$SELECT shop.call('full')$$), 'PL409 The desk is taken / Take another.', 'E3: with a code of its own');
 SELECT shop.handler('nowhere', $$BEGIN PERFORM pulse.join('nowhere'); RETURN NULL; END$$);
 SELECT is(shop.error_of($$SELECT shop.call('nowhere')$$), 'PL403 no policy allows to join this room', 'a room without policy is closed');
 SELECT is(shop.error_of($$SELECT pulse.join('desk:1')$$), '55000 pulse.join works only in a handler / Handlers are registered with pulse.on and run by the bridge.', 'joining outside a handler is an error');

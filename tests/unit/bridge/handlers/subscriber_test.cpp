@@ -99,6 +99,18 @@ TEST_F(SubscriberTest, S1OneRoomThatIsNotAllowedRefusesAll) {
     EXPECT_EQ(world.hub.sessions(), 0U);
 }
 
+TEST_F(SubscriberTest, E3APolicysOwnWordsReachTheListener) {
+    Listener one(world);
+    one.ask({"a", "b"});
+    one.decide(World::decision(true, 0));
+    db::Decision full = World::decision(false, 0);
+    full.refusal = Error{Errc::conflict, "full"};
+    one.decide(full);
+    ASSERT_TRUE(one.refusal);
+    EXPECT_EQ(one.refusal->code, Errc::conflict);
+    EXPECT_EQ(one.refusal->detail, "full");
+}
+
 TEST_F(SubscriberTest, E2ComesBackAndIsGivenWhatItMissedOnceAndInOrder) {
     for (std::uint64_t n = 1; n <= 4; ++n) world.event(n, n % 2 == 1 ? "a" : "b", std::to_string(n));
     Listener one(world);
