@@ -11,9 +11,9 @@ namespace pulse::queue {
 namespace {
 
 // The qualified function that a job runs or is built by. nullopt: it needs none.
-std::optional<std::string> function_of(const Request &request, std::string_view args) {
-    if (request.kind == "sql") return check_function(function_in(args));
-    if (request.function) return check_function(*request.function);
+std::optional<std::string> function_of(const JobOptions &options, std::string_view args) {
+    if (options.kind == "sql") return check_function(function_in(args));
+    if (options.function) return check_function(*options.function);
     return std::nullopt;
 }
 
@@ -27,12 +27,12 @@ std::optional<std::string_view> key_argument(FunctionCallInfo fcinfo, int n, con
 Datum enqueue(FunctionCallInfo fcinfo) {
     enum { kQueue, kKind, kArgs, kPriority, kRunAt, kMaxAttempts, kUniqueKey, kTimeout, kUniqueMode, kPartitionKey, kOnEnd };
     require(fcinfo, kArgs, "args");
-    const Request request = read_request(fcinfo, {kQueue, kKind, kPriority, kRunAt, kMaxAttempts, kTimeout, kUniqueMode, kOnEnd});
+    const JobOptions options = read_options(fcinfo, {kQueue, kKind, kPriority, kRunAt, kMaxAttempts, kTimeout, kUniqueMode, kOnEnd});
     NewJob job{pg::view(pg::arg(fcinfo, kArgs)), std::nullopt, key_argument(fcinfo, kUniqueKey, "unique_key"),
                key_argument(fcinfo, kPartitionKey, "partition_key")};
-    const auto function = function_of(request, job.args);
+    const auto function = function_of(options, job.args);
     job.function = function;
-    return Int64GetDatum(store(pg::function_owner(fcinfo), request, job));
+    return Int64GetDatum(store(pg::function_owner(fcinfo), options, job));
 }
 
 // The elements of an array argument, views into it.
@@ -67,7 +67,7 @@ std::vector<std::optional<std::string_view>> keys_argument(FunctionCallInfo fcin
 
 Datum enqueue_many(FunctionCallInfo fcinfo) {
     enum { kQueue, kKind, kArgs, kPriority, kRunAt, kMaxAttempts, kUniqueKeys, kTimeout, kUniqueMode, kPartitionKeys, kOnEnd };
-    const Request request = read_request(fcinfo, {kQueue, kKind, kPriority, kRunAt, kMaxAttempts, kTimeout, kUniqueMode, kOnEnd});
+    const JobOptions options = read_options(fcinfo, {kQueue, kKind, kPriority, kRunAt, kMaxAttempts, kTimeout, kUniqueMode, kOnEnd});
     if (pg::arg_is_null(fcinfo, kArgs)) return Int64GetDatum(0);  // array_agg over no rows
     const auto args = elements(fcinfo, kArgs, JSONOID);
     const auto unique_keys = keys_argument(fcinfo, kUniqueKeys, "unique_keys", args.size()),
@@ -80,14 +80,14 @@ Datum enqueue_many(FunctionCallInfo fcinfo) {
         if (!args[i]) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "args of job " + std::to_string(i + 1) + " is null");
         if (keyed && !unique_keys[i]) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "unique key of job " + std::to_string(i + 1) + " is null");
         NewJob job{*args[i], std::nullopt, unique_keys[i], partition_keys[i]};
-        if (request.kind == "sql" || request.function) {
-            const auto [found, added] = functions.try_emplace(request.kind == "sql" ? function_in(job.args) : *request.function);
+        if (options.kind == "sql" || options.function) {
+            const auto [found, added] = functions.try_emplace(options.kind == "sql" ? function_in(job.args) : *options.function);
             if (added) found->second = check_function(found->first);
             job.function = found->second;
         }
         jobs.push_back(job);
     }
-    return Int64GetDatum(store_many(pg::function_owner(fcinfo), request, jobs));
+    return Int64GetDatum(store_many(pg::function_owner(fcinfo), options, jobs));
 }
 
 // pulse.enqueue as the SQL of 1.0 has it, which calls this library until ALTER EXTENSION pulse UPDATE. Nobody works there meanwhile.

@@ -5,7 +5,7 @@
 #include "queue/finish.hpp"
 #include "queue/function.hpp"
 #include "queue/news.hpp"
-#include "queue/request.hpp"
+#include "queue/options.hpp"
 #include "queue/settings.hpp"
 
 #include <algorithm>

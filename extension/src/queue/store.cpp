@@ -85,24 +85,24 @@ void require_writable() {
                  "Mark the calling function PARALLEL UNSAFE.");
 }
 
-// The row of a request; each job changes what is its own.
+// The row that the options make; each job changes what is its own.
 class RowWriter {
 public:
-    explicit RowWriter(const Request &request) : now_(GetCurrentTimestamp()), inserter_(table_.table()) {
+    explicit RowWriter(const JobOptions &options) : now_(GetCurrentTimestamp()), inserter_(table_.table()) {
         std::fill(std::begin(nulls_), std::end(nulls_), true);
-        set(kQueue, pg::text_datum(request.queue));
-        set(kKind, pg::text_datum(request.kind));
-        set(kState, pg::text_datum(state_at(request.run_at, now_)));
-        set(kPriority, Int32GetDatum(request.priority));
-        set(kRunAt, TimestampTzGetDatum(request.run_at));
+        set(kQueue, pg::text_datum(options.queue));
+        set(kKind, pg::text_datum(options.kind));
+        set(kState, pg::text_datum(state_at(options.run_at, now_)));
+        set(kPriority, Int32GetDatum(options.priority));
+        set(kRunAt, TimestampTzGetDatum(options.run_at));
         set(kAttempt, Int32GetDatum(0));
-        set(kMaxAttempts, Int32GetDatum(request.max_attempts));
-        set(kTimeout, request.timeout);
-        set(kRole, pg::text_datum(request.role));
+        set(kMaxAttempts, Int32GetDatum(options.max_attempts));
+        set(kTimeout, options.timeout);
+        set(kRole, pg::text_datum(options.role));
         set(kCreatedAt, TimestampTzGetDatum(now_));
-        set(kChannel, pg::text_datum(request.channel));
-        set_text(kOnEnd, request.on_end);
-        set_text(kTraceparent, request.traceparent);
+        set(kChannel, pg::text_datum(options.channel));
+        set_text(kOnEnd, options.on_end);
+        set_text(kTraceparent, options.traceparent);
     }
 
     int64 write(const NewJob &job) {
@@ -139,18 +139,18 @@ private:
     bool nulls_[kColumns];
 };
 
-void tell(Oid owner, const Request &request, const std::vector<int64> &ids) {
+void tell(Oid owner, const JobOptions &options, const std::vector<int64> &ids) {
     if (ids.empty()) return;
-    tell_waiting(request.queue, request.priority, request.run_at, *std::min_element(ids.begin(), ids.end()));
-    if (!request.events) return;
+    tell_waiting(options.queue, options.priority, options.run_at, *std::min_element(ids.begin(), ids.end()));
+    if (!options.events) return;
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;
-    const char *state = state_at(request.run_at, GetCurrentTimestamp());
-    for (const int64 id : ids) publish_change(request.queue, "job:enqueued", id, request.kind, state, 0);
+    const char *state = state_at(options.run_at, GetCurrentTimestamp());
+    for (const int64 id : ids) publish_change(options.queue, "job:enqueued", id, options.kind, state, 0);
 }
 
 // Jobs with unique keys, in one statement; the keys are different. Appends the ids of what was written.
-void insert_keyed(const Request &request, const std::vector<NewJob> &jobs, std::vector<int64> &written) {
+void insert_keyed(const JobOptions &options, const std::vector<NewJob> &jobs, std::vector<int64> &written) {
 #define PULSE_INSERT_KEYED                                                                                                            \
     "INSERT INTO _pulse.jobs AS j (queue, kind, args, function, priority, run_at, max_attempts, unique_key, timeout, role, channel, " \
     "partition_key, on_end, traceparent, state) "                                                                                     \
@@ -178,12 +178,12 @@ void insert_keyed(const Request &request, const std::vector<NewJob> &jobs, std::
     }
     const auto texts = [](const auto &values) { return pg::Plan::Param{TEXTARRAYOID, pg::text_array_datum(values)}; };
     const auto each = [&](const pg::Row &row) { written.push_back(row.int8(1)); };
-    const pg::Plan::Param queue = pg::param_text(request.queue), kind = pg::param_text(request.kind),
-                          priority = pg::param_int4(request.priority), run_at{TIMESTAMPTZOID, TimestampTzGetDatum(request.run_at)},
-                          attempts = pg::param_int4(request.max_attempts), timeout{INTERVALOID, request.timeout},
-                          role = pg::param_text(request.role), channel = pg::param_text(request.channel),
-                          on_end = pg::param_text(request.on_end), traceparent = pg::param_text(request.traceparent);
-    if (request.mode == UniqueMode::kKeep)
+    const pg::Plan::Param queue = pg::param_text(options.queue), kind = pg::param_text(options.kind),
+                          priority = pg::param_int4(options.priority), run_at{TIMESTAMPTZOID, TimestampTzGetDatum(options.run_at)},
+                          attempts = pg::param_int4(options.max_attempts), timeout{INTERVALOID, options.timeout},
+                          role = pg::param_text(options.role), channel = pg::param_text(options.channel),
+                          on_end = pg::param_text(options.on_end), traceparent = pg::param_text(options.traceparent);
+    if (options.mode == UniqueMode::kKeep)
         keep.for_each({queue, kind, priority, run_at, attempts, timeout, role, channel, on_end, traceparent, texts(args), texts(functions),
                        texts(unique_keys), texts(partition_keys)},
                       each);
@@ -202,11 +202,11 @@ void insert_keyed(const Request &request, const std::vector<NewJob> &jobs, std::
                           texts(functions),
                           texts(unique_keys),
                           texts(partition_keys),
-                          {BOOLOID, BoolGetDatum(request.mode == UniqueMode::kKeepRunAt)}},
+                          {BOOLOID, BoolGetDatum(options.mode == UniqueMode::kKeepRunAt)}},
                          each);
 }
 
-int64 store_keyed(Oid owner, const Request &request, const NewJob &job) {
+int64 store_keyed(Oid owner, const JobOptions &options, const NewJob &job) {
     static pg::Plan waiting("SELECT id FROM _pulse.jobs WHERE queue = $1 AND unique_key = $2 AND role = $3 "
                             "AND state IN ('available', 'scheduled', 'retryable')");
     std::vector<int64> ids;
@@ -215,18 +215,18 @@ int64 store_keyed(Oid owner, const Request &request, const NewJob &job) {
         const pg::SpiSession spi;
         // Again when the job that held the key was claimed between the two statements.
         for (int tries = 0; tries < 10; ++tries) {
-            insert_keyed(request, {job}, ids);
+            insert_keyed(options, {job}, ids);
             if (!ids.empty()) break;
-            if (waiting.run({pg::param_text(request.queue), pg::param_text(*job.unique_key), pg::param_text(request.role)}) > 0)
+            if (waiting.run({pg::param_text(options.queue), pg::param_text(*job.unique_key), pg::param_text(options.role)}) > 0)
                 return pg::result_row().int8(1);
         }
     }
     if (ids.empty()) pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "jobs with this unique_key come and go too fast");
-    tell(owner, request, ids);
+    tell(owner, options, ids);
     return ids.front();
 }
 
-// Of several with one key a replacing request means the last, any other the first.
+// Of several with one key, replacing means the last, any other the first.
 std::vector<NewJob> without_doubles(const std::vector<NewJob> &jobs, UniqueMode mode) {
     std::unordered_map<std::string_view, size_t> places;
     std::vector<NewJob> kept;
@@ -242,19 +242,19 @@ std::vector<NewJob> without_doubles(const std::vector<NewJob> &jobs, UniqueMode 
 
 }  // namespace
 
-int64 store(Oid owner, const Request &request, const NewJob &job) {
+int64 store(Oid owner, const JobOptions &options, const NewJob &job) {
     require_writable();
-    if (job.unique_key) return store_keyed(owner, request, job);
+    if (job.unique_key) return store_keyed(owner, options, job);
     int64 id;
     {
-        RowWriter writer(request);
+        RowWriter writer(options);
         id = writer.write(job);
     }
-    tell(owner, request, {id});
+    tell(owner, options, {id});
     return id;
 }
 
-int64 store_many(Oid owner, const Request &request, const std::vector<NewJob> &jobs) {
+int64 store_many(Oid owner, const JobOptions &options, const std::vector<NewJob> &jobs) {
     require_writable();
     if (jobs.empty()) return 0;
     std::vector<int64> ids;
@@ -262,12 +262,12 @@ int64 store_many(Oid owner, const Request &request, const std::vector<NewJob> &j
     if (jobs.front().unique_key) {
         const pg::OwnerScope scope(owner);
         const pg::SpiSession spi;
-        insert_keyed(request, without_doubles(jobs, request.mode), ids);
+        insert_keyed(options, without_doubles(jobs, options.mode), ids);
     } else {
-        RowWriter writer(request);
+        RowWriter writer(options);
         for (const NewJob &job : jobs) ids.push_back(writer.write(job));
     }
-    tell(owner, request, ids);
+    tell(owner, options, ids);
     return static_cast<int64>(ids.size());
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "pg/guard.hpp"
-#include "queue/request.hpp"
+#include "queue/options.hpp"
 
 namespace pulse::queue {
 
@@ -12,10 +12,10 @@ struct NewJob {
     std::optional<std::string_view> function, unique_key, partition_key;
 };
 
-// Writes one job and returns its id; with a unique key that another waiting job has, that one's, kept or replaced as the request says.
+// Writes one job and returns its id; with a unique key that another waiting job has, that one's, kept or replaced as the options say.
 // `owner`: of the extension.
-int64 store(Oid owner, const Request &request, const NewJob &job);
+int64 store(Oid owner, const JobOptions &options, const NewJob &job);
 // Writes many, in their order; returns how many were stored or replaced.
-int64 store_many(Oid owner, const Request &request, const std::vector<NewJob> &jobs);
+int64 store_many(Oid owner, const JobOptions &options, const std::vector<NewJob> &jobs);
 
 }  // namespace pulse::queue

@@ -1,4 +1,4 @@
-#include "queue/request.hpp"
+#include "queue/options.hpp"
 
 #include "guc.hpp"
 #include "json/slice.hpp"
@@ -66,7 +66,7 @@ void check_timeout(Datum interval) {
     if (!sensible) refuse("timeout is not between 0 and 7 days");
 }
 
-Request read_request(FunctionCallInfo fcinfo, const Positions &at) {
+JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at) {
     for (const auto &[n, name] : {std::pair{at.queue, "queue"},
                                   {at.kind, "kind"},
                                   {at.priority, "priority"},
@@ -74,34 +74,34 @@ Request read_request(FunctionCallInfo fcinfo, const Positions &at) {
                                   {at.timeout, "timeout"},
                                   {at.mode, "unique_mode"}})
         require(fcinfo, n, name);
-    Request request;
-    request.queue = pg::to_string(pg::arg(fcinfo, at.queue));
-    request.kind = pg::to_string(pg::arg(fcinfo, at.kind));
-    check_queue(request.queue);
-    const KindSettings *kind = kind_settings(request.kind);
+    JobOptions options;
+    options.queue = pg::to_string(pg::arg(fcinfo, at.queue));
+    options.kind = pg::to_string(pg::arg(fcinfo, at.kind));
+    check_queue(options.queue);
+    const KindSettings *kind = kind_settings(options.kind);
     if (kind == nullptr)
-        refuse("unknown kind of job \"" + request.kind + "\"",
+        refuse("unknown kind of job \"" + options.kind + "\"",
                "Kinds: " + known_kinds() + ". pulse.job_kind(kind, channel, function) makes another.");
-    request.channel = kind->channel;
-    request.function = kind->function;
+    options.channel = kind->channel;
+    options.function = kind->function;
     const std::optional<int> attempts = kind->max_attempts;  // settings live until the next call
-    const QueueSettings &settings = queue_settings(request.queue);
-    request.events = settings.events;
-    request.priority = DatumGetInt32(pg::arg(fcinfo, at.priority));
-    request.run_at = DatumGetTimestampTz(pg::arg(fcinfo, at.run_at));
+    const QueueSettings &settings = queue_settings(options.queue);
+    options.events = settings.events;
+    options.priority = DatumGetInt32(pg::arg(fcinfo, at.priority));
+    options.run_at = DatumGetTimestampTz(pg::arg(fcinfo, at.run_at));
     if (!pg::arg_is_null(fcinfo, at.max_attempts)) {
-        request.max_attempts = DatumGetInt32(pg::arg(fcinfo, at.max_attempts));
-        check_max_attempts(request.max_attempts);
+        options.max_attempts = DatumGetInt32(pg::arg(fcinfo, at.max_attempts));
+        check_max_attempts(options.max_attempts);
     } else {
-        request.max_attempts = attempts.value_or(settings.max_attempts.value_or(kDefaultAttempts));
+        options.max_attempts = attempts.value_or(settings.max_attempts.value_or(kDefaultAttempts));
     }
-    request.timeout = pg::arg(fcinfo, at.timeout);
-    check_timeout(request.timeout);
-    request.mode = mode_of(fcinfo, at.mode);
-    if (const auto on_end = pg::optional_text(fcinfo, at.on_end)) request.on_end = check_function(*on_end);
-    request.role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
-    request.traceparent = own_traceparent();
-    return request;
+    options.timeout = pg::arg(fcinfo, at.timeout);
+    check_timeout(options.timeout);
+    options.mode = mode_of(fcinfo, at.mode);
+    if (const auto on_end = pg::optional_text(fcinfo, at.on_end)) options.on_end = check_function(*on_end);
+    options.role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
+    options.traceparent = own_traceparent();
+    return options;
 }
 
 std::string function_in(std::string_view args) {

@@ -9,7 +9,7 @@ namespace pulse::queue {
 enum class UniqueMode { kKeep, kReplace, kKeepRunAt };
 
 // What all jobs of a call share.
-struct Request {
+struct JobOptions {
     std::string queue, kind, channel;
     std::optional<std::string> function;  // of the kind; of kind sql each job names its own
     int32 priority = 0;
@@ -27,7 +27,7 @@ struct Positions {
     int queue, kind, priority, run_at, max_attempts, timeout, mode, on_end;
 };
 
-Request read_request(FunctionCallInfo fcinfo, const Positions &at);
+JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at);
 
 void require(FunctionCallInfo fcinfo, int n, const char *name);
 void check_queue(std::string_view queue);
