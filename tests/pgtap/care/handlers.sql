@@ -1,6 +1,6 @@
 -- What members send, called through pulse.handle as the bridge calls it; and F2: the table of members is asked each time.
 BEGIN;
-SELECT plan(38);
+SELECT plan(39);
 
 INSERT INTO care.families (id, name) VALUES ('f1', 'Rao'), ('f2', 'Iyer');
 INSERT INTO care.members (family_id, user_id, left_at) VALUES ('f1', 'ann', NULL), ('f1', 'bob', NULL), ('f2', 'ann', NULL), ('f2', 'cleo', NULL), ('f1', 'gone', now());
@@ -83,6 +83,9 @@ UPDATE care.members SET left_at = NULL WHERE user_id = 'bob';
 CREATE TEMPORARY TABLE k AS SELECT pg_temp.emit('bob', 'alert:acknowledge', '[{"alertId":"a1"}]') AS ack;
 SELECT is((SELECT ack - 'acknowledgedAt' FROM k), '{"ok":true,"alertId":"a1","acknowledgedBy":"bob"}', 'F1: alert:acknowledge');
 SELECT is(pg_temp.emit('ann', 'alert:acknowledge', '[{"alertId":"a1"}]'), (SELECT ack FROM k), 'F1: who comes second is told who was first');
+
+UPDATE care.channels SET is_default = false WHERE family_id = 'f1';
+SELECT is(pg_temp.refusal('ann', 'family:send-message', '[{"familyId":"f1","message":"x"}]'), 'PL404 there is no such channel in the family', 'F2: a family without a default channel');
 
 SELECT * FROM finish();
 ROLLBACK;

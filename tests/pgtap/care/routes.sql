@@ -1,6 +1,6 @@
 -- The routes of the pack and the activity stream, called through pulse.handle_request as the bridge calls it.
 BEGIN;
-SELECT plan(33);
+SELECT plan(40);
 
 INSERT INTO care.families (id, name) VALUES ('f1', 'Rao'), ('f2', 'Iyer');
 INSERT INTO care.members (family_id, user_id) VALUES ('f1', 'ann'), ('f1', 'bob'), ('f2', 'cleo');
@@ -74,6 +74,35 @@ SELECT is(pg_temp.body(pg_temp.call('bob', 'GET', '/families/f1/stats')) - 'gene
     '{"familyId":"f1","members":2,"online":0,"careRecipients":1,"openAlerts":0,"activeShifts":0}', 'F4: stats');
 SELECT is(pg_temp.call('cleo', 'GET', '/families/f1/' || what), 'PL403 Not a family member', 'F2: strangers read no ' || what) FROM unnest(ARRAY['messages', 'activity', 'stats', 'activity/stream']) what;
 SELECT is(pg_temp.call('bob', 'GET', '/families/f1/activity/stream'), 'stream ["family:f1"]', 'F4: the activity stream');
+
+-- the feed
+SELECT is(pg_temp.call('cleo', 'GET', '/families/f1/channels'), 'PL403 Not a family member', 'F2: strangers learn no channels');
+SELECT is((SELECT array_agg(i ->> 'name' || (i ->> 'isDefault') ORDER BY n) FROM jsonb_array_elements(pg_temp.body(pg_temp.call('ann', 'GET', '/families/f1/channels')) -> 'items') WITH ORDINALITY t (i, n)),
+    '{generaltrue}'::text[], 'F2: members do, which typing:start and message:read name');
+DELETE FROM care.medication_logs; DELETE FROM care.messages; DELETE FROM care.alerts; UPDATE care.shifts SET started_at = NULL, ended_at = NULL;
+INSERT INTO care.medication_logs (medication_id, scheduled_for, logged_by, logged_at)
+SELECT 'm1', '2026-02-01 00:00Z'::timestamptz + n * interval '1 h', 'ann', CASE WHEN n BETWEEN 3 AND 5 THEN '2026-02-02 03:00Z' ELSE '2026-02-02 00:00Z'::timestamptz + n * interval '1 h' END FROM generate_series(1, 7) n;
+CREATE FUNCTION pg_temp.feed(query json) RETURNS jsonb LANGUAGE sql AS $$SELECT pg_temp.body(pg_temp.call('ann', 'GET', '/families/f1/activity', NULL, query))$$;
+WITH RECURSIVE page (body, n) AS (
+    SELECT pg_temp.feed('{"limit":"3","since":"2026-02-02T00:00:00Z"}'), 1 UNION ALL
+    SELECT pg_temp.feed(json_build_object('limit', '3', 'since', p.body ->> 'next')), p.n + 1 FROM page p WHERE jsonb_array_length(p.body -> 'items') > 0 AND p.n < 9)
+SELECT is((SELECT array_agg(c ORDER BY n) FROM (SELECT p.n, count(i) FILTER (WHERE i IS NOT NULL) AS c FROM page p LEFT JOIN jsonb_array_elements(p.body -> 'items') i ON true GROUP BY p.n) t), '{5,2,0}'::bigint[],
+    'F4: the feed in pages: of several of one moment all come, and none is skipped');
+SELECT is((SELECT array_agg(right(i #>> '{data,scheduledFor}', 13) ORDER BY i ->> 'at') FROM jsonb_array_elements(pg_temp.feed('{"limit":"2"}') -> 'items') i), '{06:00:00.000Z,07:00:00.000Z}'::text[], 'F4: without since the newest');
+INSERT INTO care.messages (family_id, user_id, message, created_at) SELECT 'f1', 'bob', 'm' || n, '2026-03-01Z'::timestamptz + n * interval '1 s' FROM generate_series(1, 3000) n;
+ANALYZE care.messages; ANALYZE care.medication_logs; ANALYZE care.alerts; ANALYZE care.shifts;
+CREATE FUNCTION pg_temp.plan_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    v_line text;
+    v_plan text := '';
+BEGIN
+    FOR v_line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || statement LOOP v_plan := v_plan || v_line || E'\n'; END LOOP;
+    RETURN v_plan;
+END
+$$;
+SELECT ok((SELECT bool_and(m[1]::int <= 20) FROM regexp_matches(pg_temp.plan_of(format('SELECT * FROM _care.activity(%L, %s, %s) a ORDER BY a.at', 'f1', since, most)), 'rows=(\d+) loops', 'g') m),
+    'F4: a page reads no more rows than it may have,' || words) FROM (VALUES ($$_care.newest('f1', 10)$$, '9999', ' the newest'), ($$'2026-03-01Z'$$, '10', ' since a time')) t (since, most, words);
+SELECT ok((SELECT bool_and(m[1]::int <= 20) FROM regexp_matches(pg_temp.plan_of($$SELECT _care.newest('f1', 10)$$), 'rows=(\d+) loops', 'g') m), 'F4: nor does the look for the newest');
 
 SELECT * FROM finish();
 ROLLBACK;

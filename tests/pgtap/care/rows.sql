@@ -1,6 +1,6 @@
 -- Plain SQL is the API: what rows complete, refuse and tell by themselves.
 BEGIN;
-SELECT plan(34);
+SELECT plan(38);
 
 CREATE FUNCTION pg_temp.last(event text) RETURNS jsonb LANGUAGE sql AS
     $$SELECT e.payload::jsonb FROM pulse.events e WHERE e.name = event ORDER BY e.id DESC LIMIT 1$$;
@@ -74,6 +74,19 @@ SELECT is(pg_temp.rooms('notification:badge') || (pg_temp.last('notification:bad
 INSERT INTO care.messages (channel_id, user_id, message) SELECT id, 'bob', 'hi' FROM care.channels WHERE family_id = 'f1';
 SELECT is((SELECT family_id FROM care.messages WHERE user_id = 'bob'), 'f1', 'F1: the family is that of the channel');
 SELECT throws_ok($$INSERT INTO care.messages (family_id, user_id, message) VALUES ('none', 'ann', 'x')$$, '23503', NULL, 'F1: a message to nobody');
+
+-- whose is whose
+INSERT INTO care.medication_logs (medication_id, care_recipient_id, family_id, scheduled_for, logged_by) VALUES ('m1', 'dad', 'f:2', '2026-01-09 08:00Z', 'ann');
+SELECT is((SELECT care_recipient_id || ' ' || family_id FROM care.medication_logs WHERE scheduled_for = '2026-01-09 08:00Z'), 'mom f1', 'F1: a dose is its medication''s family''s, whatever the INSERT says');
+INSERT INTO care.alerts (id, care_recipient_id, family_id, type, acknowledged_by) VALUES ('x', 'mom', 'f:2', 'test', 'ann');
+SELECT is((SELECT family_id || ' ' || (acknowledged_at IS NOT NULL) FROM care.alerts WHERE id = 'x'), 'f1 true', 'F1: so is an alert; one that is acknowledged from the start has its time');
+SELECT throws_ok($$INSERT INTO care.shifts (family_id, caregiver_id, care_recipient_id, starts_at, ends_at) VALUES ('f:2', 'zoe', 'mom', now() + interval '90 d', now() + interval '91 d')$$, '23503', NULL,
+    'F1: a shift is for somebody of the family');
+DELETE FROM pulse.events WHERE name = 'pulse:evict';
+SAVEPOINT before;
+TRUNCATE care.members;
+SELECT is((SELECT array_agg(payload ->> 'room' ORDER BY payload ->> 'room') FROM pulse.events WHERE name = 'pulse:evict' AND payload ->> 'userId' IS NULL), '{family:f%3A2,family:f1}'::text[], 'F1: TRUNCATE puts everybody out');
+ROLLBACK TO before;
 
 SELECT * FROM finish();
 ROLLBACK;

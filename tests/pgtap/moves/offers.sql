@@ -1,6 +1,6 @@
 -- Job offers: whom they reach, who may answer, and that one acceptance wins. Its race is tests/isolation/specs/moves.spec.
 BEGIN;
-SELECT plan(35);
+SELECT plan(38);
 
 CREATE FUNCTION pg_temp.events() RETURNS TABLE (name text, rooms text[], payload json) LANGUAGE plpgsql AS $$
 DECLARE
@@ -89,6 +89,19 @@ SELECT is((SELECT j.run_at FROM _pulse.jobs j WHERE j.args -> 'args' ->> 'offerI
 UPDATE moves.orders SET status = 'cancelled' WHERE id = 'o2';
 SELECT is((SELECT status FROM moves.job_offers WHERE id = 'j5'), 'cancelled', 'M4: a cancelled order is not on offer');
 SELECT is((SELECT status FROM moves.job_offers WHERE id = 'j1'), 'accepted', 'M4: what was accepted stays');
+
+-- an offer that is deleted, and one that ends earlier
+INSERT INTO moves.orders (id, customer_id) VALUES ('o8', 'ann'), ('o9', 'ann');
+INSERT INTO moves.job_offers (id, order_id) VALUES ('j8', 'o8'), ('j9', 'o9');
+INSERT INTO moves.job_offer_porters (offer_id, porter_id) VALUES ('j8', 'pat'), ('j9', 'pat'), ('j9', 'ray');
+SELECT count(*) FROM pg_temp.events();
+DELETE FROM moves.job_offers WHERE id = 'j8';
+SELECT results_eq('SELECT name, rooms[1], payload::jsonb FROM pg_temp.events()', $$VALUES ('job:offer:closed', 'user:pat', '{"offerId":"j8","status":"cancelled","won":false}'::jsonb)$$, 'M4: a pending offer that is deleted is cancelled for its porters');
+UPDATE moves.job_offers SET expires_at = expires_at - interval '30 s' WHERE id = 'j9';
+SELECT is((SELECT min(j.run_at) FROM _pulse.jobs j WHERE j.args #>> '{args,offerId}' = 'j9'), (SELECT expires_at FROM moves.job_offers WHERE id = 'j9'), 'M4: an offer that ends earlier is told to be over then');
+DELETE FROM moves.orders WHERE id = 'o9';
+SELECT results_eq($$SELECT name, rooms[1], payload ->> 'status' FROM pg_temp.events() WHERE name = 'job:offer:closed' ORDER BY 2$$, $$VALUES ('job:offer:closed', 'user:pat', 'cancelled'), ('job:offer:closed', 'user:ray', 'cancelled')$$,
+    'M4: so is the offer of an order that is deleted');
 
 SELECT * FROM finish();
 ROLLBACK;

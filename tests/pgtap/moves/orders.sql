@@ -1,6 +1,6 @@
 -- Orders in plain SQL: their event, and what a change of the people does.
 BEGIN;
-SELECT plan(17);
+SELECT plan(19);
 
 CREATE FUNCTION pg_temp.events() RETURNS TABLE (name text, rooms text[], payload json, partition_key text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -60,6 +60,13 @@ SELECT is((SELECT count(*) FROM _moves.waiting), 0::bigint, 'and wait for nobody
 SELECT throws_ok($$INSERT INTO moves.orders (customer_id, status) VALUES ('ann', 'lost')$$, '23514', NULL, 'a status is one of the eight');
 SELECT throws_ok($$INSERT INTO moves.orders (customer_id, pickup_latitude) VALUES ('ann', 1)$$, '23514', NULL, 'a position is whole');
 SELECT throws_ok($$INSERT INTO moves.orders (id, customer_id) VALUES (E'a\nb', 'ann')$$, '23514', NULL, 'an id fits into the name of a room');
+
+INSERT INTO moves.orders (id, customer_id) VALUES ('old', 'ann');
+SELECT count(*) FROM pg_temp.events();
+UPDATE moves.orders SET id = 'new' WHERE id = 'old';
+SELECT results_eq('SELECT name, payload::jsonb FROM pg_temp.events()', $$VALUES ('pulse:evict', '{"room":"order:old","userId":null,"reason":"the order has another id"}'::jsonb)$$, 'M2: nobody stays in the room of an id that is free');
+TRUNCATE moves.orders CASCADE;
+SELECT is((SELECT bool_or(payload ->> 'room' = 'order:new') FROM pg_temp.events()), true, 'M2: nor after TRUNCATE');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,14 +1,4 @@
--- How many messages a user has not read. Counted under a lock of the family, so that the last badge of two messages at once counts both.
-
-CREATE OR REPLACE FUNCTION _care.lock_family(family_id text) RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM FROM care.families f WHERE f.id = lock_family.family_id FOR NO KEY UPDATE;
-END
-$$;
-COMMENT ON FUNCTION _care.lock_family(text) IS 'messages and reads of a family take turns';
+-- How many messages a user has not read.
 
 -- Of a channel at most 1000 are counted: what a badge shows beyond that is no number.
 CREATE OR REPLACE FUNCTION care.unread(user_id text) RETURNS bigint
@@ -31,7 +21,6 @@ CREATE OR REPLACE FUNCTION _care.on_message() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM _care.lock_family(NEW.family_id);
     PERFORM pulse.publish('user:' || pulse.room_part(b.user_id), 'notification:badge', json_build_object('unread', care.unread(b.user_id)))
        FROM care.members b
       WHERE b.family_id = NEW.family_id AND b.left_at IS NULL AND b.user_id <> NEW.user_id;

@@ -43,8 +43,10 @@ DECLARE
     v_own     text := pulse.input_text(v_input, 'clientMessageId', 200);
     v_id      uuid;
 BEGIN
-    IF v_channel IS NOT NULL AND NOT EXISTS (SELECT FROM care.channels c WHERE c.id = v_channel AND c.family_id = v_family) THEN
-        PERFORM pulse.fail('not_found', 'there is no such channel in the family', 'Leave channelId out for the default one.');
+    SELECT c.id INTO v_channel FROM care.channels c
+     WHERE c.family_id = v_family AND CASE WHEN v_channel IS NULL THEN c.is_default ELSE c.id = v_channel END;
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('not_found', 'there is no such channel in the family', 'GET /api/v1/care/families/{id}/channels names them; the default one is taken when channelId is left out.');
     END IF;
     INSERT INTO care.messages (channel_id, family_id, user_id, message, client_message_id)
     VALUES (v_channel, v_family, v_user, pulse.input_text(v_input, 'message', 4000, true), v_own)

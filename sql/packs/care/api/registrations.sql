@@ -17,6 +17,7 @@ SELECT pulse.route('POST', '/api/v1/care/shifts/{id}/start', 'care.post_shift_st
 SELECT pulse.route('POST', '/api/v1/care/shifts/{id}/end', 'care.post_shift_end');
 SELECT pulse.route('POST', '/api/v1/care/alerts', 'care.post_alert');
 SELECT pulse.route('POST', '/api/v1/care/alerts/{id}/acknowledge', 'care.post_acknowledge');
+SELECT pulse.route('GET', '/api/v1/care/families/{id}/channels', 'care.get_channels');
 SELECT pulse.route('GET', '/api/v1/care/families/{id}/messages', 'care.get_messages');
 SELECT pulse.route('GET', '/api/v1/care/families/{id}/activity', 'care.get_activity');
 SELECT pulse.route('GET', '/api/v1/care/families/{id}/stats', 'care.get_stats');

@@ -1,4 +1,21 @@
--- Reads over HTTP: messages, the badge, the figures of a dashboard.
+-- Reads over HTTP: channels, messages, the badge, the figures of a dashboard.
+
+CREATE OR REPLACE FUNCTION care.get_channels(request json) RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_family text := request -> 'params' ->> 'id';
+BEGIN
+    PERFORM _care.require_member(v_family);
+    RETURN json_build_object('items', (
+        SELECT coalesce(json_agg(json_build_object('channelId', c.id, 'name', c.name, 'isDefault', c.is_default) ORDER BY c.is_default DESC, c.name, c.id), '[]')
+          FROM care.channels c WHERE c.family_id = v_family));
+END
+$$;
+COMMENT ON FUNCTION care.get_channels(json) IS 'GET /api/v1/care/families/{id}/channels: {items:[{channelId, name, isDefault}]}';
+REVOKE EXECUTE ON FUNCTION care.get_channels(json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION care.get_channels(json) TO pulse_client;
 
 CREATE OR REPLACE FUNCTION care.get_messages(request json) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER

@@ -1,6 +1,18 @@
 -- Trigger functions that complete rows before they are written and follow them afterwards (schema/triggers.sql). They look up other
 -- tables as the owner: who may write a log need not be able to read families.
 
+-- Messages, doses and alerts of a family take turns, and so do those who read and acknowledge: their times follow the order of the
+-- commits, so that whoever has read up to a time misses nothing from before, and the last badge counts all.
+CREATE OR REPLACE FUNCTION _care.lock_family(family_id text) RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM care.families f WHERE f.id = lock_family.family_id FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION _care.lock_family(text) IS 'what happens in a family takes turns';
+
 CREATE OR REPLACE FUNCTION _care.add_channel() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -17,7 +29,11 @@ CREATE OR REPLACE FUNCTION _care.on_left() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pulse.evict(_care.room(OLD.family_id), OLD.user_id, 'no member any more');
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pulse.evict(_care.room(f.id), reason => 'no member any more') FROM care.families f;
+    ELSE
+        PERFORM pulse.evict(_care.room(OLD.family_id), OLD.user_id, 'no member any more');
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -36,6 +52,8 @@ BEGIN
             MESSAGE = format('medication %s does not exist', NEW.medication_id), HINT = 'Insert it into care.medications first.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = 'medication_logs_medication_id_fkey';
     END IF;
+    PERFORM _care.lock_family(NEW.family_id);
+    NEW.logged_at := coalesce(NEW.logged_at, clock_timestamp());
     RETURN NEW;
 END
 $$;
@@ -52,6 +70,8 @@ BEGIN
             MESSAGE = format('care recipient %s does not exist', NEW.care_recipient_id), HINT = 'Insert it into care.care_recipients first.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = 'alerts_care_recipient_id_fkey';
     END IF;
+    PERFORM _care.lock_family(NEW.family_id);
+    NEW.created_at := coalesce(NEW.created_at, clock_timestamp());
     RETURN NEW;
 END
 $$;
@@ -64,7 +84,7 @@ AS $$
 BEGIN
     IF NEW.channel_id IS NULL THEN
         SELECT c.id INTO NEW.channel_id FROM care.channels c WHERE c.family_id = NEW.family_id AND c.is_default;
-    ELSE
+    ELSIF NEW.family_id IS NULL THEN
         SELECT c.family_id INTO NEW.family_id FROM care.channels c WHERE c.id = NEW.channel_id;
     END IF;
     IF NEW.channel_id IS NULL OR NEW.family_id IS NULL THEN
@@ -72,6 +92,8 @@ BEGIN
             MESSAGE = 'a message needs a channel, or a family with a default channel', HINT = 'Give channel_id or family_id.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = 'messages_channel_id_fkey';
     END IF;
+    PERFORM _care.lock_family(NEW.family_id);
+    NEW.created_at := coalesce(NEW.created_at, clock_timestamp());
     RETURN NEW;
 END
 $$;

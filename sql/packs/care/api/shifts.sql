@@ -18,9 +18,13 @@ AS $$
 DECLARE
     v_shift care.shifts;
 BEGIN
-    SELECT * INTO v_shift FROM care.shifts s WHERE s.id = require_shift.shift_id FOR UPDATE;
+    SELECT * INTO v_shift FROM care.shifts s WHERE s.id = require_shift.shift_id;
     PERFORM _care.require_member(v_shift.family_id);
-    IF v_shift.caregiver_id <> pulse.user_id() THEN
+    PERFORM _care.lock_family(v_shift.family_id);
+    SELECT * INTO v_shift FROM care.shifts s WHERE s.id = require_shift.shift_id FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('not_found', 'the shift is gone');
+    ELSIF v_shift.caregiver_id <> pulse.user_id() THEN
         PERFORM pulse.fail('forbidden', 'this is the shift of somebody else');
     END IF;
     RETURN v_shift;

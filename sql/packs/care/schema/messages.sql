@@ -7,7 +7,7 @@ CREATE TABLE care.messages (
     user_id           text COLLATE "C" NOT NULL,
     message           text NOT NULL,
     client_message_id text COLLATE "C",
-    created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at        timestamptz NOT NULL,
     CONSTRAINT messages_pkey PRIMARY KEY (id),
     CONSTRAINT messages_client_message_id_key UNIQUE (family_id, user_id, client_message_id),
     CONSTRAINT messages_channel_id_fkey FOREIGN KEY (channel_id, family_id) REFERENCES care.channels (id, family_id) ON DELETE CASCADE,
@@ -18,6 +18,7 @@ CREATE INDEX messages_family_id_created_at_idx ON care.messages (family_id, crea
 COMMENT ON TABLE care.messages IS 'chat; an insert is told to family:{family_id}';
 COMMENT ON COLUMN care.messages.channel_id IS 'filled with the family''s default channel when it is left out';
 COMMENT ON COLUMN care.messages.family_id IS 'filled from the channel when it is left out';
+COMMENT ON COLUMN care.messages.created_at IS 'filled when it is left out, in the order in which the messages of a family commit';
 COMMENT ON COLUMN care.messages.client_message_id IS 'the sender''s own id: a message that is sent twice with it is kept once';
 
 CREATE TABLE care.reads (

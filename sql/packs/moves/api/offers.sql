@@ -13,6 +13,17 @@ END
 $$;
 COMMENT ON FUNCTION _moves.on_offer() IS 'trigger: a new order becomes offered, and the offer will expire';
 
+CREATE OR REPLACE FUNCTION _moves.on_offer_shortened() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM _moves.arm_offer(NEW.id, NEW.expires_at);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION _moves.on_offer_shortened() IS 'trigger: an offer expires earlier (one that is prolonged is looked at again at its first time)';
+
 CREATE OR REPLACE FUNCTION _moves.on_offered() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -32,6 +43,34 @@ END
 $$;
 COMMENT ON FUNCTION _moves.on_offered() IS 'trigger: tells a porter of a job offer';
 
+CREATE OR REPLACE FUNCTION _moves.tell_closed(offer moves.job_offers) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pulse.publish('user:' || pulse.room_part(p.porter_id), 'job:offer:closed',
+        json_build_object('offerId', offer.id, 'status', offer.status, 'won', offer.accepted_by IS NOT DISTINCT FROM p.porter_id),
+        partition_key => offer.order_id)
+       FROM moves.job_offer_porters p
+      WHERE p.offer_id = offer.id;
+END
+$$;
+COMMENT ON FUNCTION _moves.tell_closed(moves.job_offers) IS 'tells the porters of an offer that it is closed';
+
+CREATE OR REPLACE FUNCTION _moves.on_offer_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v_offer moves.job_offers := OLD;
+BEGIN
+    v_offer.status := 'cancelled';
+    PERFORM _moves.tell_closed(v_offer);
+    RETURN OLD;
+END
+$$;
+COMMENT ON FUNCTION _moves.on_offer_deleted() IS 'trigger: a pending offer that is deleted is cancelled for its porters';
+
 CREATE OR REPLACE FUNCTION _moves.on_offer_closed() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -44,11 +83,7 @@ BEGIN
             PERFORM pulse.fail('conflict', format('the order %s is no longer on offer', NEW.order_id), 'Somebody has it, or it is over.');
         END IF;
     END IF;
-    PERFORM pulse.publish('user:' || pulse.room_part(p.porter_id), 'job:offer:closed',
-        json_build_object('offerId', NEW.id, 'status', NEW.status, 'won', NEW.accepted_by IS NOT DISTINCT FROM p.porter_id),
-        partition_key => NEW.order_id)
-       FROM moves.job_offer_porters p
-      WHERE p.offer_id = NEW.id;
+    PERFORM _moves.tell_closed(NEW);
     RETURN NULL;
 END
 $$;

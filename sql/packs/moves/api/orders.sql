@@ -68,9 +68,14 @@ AS $$
 DECLARE
     v_user text;
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pulse.evict('order:' || pulse.room_part(o.id), reason => 'the order was deleted') FROM moves.orders o;
+        RETURN NULL;
+    ELSIF TG_OP = 'DELETE' THEN
         PERFORM pulse.evict('order:' || pulse.room_part(OLD.id), reason => 'the order was deleted');
         RETURN NULL;
+    ELSIF NEW.id <> OLD.id THEN
+        PERFORM pulse.evict('order:' || pulse.room_part(OLD.id), reason => 'the order has another id');
     END IF;
     FOR v_user IN
         SELECT gone FROM unnest(ARRAY[OLD.customer_id, OLD.porter_id]) AS gone
