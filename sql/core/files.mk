@@ -8,6 +8,7 @@ SQL_FILES = \
     schema/sessions.sql \
     schema/presence.sql \
     schema/jobs.sql \
+    schema/delivery.sql \
     api/slot.sql \
     schema/defaults.sql \
     api/publish.sql \
@@ -18,6 +19,7 @@ SQL_FILES = \
     api/queue_jobs.sql \
     api/queue_dead.sql \
     api/queue_history.sql \
+    api/delivery.sql \
     api/settings.sql \
     api/log.sql \
     api/claims.sql \

@@ -54,6 +54,8 @@ void Deliveries::begin(Delivery delivery) {
     send(id);
 }
 
+void Deliveries::end(Delivery delivery, Outcome outcome) { ended_.push_back({std::move(delivery), std::move(outcome)}); }
+
 void Deliveries::send(std::uint64_t id) {
     Flight &flight = flights_.at(id);
     flight.waits_for_token = false;
@@ -141,7 +143,7 @@ void Deliveries::answered(std::uint64_t id, const Response &response) {
 
 void Deliveries::end(std::uint64_t id, Outcome outcome) {
     const auto flight = flights_.find(id);
-    ended_.push_back({std::move(flight->second.delivery), std::move(outcome)});
+    end(std::move(flight->second.delivery), std::move(outcome));
     flights_.erase(flight);
 }
 

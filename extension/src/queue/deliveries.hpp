@@ -46,6 +46,7 @@ public:
     std::optional<long> due_in() const;  // as Http::due_in()
 
     void begin(Delivery delivery);
+    void end(Delivery delivery, Outcome outcome);  // without having been begun
     void cancel(const AttemptId &attempt);
     // The end of the process: what has surely not arrived is returned, the rest failed.
     void stop();

@@ -79,6 +79,11 @@ Refusal read_error(const Response &response) {
 
 }  // namespace
 
+std::string report_url(std::string_view status_url, std::string_view job) {
+    const char *joint = status_url.find('?') == std::string_view::npos ? "?" : "&";
+    return std::string(status_url).append(joint).append("job=").append(job);
+}
+
 bool is_number(std::string_view text) {
     if (text.size() < 8 || text.size() > 16 || text[0] != '+' || text[1] == '0') return false;
     return std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -103,10 +108,7 @@ Built build(const Attempt &attempt, std::string_view args, const Provider &provi
     form.add("Body", *object->text("body"));
     if (const auto media = object->text("mediaUrl")) form.add("MediaUrl", *media);
     if (const auto validity = object->whole("validitySeconds")) form.add("ValidityPeriod", std::to_string(*validity));
-    if (!status_url.empty()) {
-        const char joint = status_url.find('?') == std::string_view::npos ? '?' : '&';
-        form.add("StatusCallback", std::string(status_url) + joint + "job=" + std::to_string(attempt.id));
-    }
+    if (!status_url.empty()) form.add("StatusCallback", report_url(status_url, std::to_string(attempt.id)));
     const bool key = !account.api_key.empty();
     const std::string login = (key ? account.api_key : account.account_sid) + ':' + (key ? account.api_secret : account.auth_token);
     Request request;

@@ -18,6 +18,9 @@ Outcome judge(const Response &response, std::string_view args, std::int64_t now)
 // The provider did not take it, and surely does not send it: another one may.
 bool another_may(const Response &response);
 
+// Where reports about this job are to come: part of what the provider signs.
+std::string report_url(std::string_view status_url, std::string_view job);
+
 // E.164: + and 7 to 15 digits, the first of them not 0.
 bool is_number(std::string_view text);
 // X-Twilio-Signature of a request of the provider's: `parameters` is the body as it came, a form.

@@ -11,6 +11,7 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.setting_definitions', 'WHERE 
 SELECT pg_catalog.pg_extension_config_dump('_pulse.settings', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.job_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('_pulse.devices', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.dead_letters', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.queues', 'WHERE extension IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.queue_states', '');

@@ -33,7 +33,7 @@ SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.ac
           'pulse.require_user', 'pulse.room_part', 'pulse.session_data', 'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.take', 'pulse.to_time', 'pulse.to_uuid', 'pulse.track', 'pulse.untrack', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
     ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_refresh', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
-SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room', 'pulse.sampled'], 'pulse_client executes the engine''s policy, evicts and samples');
+SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_client')), ARRAY['pulse.evict', 'pulse.is_own_user_room', 'pulse.sampled', 'pulse.sms_status'], 'pulse_client executes the engine''s policy and route, evicts and samples');
 SELECT is_empty($$SELECT f.signature, a.grantee::regrole FROM pg_temp.functions f, aclexplode(f.acl) a WHERE f.name LIKE '\_pulse.%' AND a.grantee = 0$$, 'PUBLIC executes nothing private');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a JOIN pg_roles r ON r.oid = a.grantee
     WHERE f.name IN ('pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_refresh', 'pulse.handle_request') AND r.rolname NOT IN ('pulse_bridge', current_user)$$,
@@ -46,7 +46,7 @@ SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_cl
     AND (has_schema_privilege(r.rolname, '_pulse', 'USAGE') OR has_schema_privilege(r.rolname, '_pulse', 'CREATE'))$$, 'no role may look into _pulse');
 SELECT is_empty($$SELECT c.oid::regclass, a.grantee::regrole, a.privilege_type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
     WHERE n.nspname IN ('pulse', '_pulse') AND a.grantee <> c.relowner AND c.oid NOT IN ('_pulse.event_id'::regclass)
-      AND NOT (c.relkind = 'v' AND c.oid IN ('pulse.jobs'::regclass, 'pulse.dead_letters'::regclass, 'pulse.queues'::regclass) AND a.grantee = 'pulse_admin'::regrole AND a.privilege_type = 'SELECT')$$,
+      AND NOT (c.relkind = 'v' AND c.oid IN ('pulse.jobs'::regclass, 'pulse.dead_letters'::regclass, 'pulse.queues'::regclass, 'pulse.sms_reports'::regclass) AND a.grantee = 'pulse_admin'::regrole AND a.privilege_type = 'SELECT')$$,
     'tables are the owner''s alone, but for the views of the queue, which pulse_admin reads');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a
     WHERE f.name IN ('pulse.cancel', 'pulse.retry', 'pulse.redrive', 'pulse.purge', 'pulse.purge_queue', 'pulse.pause_queue', 'pulse.resume_queue', 'pulse.resume_queues', 'pulse.configure_queue',
