@@ -40,8 +40,8 @@ void define_channels() {
     DefineCustomStringVariable("pulse.sms_fallback_auth_file", "File with the account at the second provider of SMS.", nullptr,
                                &sms_fallback_auth_file, "", PGC_SIGHUP, kHidden, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pulse.sms_status_url", "Where providers of SMS report what became of a message.",
-                               "The public address of a route with the function pulse.sms_status; empty: they do not report.", &sms_status_url, "",
-                               PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                               "The public address of a route with the function pulse.sms_status; empty: they do not report.",
+                               &sms_status_url, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("pulse.webhook_secret_file", "File with the secrets that sign webhooks, and headers of certain hosts.",
                                "Lines of secrets, or JSON; a relative path is one in the data directory.", &webhook_secret_file, "",
                                PGC_SIGHUP, kHidden, nullptr, nullptr, nullptr);
