@@ -3,7 +3,8 @@
 #
 #   <ext>--<version>.sql         sql/header.sql, the pack's header.sql, then the parts of files.mk in order, with OR REPLACE taken
 #                                out, so that nobody can create one of our objects beforehand
-#   <ext>--<old>--<version>.sql  the headers, updates/<old>--<version>.sql written by hand, then every part of api/ in order,
+#   <ext>--<old>--<version>.sql  the headers, updates/<old>--<version>.sql written by hand and the files of the folder
+#                                updates/<old>--<version>/ where there is one, then every part of api/ in order,
 #                                then updates/<old>--<version>.after.sql where there is one
 #   released/                    scripts of released versions, installed as they are and never edited (lint: SHA256SUMS)
 #
@@ -32,5 +33,5 @@ endef
 $(FRESH_SCRIPT): $(SQL_HEADERS) $(SQL_PARTS) $(SQL_DIR)files.mk
 	$(call assemble,$(SQL_PARTS),sed -E 's/^([[:space:]]*CREATE) OR REPLACE /\1 /I')
 
-$(EXTENSION)--%--$(SQL_VERSION).sql: $(SQL_DIR)updates/%--$(SQL_VERSION).sql $(wildcard $(SQL_DIR)updates/*.after.sql) $(SQL_HEADERS) $(SQL_PARTS) $(SQL_DIR)files.mk
-	$(call assemble,$< $(filter $(SQL_DIR)api/%,$(SQL_PARTS)) $(wildcard $(SQL_DIR)updates/$*--$(SQL_VERSION).after.sql),cat)
+$(EXTENSION)--%--$(SQL_VERSION).sql: $(SQL_DIR)updates/%--$(SQL_VERSION).sql $(wildcard $(SQL_DIR)updates/*.after.sql $(SQL_DIR)updates/*/*.sql) $(SQL_HEADERS) $(SQL_PARTS) $(SQL_DIR)files.mk
+	$(call assemble,$< $(wildcard $(SQL_DIR)updates/$*--$(SQL_VERSION)/*.sql) $(filter $(SQL_DIR)api/%,$(SQL_PARTS)) $(wildcard $(SQL_DIR)updates/$*--$(SQL_VERSION).after.sql),cat)

@@ -45,7 +45,7 @@ def unreachable(tree, control):
     scripts = {PurePosixPath(name).stem for name in tree.all_files if name.startswith(f"{folder}/released/{extension}--")}
     steps = [script.split("--")[1:] for script in scripts if script.count("--") == 2]
     steps += [PurePosixPath(name).stem.split("--") for name in tree.all_files
-              if name.startswith(f"{folder}/updates/") and not name.endswith(".after.sql")]
+              if re.match(rf"{re.escape(folder)}/updates/[^/]+$", name) and not name.endswith(".after.sql")]
     reached = {version[1]}
     while more := {old for old, new in steps if new in reached} - reached:
         reached |= more
