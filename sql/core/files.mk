@@ -9,6 +9,7 @@ SQL_FILES = \
     schema/presence.sql \
     schema/jobs.sql \
     schema/delivery.sql \
+    schema/schedules.sql \
     api/slot.sql \
     schema/defaults.sql \
     api/publish.sql \
@@ -20,6 +21,7 @@ SQL_FILES = \
     api/queue_dead.sql \
     api/queue_history.sql \
     api/delivery.sql \
+    api/schedules.sql \
     api/settings.sql \
     api/log.sql \
     api/claims.sql \

@@ -4,7 +4,7 @@
 namespace pulse::pg {
 
 uint64 Plan::run(std::initializer_list<Param> params, bool read_only, long max_rows) {
-    constexpr size_t kMaxParams = 16;
+    constexpr size_t kMaxParams = 20;
     Oid types[kMaxParams];
     Datum values[kMaxParams];
     char nulls[kMaxParams];

@@ -21,3 +21,4 @@ SELECT pg_catalog.pg_extension_config_dump('_pulse.queue_origin', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.event_id', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.revocations', '');
 SELECT pg_catalog.pg_extension_config_dump('_pulse.last_seen', '');
+SELECT pg_catalog.pg_extension_config_dump('_pulse.schedules', 'WHERE extension IS NULL');

@@ -29,7 +29,7 @@ SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f JOIN pg_proc p ON 
 
 -- functions
 SELECT is(ARRAY(SELECT DISTINCT f.name FROM pg_temp.functions f, aclexplode(f.acl) a WHERE a.grantee = 0 ORDER BY 1),
-    ARRAY['pulse.ask', 'pulse.attach', 'pulse.attachments', 'pulse.auth', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.http_response', 'pulse.input_choice', 'pulse.input_number', 'pulse.input_object', 'pulse.input_text', 'pulse.input_time', 'pulse.iso8601', 'pulse.job_id', 'pulse.join', 'pulse.last_seen', 'pulse.leave', 'pulse.page_size', 'pulse.position', 'pulse.presence', 'pulse.presence_count', 'pulse.reply', 'pulse.reply_args',
+    ARRAY['pulse.ask', 'pulse.attach', 'pulse.attachments', 'pulse.auth', 'pulse.claim', 'pulse.claims', 'pulse.disconnect', 'pulse.fail', 'pulse.history', 'pulse.http_response', 'pulse.input_choice', 'pulse.input_number', 'pulse.input_object', 'pulse.input_text', 'pulse.input_time', 'pulse.iso8601', 'pulse.job_id', 'pulse.join', 'pulse.last_seen', 'pulse.leave', 'pulse.next_slot', 'pulse.page_size', 'pulse.position', 'pulse.presence', 'pulse.presence_count', 'pulse.reply', 'pulse.reply_args',
           'pulse.require_user', 'pulse.room_part', 'pulse.session_data', 'pulse.session_id', 'pulse.setting', 'pulse.socket_id', 'pulse.take', 'pulse.to_time', 'pulse.to_uuid', 'pulse.track', 'pulse.untrack', 'pulse.user_id'], 'PUBLIC executes what only tells or acts inside a call, and what asks about the caller itself');
 SELECT is(ARRAY(SELECT * FROM pg_temp.executable_by('pulse_bridge')),
     ARRAY['pulse.bridge_hello', 'pulse.bridge_history', 'pulse.bridge_read', 'pulse.bridge_revocations', 'pulse.bridge_sessions', 'pulse.decide', 'pulse.handle', 'pulse.handle_answer', 'pulse.handle_connect', 'pulse.handle_refresh', 'pulse.handle_request', 'pulse.status'], 'pulse_bridge executes the bridge''s functions alone');
@@ -46,7 +46,7 @@ SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_cl
     AND (has_schema_privilege(r.rolname, '_pulse', 'USAGE') OR has_schema_privilege(r.rolname, '_pulse', 'CREATE'))$$, 'no role may look into _pulse');
 SELECT is_empty($$SELECT c.oid::regclass, a.grantee::regrole, a.privilege_type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
     WHERE n.nspname IN ('pulse', '_pulse') AND a.grantee <> c.relowner AND c.oid NOT IN ('_pulse.event_id'::regclass)
-      AND NOT (c.relkind = 'v' AND c.oid IN ('pulse.jobs'::regclass, 'pulse.dead_letters'::regclass, 'pulse.queues'::regclass, 'pulse.sms_reports'::regclass) AND a.grantee = 'pulse_admin'::regrole AND a.privilege_type = 'SELECT')$$,
+      AND NOT (c.relkind = 'v' AND c.oid IN ('pulse.jobs'::regclass, 'pulse.dead_letters'::regclass, 'pulse.queues'::regclass, 'pulse.schedules'::regclass, 'pulse.sms_reports'::regclass) AND a.grantee = 'pulse_admin'::regrole AND a.privilege_type = 'SELECT')$$,
     'tables are the owner''s alone, but for the views of the queue, which pulse_admin reads');
 SELECT is_empty($$SELECT f.signature FROM pg_temp.functions f, aclexplode(f.acl) a
     WHERE f.name IN ('pulse.cancel', 'pulse.retry', 'pulse.redrive', 'pulse.purge', 'pulse.purge_queue', 'pulse.pause_queue', 'pulse.resume_queue', 'pulse.resume_queues', 'pulse.configure_queue',
