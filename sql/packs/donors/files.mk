@@ -3,7 +3,7 @@ SQL_FILES = \
     schema/schemas.sql \
     api/settings.sql \
     api/blood.sql \
-    api/time.sql \
+    api/values.sql \
     schema/donors.sql \
     schema/presence.sql \
     schema/hospitals.sql \

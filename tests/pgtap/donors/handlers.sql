@@ -1,6 +1,6 @@
 -- api/handlers.sql, called through pulse.handle as the bridge calls it.
 BEGIN;
-SELECT plan(47);
+SELECT plan(48);
 
 INSERT INTO donors.donors (user_id, blood_group, country_code) VALUES ('d1', 'O-', 'IN'), ('d2', 'A+', 'IN');
 INSERT INTO donors.blood_requests (id, requester_id, blood_group, latitude, longitude, country_code)
@@ -47,9 +47,10 @@ SELECT is((SELECT effects FROM a), '[{"leave":"donors:available"}]', 'D3: it lea
 SELECT is_empty($$SELECT * FROM donors.nearby(19.0760, 72.8777, 25, 'O-')$$, 'D5: it ends availability at once');
 SELECT lives_ok($$SELECT pg_temp.emit('d2', 'donor:update-presence', '[{"isAvailable":false}]')$$, 'D5: not available needs no position');
 SELECT pg_temp.refused('d2', 'donor:update-presence', '[{"isAvailable":true}]', 'PL422', 'latitude and longitude are needed to become available', 'D4: available without any position');
-SELECT pg_temp.refused('d1', 'donor:update-presence', '[]', 'PL422', 'the argument must be an object', 'D4: no argument');
-SELECT pg_temp.refused('d1', 'donor:update-presence', '["x"]', 'PL422', 'the argument must be an object', 'D4: a string');
-SELECT pg_temp.refused('d1', 'donor:update-presence', '[null]', 'PL422', 'the argument must be an object', 'D4: null');
+SELECT pg_temp.refused('d1', 'donor:update-presence', '[]', 'PL422', 'what is sent must be a JSON object', 'D4: no argument');
+SELECT pg_temp.refused('d1', 'donor:update-presence', '["x"]', 'PL422', 'what is sent must be a JSON object', 'D4: a string');
+SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"isAvailable":true,"latitude":1e999999,"longitude":1}]', 'PL422', 'latitude must be a number from -90 to 90', 'D4: a number that nothing can hold');
+SELECT pg_temp.refused('d1', 'donor:update-presence', '[null]', 'PL422', 'what is sent must be a JSON object', 'D4: null');
 SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"latitude":1,"longitude":1}]', 'PL422', 'isAvailable must be true or false', 'D4: isAvailable is missing');
 SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"isAvailable":"true"}]', 'PL422', 'isAvailable must be true or false', 'D4: isAvailable is a string');
 SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"isAvailable":true,"latitude":90.5,"longitude":1}]', 'PL422', 'latitude must be a number from -90 to 90', 'D4: beyond the pole');
@@ -57,7 +58,7 @@ SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"isAvailable":true,"lat
 SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"isAvailable":true,"latitude":1,"longitude":"72"}]', 'PL422', 'longitude must be a number from -180 to 180', 'D4: a position as text');
 SELECT pg_temp.refused('d1', 'donor:update-presence', '[{"isAvailable":true,"latitude":1}]', 'PL422', 'latitude and longitude go together', 'D4: half a position');
 SELECT pg_temp.refused('x', 'donor:update-presence', '[{"isAvailable":true,"latitude":1,"longitude":1}]', 'PL404', 'you are not registered as a donor', 'D4: no donor');
-SELECT pg_temp.refused(NULL, 'donor:update-presence', '[{"isAvailable":true,"latitude":1,"longitude":1}]', 'PL401', 'this event needs a user', 'D4: nobody');
+SELECT pg_temp.refused(NULL, 'donor:update-presence', '[{"isAvailable":true,"latitude":1,"longitude":1}]', 'PL401', 'this needs a user', 'D4: nobody');
 
 -- emergency:join, emergency:leave
 TRUNCATE a;
@@ -75,7 +76,7 @@ SELECT pg_temp.refused('d1', 'emergency:join', '["nonsense"]', 'PL422', 'the eme
 SELECT pg_temp.refused('d1', 'emergency:join', '[]', 'PL422', 'the emergency''s id must be a UUID', 'D4: no id');
 SELECT pg_temp.refused('d1', 'emergency:join', '[["00000000-0000-4000-8000-00000000000a"]]', 'PL422', 'the emergency''s id must be a UUID', 'D4: an id in an array');
 SELECT pg_temp.refused('d1', 'emergency:join', '["00000000-0000-4000-8000-0000000000ff"]', 'PL404', 'there is no emergency 00000000-0000-4000-8000-0000000000ff', 'D4: no such emergency');
-SELECT pg_temp.refused(NULL, 'emergency:join', '["00000000-0000-4000-8000-00000000000a"]', 'PL401', 'this event needs a user', 'D4: nobody joins');
+SELECT pg_temp.refused(NULL, 'emergency:join', '["00000000-0000-4000-8000-00000000000a"]', 'PL401', 'this needs a user', 'D4: nobody joins');
 
 -- emergency:respond
 TRUNCATE a;

@@ -33,7 +33,7 @@ SELECT is(pg_temp.call('d1', 'PATCH', '/donors/me/presence', '{"isAvailable":fal
 SELECT is((SELECT payload::text FROM pulse.events WHERE name = 'pulse:evict'), '{"room":"donors:available","userId":"d1","reason":"not available"}', 'D9: all sockets of the donor leave donors:available');
 SELECT is(pg_temp.call('x', 'PATCH', '/donors/me/presence', '{"isAvailable":true,"latitude":1,"longitude":1}'), 'PL404 you are not registered as a donor', 'D9: of donors alone');
 SELECT is(pg_temp.call('d1', 'PATCH', '/donors/me/presence', '{"isAvailable":"yes"}'), 'PL422 isAvailable must be true or false', 'D9: true or false');
-SELECT is(pg_temp.call('d1', 'PATCH', '/donors/me/presence', '"yes"'), 'PL422 the body must be a JSON object', 'D9: in an object');
+SELECT is(pg_temp.call('d1', 'PATCH', '/donors/me/presence', '"yes"'), 'PL422 what is sent must be a JSON object', 'D9: in an object');
 SELECT is(pg_temp.call(NULL, 'PATCH', '/donors/me/presence', '{"isAvailable":false}'), 'PL401 a token is needed', 'D9: with a token');
 SELECT pg_temp.call('d1', 'PATCH', '/donors/me/presence', '{"isAvailable":true}');
 

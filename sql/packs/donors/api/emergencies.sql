@@ -15,7 +15,7 @@ BEGIN ATOMIC
                'longitude', (emergency_json.request).longitude,
                'countryCode', (emergency_json.request).country_code,
                'status', (emergency_json.request).status,
-               'createdAt', _donors.iso((emergency_json.request).created_at),
+               'createdAt', pulse.iso8601((emergency_json.request).created_at),
                'distanceKm', round(emergency_json.distance_km::numeric, 3)));
 END;
 COMMENT ON FUNCTION donors.emergency_json(donors.blood_requests, double precision) IS

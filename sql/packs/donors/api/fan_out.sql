@@ -22,7 +22,7 @@ DECLARE
     v_request donors.blood_requests;
     v_nearby  integer;
 BEGIN
-    SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = _donors.to_uuid(fan_out.args ->> 'requestId');
+    SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = pulse.to_uuid(fan_out.args ->> 'requestId');
     IF NOT FOUND OR v_request.status <> 'open' THEN
         RETURN json_build_object('nearby', 0);
     END IF;
@@ -31,7 +31,7 @@ BEGIN
         RETURN json_build_object('nearby', 0);
     END IF;
 
-    SELECT count(pulse.publish('user:' || _donors.room_part(n.user_id), 'emergency:nearby',
+    SELECT count(pulse.publish('user:' || pulse.room_part(n.user_id), 'emergency:nearby',
                                donors.emergency_json(v_request, n.distance_km), partition_key => v_request.id::text))
       INTO v_nearby
       FROM donors.nearby(v_request.latitude, v_request.longitude, v_request.radius_km, v_request.blood_group, NULL) n

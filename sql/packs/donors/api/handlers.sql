@@ -1,62 +1,15 @@
 -- What clients may send. Each takes the array of the event's arguments and returns the ack; a refusal raises an error of
 -- class PL with a hint, which the client gets in its ack.
 
-CREATE OR REPLACE FUNCTION _donors.require_user() RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF pulse.user_id() IS NULL THEN
-        PERFORM pulse.fail('unauthenticated', 'this event needs a user', 'Connect with a token that has the claim userId or sub.');
-    END IF;
-    RETURN pulse.user_id();
-END
-$$;
-COMMENT ON FUNCTION _donors.require_user() IS 'the user of this call, or an error';
-
-CREATE OR REPLACE FUNCTION _donors.require_object(args json, example text) RETURNS json
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF json_typeof(require_object.args -> 0) IS DISTINCT FROM 'object' THEN
-        PERFORM pulse.fail('invalid', 'the argument must be an object', 'Send ' || require_object.example || '.');
-    END IF;
-    RETURN require_object.args -> 0;
-END
-$$;
-COMMENT ON FUNCTION _donors.require_object(json, text) IS 'the event''s one argument when it is an object, or an error with an example';
-
-CREATE OR REPLACE FUNCTION _donors.coordinate(input json, name text, bound integer) RETURNS double precision
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    v_value numeric;
-BEGIN
-    IF json_typeof(coordinate.input -> coordinate.name) = 'number' THEN
-        v_value := (coordinate.input ->> coordinate.name)::numeric;
-        IF v_value BETWEEN -coordinate.bound AND coordinate.bound THEN
-            RETURN v_value;
-        END IF;
-    ELSIF coalesce(json_typeof(coordinate.input -> coordinate.name), 'null') = 'null' THEN
-        RETURN NULL;
-    END IF;
-    PERFORM pulse.fail('invalid', format('%s must be a number from -%s to %s', coordinate.name, coordinate.bound, coordinate.bound),
-        'Positions are WGS 84 degrees, such as latitude 19.076, longitude 72.8777.');
-END
-$$;
-COMMENT ON FUNCTION _donors.coordinate(json, text, integer) IS 'latitude or longitude of a client, null when it is left out, or an error';
-
 -- What a donor says of the own availability, by event or by HTTP; gives the ack.
 CREATE OR REPLACE FUNCTION _donors.set_presence(input json) RETURNS json
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user      text := _donors.require_user();
-    v_latitude  double precision := _donors.coordinate(input, 'latitude', 90);
-    v_longitude double precision := _donors.coordinate(input, 'longitude', 180);
+    v_user      text := pulse.require_user();
+    v_latitude  double precision := pulse.input_number(input, 'latitude', -90, 90);
+    v_longitude double precision := pulse.input_number(input, 'longitude', -180, 180);
     v_available boolean;
     v_donor     donors.donors;
 BEGIN
@@ -95,7 +48,7 @@ BEGIN
     END IF;
 
     RETURN json_build_object('ok', true, 'isAvailable', v_available,
-        'expiresAt', CASE WHEN v_available THEN _donors.iso(now() + donors.presence_ttl()) END);
+        'expiresAt', CASE WHEN v_available THEN pulse.iso8601(now() + donors.presence_ttl()) END);
 END
 $$;
 COMMENT ON FUNCTION _donors.set_presence(json) IS 'availability and position of the user of this call: {ok, isAvailable, expiresAt}';
@@ -105,8 +58,8 @@ CREATE OR REPLACE FUNCTION donors.on_update_presence(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user text := _donors.require_user();
-    v_ack  json := _donors.set_presence(_donors.require_object(args, '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}'));
+    v_user text := pulse.require_user();
+    v_ack  json := _donors.set_presence(pulse.input_object(args -> 0, '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}'));
 BEGIN
     IF (v_ack ->> 'isAvailable')::boolean THEN
         PERFORM pulse.join('donors:available');
@@ -128,12 +81,12 @@ AS $$
 DECLARE
     v_request donors.blood_requests;
 BEGIN
-    IF _donors.to_uuid(require_emergency.id) IS NULL THEN
+    IF pulse.to_uuid(require_emergency.id) IS NULL THEN
         PERFORM pulse.fail('invalid', 'the emergency''s id must be a UUID', 'Send the emergencyId of an event, bare or as {"emergencyId":"…"}.');
     END IF;
-    SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = _donors.to_uuid(require_emergency.id);
+    SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = pulse.to_uuid(require_emergency.id);
     IF NOT FOUND THEN
-        PERFORM pulse.fail('not_found', format('there is no emergency %s', _donors.to_uuid(require_emergency.id)),
+        PERFORM pulse.fail('not_found', format('there is no emergency %s', pulse.to_uuid(require_emergency.id)),
             'It may have been deleted; its id is emergencyId in emergency:created.');
     END IF;
     RETURN v_request;
@@ -155,7 +108,7 @@ CREATE OR REPLACE FUNCTION donors.on_emergency_join(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user    text := _donors.require_user();
+    v_user    text := pulse.require_user();
     v_request donors.blood_requests := _donors.require_emergency(_donors.emergency_id(args));
 BEGIN
     PERFORM pulse.join('emergency:' || v_request.id);
@@ -175,7 +128,7 @@ CREATE OR REPLACE FUNCTION donors.on_emergency_leave(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user    text := _donors.require_user();
+    v_user    text := pulse.require_user();
     v_request donors.blood_requests := _donors.require_emergency(_donors.emergency_id(args));
 BEGIN
     PERFORM pulse.leave('emergency:' || v_request.id);
@@ -195,7 +148,7 @@ CREATE OR REPLACE FUNCTION _donors.respond(emergency_id text, input json) RETURN
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user     text := _donors.require_user();
+    v_user     text := pulse.require_user();
     v_request  donors.blood_requests := _donors.require_emergency(respond.emergency_id);
     v_eta      integer;
     v_response uuid;
@@ -243,8 +196,8 @@ CREATE OR REPLACE FUNCTION donors.on_emergency_respond(args json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user  text := _donors.require_user();
-    v_input json := _donors.require_object(args, '{"emergencyId":"…","status":"accepted","etaMinutes":15}');
+    v_user  text := pulse.require_user();
+    v_input json := pulse.input_object(args -> 0, '{"emergencyId":"…","status":"accepted","etaMinutes":15}');
 BEGIN
     RETURN _donors.respond(v_input ->> 'emergencyId', v_input);
 END

@@ -9,13 +9,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION _donors.country_of(json) IS 'the country of a user: the claim, else the donor''s row';
 
-CREATE OR REPLACE FUNCTION _donors.room_part(value text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT replace(replace(room_part.value, '%', '%25'), ':', '%3A');
-END;
-COMMENT ON FUNCTION _donors.room_part(text) IS 'a value as a part of a room''s name';
-
 CREATE OR REPLACE FUNCTION donors.connect(claims json) RETURNS json
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -43,7 +36,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_emergency(claims json, room text, par
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT pulse.user_id() IS NOT NULL
-       AND EXISTS (SELECT FROM donors.blood_requests r WHERE r.id = _donors.to_uuid(may_join_emergency.params ->> 'id'))
+       AND EXISTS (SELECT FROM donors.blood_requests r WHERE r.id = pulse.to_uuid(may_join_emergency.params ->> 'id'))
 $$;
 COMMENT ON FUNCTION donors.may_join_emergency(json, text, json) IS 'policy: emergency:{id} for every known user, when it exists';
 REVOKE EXECUTE ON FUNCTION donors.may_join_emergency(json, text, json) FROM PUBLIC;
@@ -54,7 +47,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_requester(claims json, room text, par
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (SELECT FROM donors.blood_requests r
-                    WHERE r.id = _donors.to_uuid(may_join_requester.params ->> 'id')
+                    WHERE r.id = pulse.to_uuid(may_join_requester.params ->> 'id')
                       AND r.requester_id = pulse.user_id())
 $$;
 COMMENT ON FUNCTION donors.may_join_requester(json, text, json) IS 'policy: emergency:{id}:requester for the requester alone';
@@ -76,7 +69,7 @@ CREATE OR REPLACE FUNCTION donors.may_join_hospital(claims json, room text, para
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT pulse.user_id() IS NOT NULL
-       AND EXISTS (SELECT FROM donors.hospitals h WHERE h.id = _donors.to_uuid(may_join_hospital.params ->> 'id'))
+       AND EXISTS (SELECT FROM donors.hospitals h WHERE h.id = pulse.to_uuid(may_join_hospital.params ->> 'id'))
 $$;
 COMMENT ON FUNCTION donors.may_join_hospital(json, text, json) IS 'policy: hospital:{id} for every known user, when it exists';
 REVOKE EXECUTE ON FUNCTION donors.may_join_hospital(json, text, json) FROM PUBLIC;

@@ -1,18 +1,5 @@
 -- HTTP for clients without a socket, with the same words as the events.
 
-CREATE OR REPLACE FUNCTION _donors.require_body(request json, example text) RETURNS json
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF json_typeof(require_body.request -> 'body') IS DISTINCT FROM 'object' THEN
-        PERFORM pulse.fail('invalid', 'the body must be a JSON object', 'Send ' || require_body.example || ' with Content-Type: application/json.');
-    END IF;
-    RETURN require_body.request -> 'body';
-END
-$$;
-COMMENT ON FUNCTION _donors.require_body(json, text) IS 'the body of a request when it is an object, or an error with an example';
-
 -- A field that one pattern describes. Null when it is left out and not needed.
 CREATE OR REPLACE FUNCTION _donors.field(input json, name text, pattern text, hint text, needed boolean DEFAULT true) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -41,7 +28,7 @@ BEGIN ATOMIC
         'status', (request_json.request).status, 'hospitalId', (request_json.request).hospital_id,
         'hospitalName', (request_json.request).hospital_name, 'notes', (request_json.request).notes,
         'requesterId', CASE WHEN (request_json.request).requester_id = pulse.user_id() THEN (request_json.request).requester_id END,
-        'createdAt', _donors.iso((request_json.request).created_at), 'updatedAt', _donors.iso((request_json.request).updated_at)));
+        'createdAt', pulse.iso8601((request_json.request).created_at), 'updatedAt', pulse.iso8601((request_json.request).updated_at)));
 END;
 COMMENT ON FUNCTION _donors.request_json(donors.blood_requests) IS 'a blood request as routes give it';
 
@@ -50,8 +37,8 @@ CREATE OR REPLACE FUNCTION donors.post_request(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user    text := _donors.require_user();
-    v_input   json := _donors.require_body(request,
+    v_user    text := pulse.require_user();
+    v_input   json := pulse.input_object(request -> 'body',
         '{"bloodGroup":"O-","urgency":"critical","latitude":19.076,"longitude":72.8777,"countryCode":"IN"}');
     v_row     donors.blood_requests;
     v_nearby  bigint;
@@ -61,11 +48,11 @@ BEGIN
     v_row.urgency      := coalesce(_donors.field(v_input, 'urgency', '^(low|normal|high|critical)$', 'It is low, normal, high or critical.', false), 'normal');
     v_row.units        := coalesce(_donors.field(v_input, 'units', '^[1-9][0-9]{0,3}$', 'It is a whole number from 1 to 9999.', false)::integer, 1);
     v_row.country_code := _donors.field(v_input, 'countryCode', '^[A-Z]{2}$', 'It is ISO 3166-1 alpha-2, such as IN.');
-    v_row.latitude     := _donors.coordinate(v_input, 'latitude', 90);
-    v_row.longitude    := _donors.coordinate(v_input, 'longitude', 180);
+    v_row.latitude     := pulse.input_number(v_input, 'latitude', -90, 90);
+    v_row.longitude    := pulse.input_number(v_input, 'longitude', -180, 180);
     v_row.radius_km    := coalesce(_donors.field(v_input, 'radiusKm', '^[0-9]{1,5}(\.[0-9]{1,6})?$', 'It is a number of kilometres.', false)::double precision,
                                    donors.search_radius_km());
-    v_row.hospital_id  := _donors.to_uuid(_donors.field(v_input, 'hospitalId', '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+    v_row.hospital_id  := pulse.to_uuid(_donors.field(v_input, 'hospitalId', '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
                                    'It is the id of a hospital, or left out.', false));
     v_row.notes        := _donors.field(v_input, 'notes', '^.+$', 'It is a text of at most 4096 characters.', false);
     IF v_row.latitude IS NULL OR v_row.longitude IS NULL THEN
@@ -95,7 +82,7 @@ CREATE OR REPLACE FUNCTION donors.get_request(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user      text := _donors.require_user();
+    v_user      text := pulse.require_user();
     v_row       donors.blood_requests := _donors.require_emergency(request -> 'params' ->> 'id');
     v_responses jsonb;
 BEGIN
@@ -103,7 +90,7 @@ BEGIN
         RETURN _donors.request_json(v_row);
     END IF;
     SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('responseId', r.id, 'donorId', r.donor_id, 'status', r.status,
-               'etaMinutes', r.eta_minutes, 'message', r.message, 'distanceKm', r.distance_km, 'createdAt', _donors.iso(r.created_at))
+               'etaMinutes', r.eta_minutes, 'message', r.message, 'distanceKm', r.distance_km, 'createdAt', pulse.iso8601(r.created_at))
                || CASE WHEN r.status IN ('accepted', 'arrived', 'donated')
                        THEN jsonb_build_object('name', d.name, 'phone', d.phone, 'latitude', p.latitude, 'longitude', p.longitude) ELSE '{}' END)
                ORDER BY r.created_at, r.id), '[]')
@@ -125,11 +112,11 @@ CREATE OR REPLACE FUNCTION donors.get_requests(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user    text := _donors.require_user();
+    v_user    text := pulse.require_user();
     v_query   json := request -> 'query';
     v_country text := _donors.field(v_query, 'countryCode', '^[A-Z]{2}$', 'It is ISO 3166-1 alpha-2, such as IN.', false);
     v_status  text := _donors.field(v_query, 'status', '^(open|matched|fulfilled|cancelled|expired)$', 'It is open, matched, fulfilled, cancelled or expired.', false);
-    v_since   timestamptz := _donors.to_time(v_query ->> 'since');
+    v_since   timestamptz := pulse.to_time(v_query ->> 'since');
     v_items   jsonb;
     v_next    timestamptz;
 BEGIN
@@ -156,14 +143,14 @@ CREATE OR REPLACE FUNCTION donors.patch_request(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user   text := _donors.require_user();
+    v_user   text := pulse.require_user();
     v_row    donors.blood_requests := _donors.require_emergency(request -> 'params' ->> 'id');
     v_status text;
 BEGIN
     IF v_row.requester_id <> v_user THEN
         PERFORM pulse.fail('forbidden', 'only the requester changes a request');
     END IF;
-    v_status := _donors.field(_donors.require_body(request, '{"status":"fulfilled"}'), 'status', '^(open|matched|fulfilled|cancelled|expired)$',
+    v_status := _donors.field(pulse.input_object(request -> 'body', '{"status":"fulfilled"}'), 'status', '^(open|matched|fulfilled|cancelled|expired)$',
         'It is open, matched, fulfilled, cancelled or expired.');
     UPDATE donors.blood_requests r SET status = v_status WHERE r.id = v_row.id RETURNING * INTO v_row;
     RETURN _donors.request_json(v_row);
@@ -178,7 +165,7 @@ CREATE OR REPLACE FUNCTION donors.post_response(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN pulse.http_response(201, _donors.respond(request -> 'params' ->> 'id', _donors.require_body(request, '{"status":"accepted","etaMinutes":15}')));
+    RETURN pulse.http_response(201, _donors.respond(request -> 'params' ->> 'id', pulse.input_object(request -> 'body', '{"status":"accepted","etaMinutes":15}')));
 END
 $$;
 COMMENT ON FUNCTION donors.post_response(json) IS 'POST /api/v1/blood-requests/{id}/responses {status, etaMinutes?, message?}: 201, as emergency:respond';
@@ -191,8 +178,8 @@ CREATE OR REPLACE FUNCTION donors.patch_presence(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user text := _donors.require_user();
-    v_ack  json := _donors.set_presence(_donors.require_body(request, '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}'));
+    v_user text := pulse.require_user();
+    v_ack  json := _donors.set_presence(pulse.input_object(request -> 'body', '{"isAvailable":true,"latitude":19.076,"longitude":72.8777}'));
 BEGIN
     IF NOT (v_ack ->> 'isAvailable')::boolean THEN
         PERFORM pulse.evict('donors:available', v_user, 'not available');
@@ -209,7 +196,7 @@ CREATE OR REPLACE FUNCTION donors.get_nearby(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user  text := _donors.require_user();
+    v_user  text := pulse.require_user();
     v_query json := request -> 'query';
     v_items json;
 BEGIN
@@ -252,7 +239,7 @@ CREATE OR REPLACE FUNCTION donors.get_online(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user    text := _donors.require_user();
+    v_user    text := pulse.require_user();
     v_country text := _donors.field(request -> 'query', 'countryCode', '^[A-Z]{2}$', 'It is ISO 3166-1 alpha-2, such as IN.', false);
 BEGIN
     RETURN (SELECT json_build_object('total', coalesce(sum(g.n), 0), 'byBloodGroup', coalesce(json_object_agg(g.blood_group, g.n ORDER BY g.blood_group), '{}'))
@@ -271,8 +258,8 @@ CREATE OR REPLACE FUNCTION donors.post_token(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user   text := _donors.require_user();
-    v_input  json := _donors.require_body(request, '{"token":"…","tokenType":"fcm","deviceType":"android"}');
+    v_user   text := pulse.require_user();
+    v_input  json := pulse.input_object(request -> 'body', '{"token":"…","tokenType":"fcm","deviceType":"android"}');
     v_token  text := _donors.field(v_input, 'token', '^[[:graph:]]+$', 'It is the token that the push service gave to the device.');
     v_type   text := coalesce(_donors.field(v_input, 'tokenType', '^fcm$', 'It is fcm.', false), 'fcm');
     v_device text := _donors.field(v_input, 'deviceType', '^(android|ios|web)$', 'It is android, ios or web.');
@@ -292,7 +279,7 @@ CREATE OR REPLACE FUNCTION donors.delete_token(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_user text := _donors.require_user();
+    v_user text := pulse.require_user();
 BEGIN
     DELETE FROM donors.device_tokens t WHERE t.token = request -> 'params' ->> 'token' AND t.user_id = v_user;
     IF NOT FOUND THEN

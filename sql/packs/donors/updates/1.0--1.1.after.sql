@@ -1,0 +1,3 @@
+-- After the parts of api/: what 1.0 had of its own and 1.1 finds in pulse.
+DROP FUNCTION _donors.iso(timestamptz), _donors.to_uuid(text), _donors.room_part(text), _donors.require_user(), _donors.require_object(json, text),
+    _donors.coordinate(json, text, integer);
