@@ -33,19 +33,36 @@ $$;
 COMMENT ON FUNCTION _pulse.lag_events(bigint) IS 'events that are committed and not yet dispatched';
 REVOKE ALL ON FUNCTION _pulse.lag_events(bigint) FROM PUBLIC;
 
+-- _pulse.count_by_index(index regclass, entries integer, OUT counted bigint, OUT complete boolean)
+-- Visible rows that are found by looking at so many entries of an index; complete: there are no more.
+CREATE OR REPLACE FUNCTION _pulse.count_by_index(index regclass, entries integer, OUT counted bigint, OUT complete boolean)
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pulse_count_by_index';
+COMMENT ON FUNCTION _pulse.count_by_index(regclass, integer) IS 'visible rows that are found by looking at so many entries of an index';
+REVOKE ALL ON FUNCTION _pulse.count_by_index(regclass, integer) FROM PUBLIC;
+
 -- _pulse.queue_counts() returns json
--- Jobs by state, for pulse.status(): each counted up to 100,000, so that a long queue does not make every health check slow.
+-- Jobs by state, for pulse.status(): exact up to 10,000 of a state, beyond that what PostgreSQL's statistics estimate, so that it costs
+-- milliseconds however long a queue is, and whoever holds an old snapshot.
 CREATE OR REPLACE FUNCTION _pulse.queue_counts() RETURNS json
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    c_entries   CONSTANT integer := 10000;
+    v_waiting   record := _pulse.count_by_index('_pulse.jobs_lane_idx', c_entries);
+    v_executing record := _pulse.count_by_index('_pulse.jobs_executing_idx', c_entries);
+    v_retryable record := _pulse.count_by_index('_pulse.jobs_retryable_idx', c_entries);
+    v_dead      record := _pulse.count_by_index('_pulse.dead_letters_pkey', c_entries);
 BEGIN
-    RETURN json_build_object(
-        'available', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state IN ('available', 'scheduled') LIMIT 100000) AS counted),
-        'executing', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'executing' LIMIT 100000) AS counted),
-        'retryable', (SELECT count(*) FROM (SELECT FROM _pulse.jobs j WHERE j.state = 'retryable' LIMIT 100000) AS counted),
-        'dead', (SELECT count(*) FROM (SELECT FROM _pulse.dead_letters d LIMIT 100000) AS counted));
+    IF NOT v_waiting.complete THEN
+        v_waiting.counted := greatest(v_waiting.counted, pg_stat_get_live_tuples('_pulse.jobs'::regclass) - v_executing.counted);
+    END IF;
+    IF NOT v_dead.complete THEN
+        v_dead.counted := greatest(v_dead.counted, pg_stat_get_live_tuples('_pulse.dead_letters'::regclass));
+    END IF;
+    RETURN json_build_object('available', greatest(v_waiting.counted - v_retryable.counted, 0), 'executing', v_executing.counted,
+                             'retryable', v_retryable.counted, 'dead', v_dead.counted);
 END
 $$;
-COMMENT ON FUNCTION _pulse.queue_counts() IS 'jobs by state, each counted up to 100,000';
+COMMENT ON FUNCTION _pulse.queue_counts() IS 'jobs by state: exact up to 10,000 of a state, then estimated';
 REVOKE ALL ON FUNCTION _pulse.queue_counts() FROM PUBLIC;
 
 -- _pulse.problems(memory json, quarantined bigint, queue_usage double precision, lag bigint) returns json
