@@ -82,7 +82,11 @@ test('before the update users go on and it is said what is missing; after it eve
   await pulse.sql(`CREATE TABLE app.orders (id int, status text); SELECT pulse.watch('app.orders', 'order:changed', ARRAY['open:orders'], 'insert, update');
     SELECT pulse.configure('pulse', 'idempotency_keep', '3 hours'), pulse.configure('donors', 'presence_ttl', '7 min');
     CREATE TABLE app.ran (n int); CREATE FUNCTION app.job(args json) RETURNS json LANGUAGE sql AS $$ INSERT INTO app.ran VALUES ((args->>'n')::int) RETURNING '{}'::json $$;
-    SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":1}}');
+    SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":1}}', unique_key => 'one');
+    SELECT pulse.enqueue('q', 'sql', format('{"function":"app.job","args":{"n":%s}}', n)::json, run_at => now() + interval '1 hour') FROM generate_series(2, 5) n;
+    UPDATE _pulse.jobs SET state = 'executing', attempt = 1, attempted_at = now(), run_at = now() WHERE args::text LIKE '%2}}';
+    UPDATE _pulse.jobs SET state = 'discarded', attempt = 3, attempted_at = now() - interval '1 day', last_error = 'PX001: boom' WHERE args::text LIKE '%3}}';
+    UPDATE _pulse.jobs SET state = 'discarded', attempt = 2, last_error = 'superseded by a newer job with the same unique_key; its own error: x' WHERE args::text LIKE '%4}}';
     INSERT INTO donors.donors (user_id, blood_group, country_code) VALUES ('d1', 'O-', 'IN')`)
   const expected = []
   const publish = async (client, n) => Number((await client.query(`SELECT pulse.publish('open:a', 'e', $1::json) AS id`, [JSON.stringify(n)])).rows[0].id)
@@ -140,7 +144,17 @@ test('before the update users go on and it is said what is missing; after it eve
   const inRoom = new Map((await pulse.sql(`SELECT id::int, payload FROM pulse.events WHERE 'open:a' = ANY (rooms)`)).map(({ id, payload }) => [id, payload]))
   assert.deepEqual(after, dispatched.slice(1).filter(id => inRoom.has(id)))
 
-  await until(async () => (await pulse.value('SELECT array_agg(n) FROM app.ran'))?.join() === '1', { what: 'the job' })
+  // E4: its jobs: one that waited runs, one that ran has failed that attempt and is tried again, dead ones are dead letters, a later one waits.
+  const ran = () => pulse.value(`SELECT coalesce(string_agg(n::text, ',' ORDER BY n), '') FROM app.ran`)
+  await until(async () => await ran() === '1,2', { what: 'the jobs' })
+  const jobs = () => pulse.sql(`SELECT (args -> 'args' ->> 'n')::int AS n, state, attempt, last_error FROM pulse.jobs WHERE queue = 'q' ORDER BY 1`)
+  assert.deepEqual(await jobs(), [
+    { n: 1, state: 'completed', attempt: 1, last_error: null }, { n: 2, state: 'completed', attempt: 2, last_error: 'the worker ended during this attempt' },
+    { n: 3, state: 'discarded', attempt: 3, last_error: 'PX001: boom' },
+    { n: 4, state: 'discarded', attempt: 2, last_error: 'superseded by a newer job with the same unique_key; its own error: x' }, { n: 5, state: 'scheduled', attempt: 0, last_error: null }])
+  assert.deepEqual(await pulse.sql('SELECT reason, count(*)::int FROM pulse.dead_letters GROUP BY 1 ORDER BY 1'), [{ reason: 'attempts', count: 1 }, { reason: 'superseded', count: 1 }])
+  assert.equal(await pulse.value(`SELECT pulse.redrive(id) FROM pulse.dead_letters WHERE reason = 'attempts'`), true)
+  await until(async () => await ran() === '1,2,3', { what: 'the redriven job' })
   await until(async () => (await problems()).length === 0, { what: 'no problem any more' })
   await bridge.ready()   // it found the new functions by itself
   // So does a client that was away over the update: what it missed before, during and after, then live.
