@@ -15,14 +15,9 @@ PULSE_FN(pulse_handle_answer) {
     const Datum attachments = pg::arg_is_null(fcinfo, 3) ? Datum(0) : pg::arg(fcinfo, 3);
     const MemoryContext memory = CurrentMemoryContext;
 
-    std::optional<handle::Cursor> position;
     std::optional<rooms::Callable> function;
     {
         const pg::OwnerScope scope(owner);
-        {
-            const pg::SpiSession spi;
-            position = handle::cursor();
-        }
         function.emplace(name, rooms::kAnswerShape, memory);
     }
     handle::Effects effects;
@@ -32,6 +27,7 @@ PULSE_FN(pulse_handle_answer) {
             rooms::client_role(), "answer function " + name, [&] { return (*function)({args}); },
             args ? pg::view(*args) : std::string_view());
     }
+    const auto position = handle::position_of(owner, effects);
     handle::store_effects(owner, pg::view(pg::arg(fcinfo, 2)), context, effects, position);
 
     const std::optional<std::string> cursor = handle::text_of(position);

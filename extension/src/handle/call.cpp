@@ -30,6 +30,13 @@ std::optional<Cursor> cursor() {
     return Cursor{std::string(pg::result_row().text(1)), pg::result_row().int8(2)};
 }
 
+std::optional<Cursor> position_of(Oid owner, const Effects &effects) {
+    if (effects.empty()) return std::nullopt;
+    const pg::OwnerScope scope(owner);
+    const pg::SpiSession spi;
+    return cursor();
+}
+
 CheckedCursor check_cursor(std::string_view text, const std::optional<Cursor> &now) {
     static pg::Plan plan("SELECT c.position, c.reason FROM _pulse.check_cursor($1) c");
     if (now && text.size() > now->epoch.size() && text.starts_with(now->epoch) && text[now->epoch.size()] == ':') {

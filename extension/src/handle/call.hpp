@@ -26,6 +26,8 @@ struct Cursor {
 };
 // Where the active snapshot stands; nullopt before the first dispatcher. Inside OwnerScope and SpiSession.
 std::optional<Cursor> cursor();
+// The same after a call, for what it asked of the bridge; without effects nobody needs it, and it is not looked up.
+std::optional<Cursor> position_of(Oid owner, const Effects &effects);
 inline std::optional<std::string> text_of(const std::optional<Cursor> &cursor) {
     return cursor ? std::optional(cursor->text()) : std::nullopt;
 }

@@ -1,5 +1,6 @@
 // pulse.handle: runs the handler of a client's event as pulse_client, in the transaction of this one statement.
 #include "handle/answers.hpp"
+#include "handle/handler.hpp"
 #include "handle/leases.hpp"
 #include "json/slice.hpp"
 #include "limits/take.hpp"
@@ -7,23 +8,11 @@
 
 namespace pulse::handle {
 
-struct Handler {
-    std::string function;
-    std::optional<std::string> key;  // template of the idempotency key
-};
-
-// The application's handler wins over a pack's. Inside an OwnerScope and an SpiSession.
-static Handler find_handler(const std::string &name, const std::string &event) {
-    static pg::Plan plan("SELECT h.function, h.key FROM _pulse.handlers h WHERE h.namespace = $1 AND h.event = $2 AND (h.extension IS NULL "
-                         "OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = h.extension)) "
-                         "ORDER BY h.extension IS NOT NULL LIMIT 1");
-    if (plan.run({pg::param_text(name), pg::param_text(event)}, true) > 0) {
-        const pg::Row row = pg::result_row();
-        Handler handler{std::string(row.text(1)), std::nullopt};
-        if (const auto key = row.optional_text(2)) handler.key = std::string(*key);
-        return handler;
+[[noreturn]] static void fail_without_handler(const std::string &name, const std::string &event) {
+    {
+        const pg::SpiSession spi;
+        if (!namespace_exists(name)) pg::fail(kNotFound, "Invalid namespace");
     }
-    if (!namespace_exists(name)) pg::fail(kNotFound, "Invalid namespace");
     pg::fail(kNotFound, "no handler for event \"" + event + "\" in namespace \"" + name + "\"", {},
              "Handlers are registered with pulse.on(event, function, namespace).");
 }
@@ -63,18 +52,14 @@ PULSE_FN(pulse_handle) {
     const MemoryContext memory = CurrentMemoryContext;
     limits::take_for_event(owner, name, event, context);
 
-    std::optional<handle::Cursor> position;
+    const auto found = handle::find_handler(name, event);
     std::optional<rooms::Callable> function;
-    handle::Handler handler;
     {
         pg::OwnerScope scope(owner);
-        {
-            pg::SpiSession spi;
-            handler = handle::find_handler(name, event);
-            position = handle::cursor();
-        }
-        function.emplace(handler.function, rooms::kHandlerShape, memory);
+        if (!found) handle::fail_without_handler(name, event);
+        function.emplace(found->function, rooms::kHandlerShape, memory);
     }
+    const handle::Handler &handler = *found;
     std::optional<handle::Answer> answer;
     if (handler.key && context.user_id) answer = handle::Answer::claim(owner, *handler.key, pg::view(args), *context.user_id, name, event);
 
@@ -82,6 +67,7 @@ PULSE_FN(pulse_handle) {
     auth::Scope scope(context, attachments);
     if (answer && answer->stored()) {
         handle::within_deadline("joining again", [&] { answer->rejoin(owner, effects); });
+        const auto position = handle::position_of(owner, effects);
         handle::store_effects(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
         return handle::row_of(fcinfo, answer->ack(), effects.json(), position);
     }
@@ -91,6 +77,7 @@ PULSE_FN(pulse_handle) {
     ack = std::move(message.json);
     if (!message.attachments.empty()) effects.add("{\"attach\":" + message.attachments + "}");
     if (answer) answer->store(owner, ack, effects.json());
+    const auto position = handle::position_of(owner, effects);
     handle::store_effects(owner, pg::view(pg::arg(fcinfo, 3)), context, effects, position);
     return handle::row_of(fcinfo, ack, effects.json(), position);
 }

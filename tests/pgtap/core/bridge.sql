@@ -1,6 +1,6 @@
 -- What the bridge calls beside pulse.handle: handle_connect, decide, bridge_hello, bridge_read; and answers to retried calls.
 BEGIN;
-SELECT plan(71);
+SELECT plan(72);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -156,7 +156,10 @@ SELECT is((SELECT h.position FROM pulse.decide('[{"operation":"join","room":"x",
 SELECT is(pulse.handle_connect('/', '{}') ->> 'position', '00000000000000ff:1000006', 'a connect does');
 CREATE FUNCTION shop.nothing(args json) RETURNS json LANGUAGE sql RETURN NULL::json;
 SELECT pulse.on('nothing', 'shop.nothing');
-SELECT is((SELECT h.position FROM pulse.handle('/', 'nothing', '[]', '{}') h), '00000000000000ff:1000006', 'a handler''s answer does');
+SELECT is((SELECT h.position FROM pulse.handle('/', 'nothing', '[]', '{}') h), NULL, 'the answer of a handler that asked for nothing has none');
+CREATE FUNCTION shop.greeting(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pulse.reply('hello', '1'); RETURN NULL; END $$;
+SELECT pulse.on('greeting', 'shop.greeting');
+SELECT is((SELECT h.position FROM pulse.handle('/', 'greeting', '[]', '{}') h), '00000000000000ff:1000006', 'that of one with effects does');
 SELECT is(shop.read(0, 6), '1 2 3 5 6', 'a range comes in order, without quarantined events');
 SELECT is(shop.read(1, 5), '2 3 5', 'after is exclusive, up_to inclusive, over ticks');
 SELECT is(shop.read(0, 100), '1 2 3 5 6', 'a range may end beyond the last tick');
