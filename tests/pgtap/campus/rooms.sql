@@ -1,6 +1,6 @@
 -- Who may be in which room, and the event subscribe.
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 
 INSERT INTO campus.organizations (id, name) VALUES ('org1', 'One'), ('org2', 'Two');
 INSERT INTO campus.campuses (id, organization_id, name) VALUES ('c1', 'org1', 'North'), ('c2', 'org2', 'Other');
@@ -82,6 +82,8 @@ SELECT is(pg_temp.evicted(), 'building:b2 (deleted), campus:c1 (deleted), campus
 ROLLBACK TO before;
 DELETE FROM campus.organizations WHERE id = 'org1';
 SELECT is(pg_temp.evicted(), 'heatmap:org1 (deleted), org:org1 (deleted)', 'C2: an organization''s rooms are emptied once, and not once more a member');
+
+SELECT throws_ok('INSERT INTO campus.organizations (id, name) VALUES (repeat('':'', 100), ''x'')', '23514', NULL, 'C2: an id whose room would have too long a name is refused');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Plain SQL is the API: what rows complete, refuse and tell by themselves.
 BEGIN;
-SELECT plan(38);
+SELECT plan(39);
 
 CREATE FUNCTION pg_temp.last(event text) RETURNS jsonb LANGUAGE sql AS
     $$SELECT e.payload::jsonb FROM pulse.events e WHERE e.name = event ORDER BY e.id DESC LIMIT 1$$;
@@ -87,6 +87,8 @@ SAVEPOINT before;
 TRUNCATE care.members;
 SELECT is((SELECT array_agg(payload ->> 'room' ORDER BY payload ->> 'room') FROM pulse.events WHERE name = 'pulse:evict' AND payload ->> 'userId' IS NULL), '{family:f%3A2,family:f1}'::text[], 'F1: TRUNCATE puts everybody out');
 ROLLBACK TO before;
+
+SELECT throws_ok('INSERT INTO care.families (id, name) VALUES (repeat('':'', 100), ''x'')', '23514', NULL, 'F1: an id whose room would have too long a name is refused');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Orders in plain SQL: their event, and what a change of the people does.
 BEGIN;
-SELECT plan(19);
+SELECT plan(20);
 
 CREATE FUNCTION pg_temp.events() RETURNS TABLE (name text, rooms text[], payload json, partition_key text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -67,6 +67,8 @@ UPDATE moves.orders SET id = 'new' WHERE id = 'old';
 SELECT results_eq('SELECT name, payload::jsonb FROM pg_temp.events()', $$VALUES ('pulse:evict', '{"room":"order:old","userId":null,"reason":"the order has another id"}'::jsonb)$$, 'M2: nobody stays in the room of an id that is free');
 TRUNCATE moves.orders CASCADE;
 SELECT is((SELECT bool_or(payload ->> 'room' = 'order:new') FROM pg_temp.events()), true, 'M2: nor after TRUNCATE');
+
+SELECT throws_ok('INSERT INTO moves.orders (id, customer_id) VALUES (repeat('':'', 100), ''ann'')', '23514', NULL, 'M1: an id whose room would have too long a name is refused');
 
 SELECT * FROM finish();
 ROLLBACK;

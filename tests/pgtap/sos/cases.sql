@@ -1,6 +1,6 @@
 -- Plain SQL is the API: what an INSERT, an UPDATE, a DELETE and the time do to a case.
 BEGIN;
-SELECT plan(42);
+SELECT plan(43);
 
 CREATE FUNCTION pg_temp.last(event text) RETURNS jsonb LANGUAGE sql AS
     $$SELECT e.payload::jsonb FROM pulse.events e WHERE e.name = event ORDER BY e.id DESC LIMIT 1$$;
@@ -97,6 +97,8 @@ SELECT is(pg_temp.last('message:broadcast') - 'messageId' - 'createdAt', '{"sosI
     'S1: an inserted message is told, with the sender''s role');
 SELECT is(pg_temp.rows('SELECT user_id, cases, messages, positions FROM sos.activity_by_user ORDER BY 1'), '(ann,1,0,0) (bob,1,1,0)', 'S7: activity by user');
 SELECT is(pg_temp.rows('SELECT cases_opened, cases_closed, messages, positions FROM sos.activity_by_day'), '(1,0,1,0)', 'S7: activity by day');
+
+SELECT throws_ok('INSERT INTO sos.cases (id, citizen_id) VALUES (repeat('':'', 100), ''ann'')', '23514', NULL, 'S5: an id whose room would have too long a name is refused');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- api/rooms.sql: S2, who may be in the room of a case, asked the way the bridge asks.
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 
 INSERT INTO sos.cases (id, citizen_id) VALUES ('s1', 'ann'), ('over', 'ann'), ('old', 'ann');
 UPDATE sos.cases SET status = 'closed' WHERE id = 'over';
@@ -46,6 +46,7 @@ SELECT is(pg_temp.joined('ann', '{"sosId":"over"}'), '{user:ann}'::text[], 'S5: 
 SELECT is(pg_temp.joined('ann', '{"sosId":"old"}'), '{user:ann}'::text[], 'S5: not an expired one');
 SELECT is(pg_temp.joined('ann', '{"sosId":""}'), '{user:ann}'::text[], 'S2: an empty claim is none');
 SELECT is(pg_temp.joined('rex', '{"sosId":"s1","role":"rescuer"}'), '{sos:s1,user:rex}'::text[], 'S2: a rescuer likewise');
+SELECT is(pg_temp.joined('ann', json_build_object('sosId', repeat(':', 100))), '{user:ann}'::text[], 'S2: a claim that can be the id of no case connects, too');
 SELECT results_eq($$SELECT user_id, role, admitted FROM sos.participants WHERE case_id = 's1' ORDER BY 1$$,
     $$VALUES ('ann' COLLATE "C", 'citizen', true), ('guest', 'neighbour', true), ('rex', 'rescuer', false)$$, 'whom a token let in takes part, and is let in by tokens alone');
 

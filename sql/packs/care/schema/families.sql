@@ -5,7 +5,7 @@ CREATE TABLE care.families (
     name       text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT families_pkey PRIMARY KEY (id),
-    CONSTRAINT families_id_check CHECK (id <> '' AND octet_length(id) <= 200 AND id !~ '[[:cntrl:]]')
+    CONSTRAINT families_id_check CHECK (id <> '' AND octet_length(id) <= 200 AND octet_length(pulse.room_part(id)) <= 240 AND id !~ '[[:cntrl:]]')
 );
 COMMENT ON TABLE care.families IS 'care circles; each has a room family:{id} and, from the start, one channel';
 

@@ -12,7 +12,7 @@ CREATE TABLE moves.orders (
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT orders_pkey PRIMARY KEY (id),
-    CONSTRAINT orders_id_check CHECK (octet_length(id) BETWEEN 1 AND 200 AND id !~ '[[:cntrl:]]'),
+    CONSTRAINT orders_id_check CHECK (octet_length(id) BETWEEN 1 AND 200 AND octet_length(pulse.room_part(id)) <= 240 AND id !~ '[[:cntrl:]]'),
     CONSTRAINT orders_customer_id_check CHECK (customer_id <> ''),
     CONSTRAINT orders_porter_id_check CHECK (porter_id <> ''),
     CONSTRAINT orders_status_check CHECK

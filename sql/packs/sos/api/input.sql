@@ -15,7 +15,7 @@ AS $$
 DECLARE
     v_id text := coalesce(pulse.input_text(sos_id.input, 'sosId', 200), pulse.claim('sosId'));
 BEGIN
-    IF v_id IS NULL OR v_id = '' OR octet_length(v_id) > 200 OR v_id ~ '[[:cntrl:]]' THEN
+    IF v_id IS NULL OR v_id = '' OR octet_length(v_id) > 200 OR octet_length(pulse.room_part(v_id)) > 240 OR v_id ~ '[[:cntrl:]]' THEN
         PERFORM pulse.fail('invalid', 'sosId must be the id of a case', 'Send {"sosId":"…"}, or come with a token that has the claim sosId.');
     END IF;
     RETURN v_id;

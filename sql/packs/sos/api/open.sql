@@ -14,7 +14,7 @@ BEGIN
     SELECT * INTO v_case FROM sos.cases c WHERE c.id = open_case.sos_id FOR UPDATE;
     IF FOUND AND _sos.live_until(v_case) <= clock_timestamp() THEN
         UPDATE sos.cases c   -- who is in its room is put out of it by cases_update_moved
-           SET id = CASE WHEN octet_length(c.id) <= 170 THEN c.id ELSE md5(c.id) END || '@' || pulse.iso8601(c.created_at),
+           SET id = CASE WHEN octet_length(pulse.room_part(c.id)) <= 170 THEN c.id ELSE md5(c.id) END || '@' || pulse.iso8601(c.created_at),
                emptied_at = coalesce(c.emptied_at, clock_timestamp())
          WHERE c.id = v_case.id;
     END IF;

@@ -45,7 +45,7 @@ DECLARE
     v_id   text := pulse.claim('sosId');
     v_case sos.cases;
 BEGIN
-    IF pulse.user_id() IS NULL OR v_id IS NULL OR v_id = '' OR octet_length(v_id) > 200 OR v_id ~ '[[:cntrl:]]' THEN
+    IF pulse.user_id() IS NULL OR v_id IS NULL OR v_id = '' OR octet_length(v_id) > 200 OR octet_length(pulse.room_part(v_id)) > 240 OR v_id ~ '[[:cntrl:]]' THEN
         RETURN NULL;
     END IF;
     SELECT * INTO v_case FROM sos.cases c WHERE c.id = v_id;

@@ -20,7 +20,7 @@ CREATE TABLE sos.cases (
     note         text,
     emptied_at   timestamptz,
     CONSTRAINT cases_pkey PRIMARY KEY (id),
-    CONSTRAINT cases_id_check CHECK (id <> '' AND octet_length(id) <= 200 AND id !~ '[[:cntrl:]]'),
+    CONSTRAINT cases_id_check CHECK (id <> '' AND octet_length(id) <= 200 AND octet_length(pulse.room_part(id)) <= 240 AND id !~ '[[:cntrl:]]'),
     CONSTRAINT cases_citizen_id_check CHECK (citizen_id <> ''),
     CONSTRAINT cases_status_check CHECK (status IN ('open', 'assigned', 'en_route', 'on_scene', 'resolved', 'closed', 'cancelled')),
     CONSTRAINT cases_latitude_check CHECK (latitude BETWEEN -90 AND 90),
