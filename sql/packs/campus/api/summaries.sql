@@ -6,11 +6,13 @@ CREATE OR REPLACE FUNCTION _campus.heatmaps(organization text, only_campus text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH placed AS (
+    WITH setting AS MATERIALIZED (SELECT campus.heatmap_cell_m() AS metres),   -- read once
+    placed AS (
         SELECT i.campus_id, _campus.weight(i.severity) AS weight, c.cell_row, c.cell_column
-          FROM campus.issues i
+          FROM setting s
+         CROSS JOIN campus.issues i
           LEFT JOIN campus.buildings b ON b.id = i.building_id
-         CROSS JOIN LATERAL _campus.cell_of(coalesce(i.latitude, b.latitude), coalesce(i.longitude, b.longitude), (SELECT campus.heatmap_cell_m())) c
+         CROSS JOIN LATERAL _campus.cell_of(coalesce(i.latitude, b.latitude), coalesce(i.longitude, b.longitude), s.metres) c
          WHERE i.organization_id = heatmaps.organization AND i.status <> 'resolved'
            AND (heatmaps.only_campus IS NULL OR i.campus_id = heatmaps.only_campus) AND c.cell_row IS NOT NULL),
     counted AS (
@@ -23,8 +25,9 @@ AS $$
           FROM counted c)
     SELECT r.campus_id, json_agg(json_build_object('cell', r.cell, 'latitude', m.latitude, 'longitude', m.longitude, 'count', r.n, 'weight', r.weight)
                                  ORDER BY r.cell COLLATE "C")
-      FROM ranked r
-     CROSS JOIN LATERAL _campus.middle_of(r.cell_row, r.cell_column, (SELECT campus.heatmap_cell_m())) m
+      FROM setting s
+     CROSS JOIN ranked r
+     CROSS JOIN LATERAL _campus.middle_of(r.cell_row, r.cell_column, s.metres) m
      WHERE r.rank <= 5000
      GROUP BY r.campus_id
 $$;
