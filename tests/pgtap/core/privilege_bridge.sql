@@ -1,7 +1,7 @@
 -- What the role of bridges may not: it hands over clients' calls and reads the stream, and that is all. Whatever it prepares in its
 -- session, no code of its own runs as another role.
 BEGIN;
-SELECT plan(42);
+SELECT plan(48);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -44,7 +44,7 @@ SELECT is(current_user, session_user, 'and the role is given back');
 
 -- its own rights
 SELECT matches(pg_temp.as_bridge(statement), '^42501 ', 'pulse_bridge cannot: ' || statement) FROM unnest(ARRAY[
-    'SELECT FROM shop.notes', 'SELECT FROM vault.secrets', 'SELECT shop.reads(NULL)', 'SELECT FROM pulse.events', 'SELECT FROM pulse.deliveries', 'SELECT FROM _pulse.sessions', 'SELECT FROM _pulse.jobs',
+    'SELECT FROM shop.notes', 'SELECT FROM vault.secrets', 'SELECT shop.reads(NULL)', 'SELECT FROM pulse.events', 'SELECT FROM pulse.deliveries', 'SELECT FROM _pulse.sessions', 'SELECT FROM _pulse.jobs', 'SELECT FROM pulse.jobs', 'SELECT FROM pulse.dead_letters', 'SELECT FROM pulse.queues', 'SELECT pulse.cancel(1)', 'SELECT pulse.redrive()', 'SELECT pulse.pause_queue(''q'')',
     'SELECT FROM _pulse.epochs', 'SELECT FROM _pulse.settings', 'SELECT FROM _pulse.handlers', 'SELECT FROM _pulse.revocations', 'SELECT _pulse.tick()',
     'SELECT pulse.policy(''{a}'', ''join'', ''shop.yes'')', 'SELECT pulse.on(''x'', ''shop.reads'')', 'SELECT pulse.namespace(''/x'', ''shop.reads'')', 'SELECT pulse.stream(''/x'', ''shop.reads'', ''none'')',
     'SELECT pulse.limit(''x'', 1, ''1 s'')', 'SELECT pulse.limit_event(''x'', ''x'')', 'SELECT pulse.take(''x'', ''ann'')', 'SELECT pulse.configure(''pulse'', ''idempotency_keep'', ''1 s'')',
