@@ -149,62 +149,63 @@ void tell(Oid owner, const JobOptions &options, const std::vector<int64> &ids) {
     for (const int64 id : ids) publish_change(options.queue, "job:enqueued", id, options.kind, state, 0);
 }
 
-// Jobs with unique keys, in one statement; the keys are different. Appends the ids of what was written.
+#define PULSE_INSERT_KEYED(source)                                                                                                    \
+    "INSERT INTO _pulse.jobs AS j (queue, kind, priority, run_at, max_attempts, timeout, role, channel, on_end, traceparent, state, " \
+    "args, function, unique_key, partition_key) "                                                                                     \
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $4 > clock_timestamp() THEN 'scheduled' ELSE 'available' END, " source \
+    " ON CONFLICT (queue, unique_key, role) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') DO "
+#define PULSE_ONE "$11::json, $12, $13, $14"
+#define PULSE_MANY                                                                                                                 \
+    "n.args::json, n.function, n.unique_key, n.partition_key FROM ROWS FROM (unnest($11), unnest($12), unnest($13), unnest($14)) " \
+    "WITH ORDINALITY AS n (args, function, unique_key, partition_key, n) ORDER BY n.n"
+#define PULSE_KEEP "NOTHING RETURNING j.id"
+// Attempts only grow, so that the end of an earlier one never counts for what took its place.
+#define PULSE_REPLACE                                                                                                             \
+    "UPDATE SET kind = excluded.kind, args = excluded.args, function = excluded.function, priority = excluded.priority, "         \
+    "run_at = CASE WHEN $15 THEN j.run_at ELSE excluded.run_at END, state = CASE WHEN $15 THEN j.state ELSE excluded.state END, " \
+    "max_attempts = j.attempt + excluded.max_attempts, timeout = excluded.timeout, channel = excluded.channel, "                  \
+    "partition_key = excluded.partition_key, on_end = excluded.on_end, traceparent = excluded.traceparent, last_error = NULL "    \
+    "RETURNING j.id"
+
+// Jobs with unique keys, all different, in one statement. Appends the ids of what was written.
 void insert_keyed(const JobOptions &options, const std::vector<NewJob> &jobs, std::vector<int64> &written) {
-#define PULSE_INSERT_KEYED                                                                                                            \
-    "INSERT INTO _pulse.jobs AS j (queue, kind, args, function, priority, run_at, max_attempts, unique_key, timeout, role, channel, " \
-    "partition_key, on_end, traceparent, state) "                                                                                     \
-    "SELECT $1, $2, n.args::json, n.function, $3, $4, $5, n.unique_key, $6, $7, $8, n.partition_key, $9, $10, "                       \
-    "CASE WHEN $4 > clock_timestamp() THEN 'scheduled' ELSE 'available' END "                                                         \
-    "FROM ROWS FROM (unnest($11), unnest($12), unnest($13), unnest($14)) WITH ORDINALITY AS n (args, function, unique_key, "          \
-    "partition_key, n) "                                                                                                              \
-    "ORDER BY n.n "                                                                                                                   \
-    "ON CONFLICT (queue, unique_key, role) WHERE unique_key IS NOT NULL AND state IN ('available', 'scheduled', 'retryable') "
-    static pg::Plan keep(PULSE_INSERT_KEYED "DO NOTHING RETURNING j.id");
-    // Attempts only grow, so that the end of an earlier one never counts for what took its place.
-    static pg::Plan replace(PULSE_INSERT_KEYED
-                            "DO UPDATE SET kind = excluded.kind, args = excluded.args, function = excluded.function, "
-                            "priority = excluded.priority, run_at = CASE WHEN $15 THEN j.run_at ELSE excluded.run_at END, "
-                            "state = CASE WHEN $15 THEN j.state ELSE excluded.state END, max_attempts = j.attempt + excluded.max_attempts, "
-                            "timeout = excluded.timeout, channel = excluded.channel, partition_key = excluded.partition_key, "
-                            "on_end = excluded.on_end, traceparent = excluded.traceparent, last_error = NULL RETURNING j.id");
-#undef PULSE_INSERT_KEYED
-    std::vector<std::optional<std::string_view>> args, functions, unique_keys, partition_keys;
-    for (const NewJob &job : jobs) {
-        args.emplace_back(job.args);
-        functions.push_back(job.function);
-        unique_keys.push_back(job.unique_key);
-        partition_keys.push_back(job.partition_key);
-    }
-    const auto texts = [](const auto &values) { return pg::Plan::Param{TEXTARRAYOID, pg::text_array_datum(values)}; };
-    const auto each = [&](const pg::Row &row) { written.push_back(row.int8(1)); };
+    static pg::Plan keep_one(PULSE_INSERT_KEYED(PULSE_ONE) PULSE_KEEP), replace_one(PULSE_INSERT_KEYED(PULSE_ONE) PULSE_REPLACE),
+        keep_many(PULSE_INSERT_KEYED(PULSE_MANY) PULSE_KEEP), replace_many(PULSE_INSERT_KEYED(PULSE_MANY) PULSE_REPLACE);
+    const bool one = jobs.size() == 1, keep = options.mode == UniqueMode::kKeep;
+    const auto own = [&](auto &&of_job) {
+        std::vector<std::optional<std::string_view>> values;
+        for (const NewJob &job : jobs) values.push_back(of_job(job));
+        if (!one) return pg::Plan::Param{TEXTARRAYOID, pg::text_array_datum(values)};
+        const auto &value = values.front();
+        return value ? pg::param_text(*value) : pg::Plan::Param{TEXTOID, Datum(0), true};
+    };
     const pg::Plan::Param queue = pg::param_text(options.queue), kind = pg::param_text(options.kind),
                           priority = pg::param_int4(options.priority), run_at{TIMESTAMPTZOID, TimestampTzGetDatum(options.run_at)},
                           attempts = pg::param_int4(options.max_attempts), timeout{INTERVALOID, options.timeout},
                           role = pg::param_text(options.role), channel = pg::param_text(options.channel),
-                          on_end = pg::param_text(options.on_end), traceparent = pg::param_text(options.traceparent);
-    if (options.mode == UniqueMode::kKeep)
-        keep.for_each({queue, kind, priority, run_at, attempts, timeout, role, channel, on_end, traceparent, texts(args), texts(functions),
-                       texts(unique_keys), texts(partition_keys)},
+                          on_end = pg::param_text(options.on_end), traceparent = pg::param_text(options.traceparent),
+                          args = own([](const NewJob &job) { return std::optional(job.args); }),
+                          function = own([](const NewJob &job) { return job.function; }),
+                          unique_key = own([](const NewJob &job) { return job.unique_key; }),
+                          partition_key = own([](const NewJob &job) { return job.partition_key; }),
+                          at_its_time{BOOLOID, BoolGetDatum(options.mode == UniqueMode::kKeepRunAt)};
+    const auto each = [&](const pg::Row &row) { written.push_back(row.int8(1)); };
+    if (keep)
+        (one ? keep_one : keep_many)
+            .for_each({queue, kind, priority, run_at, attempts, timeout, role, channel, on_end, traceparent, args, function, unique_key,
+                       partition_key},
                       each);
     else
-        replace.for_each({queue,
-                          kind,
-                          priority,
-                          run_at,
-                          attempts,
-                          timeout,
-                          role,
-                          channel,
-                          on_end,
-                          traceparent,
-                          texts(args),
-                          texts(functions),
-                          texts(unique_keys),
-                          texts(partition_keys),
-                          {BOOLOID, BoolGetDatum(options.mode == UniqueMode::kKeepRunAt)}},
-                         each);
+        (one ? replace_one : replace_many)
+            .for_each({queue, kind, priority, run_at, attempts, timeout, role, channel, on_end, traceparent, args, function, unique_key,
+                       partition_key, at_its_time},
+                      each);
 }
+#undef PULSE_INSERT_KEYED
+#undef PULSE_ONE
+#undef PULSE_MANY
+#undef PULSE_KEEP
+#undef PULSE_REPLACE
 
 int64 store_keyed(Oid owner, const JobOptions &options, const NewJob &job) {
     static pg::Plan waiting("SELECT id FROM _pulse.jobs WHERE queue = $1 AND unique_key = $2 AND role = $3 "
