@@ -122,6 +122,8 @@ const Settings &load() {
 
 }  // namespace
 
+void forget_settings() { valid = false; }
+
 void init_settings() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
 
 const QueueSettings &queue_settings(std::string_view queue) {

@@ -30,6 +30,8 @@ std::string known_kinds();  // for an error's hint
 // The kind's, else the queue's, else the default.
 Backoff backoff_of(std::string_view queue, std::string_view kind);
 
+// Reads them anew the next time. For who is woken by a commit that changed them: its invalidation comes after the wake.
+void forget_settings();
 void init_settings();  // once a process, from _PG_init
 
 }  // namespace pulse::queue

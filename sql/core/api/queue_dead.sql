@@ -59,12 +59,21 @@ GRANT EXECUTE ON FUNCTION pulse.redrive(bigint, integer) TO pulse_admin;
 -- Runs again what died in that queue, of that kind, at or after since and before until; oldest first, at most max_jobs; what is null asks for nothing.
 CREATE OR REPLACE FUNCTION pulse.redrive(queue text DEFAULT NULL, kind text DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
     max_jobs bigint DEFAULT NULL, attempts integer DEFAULT NULL) RETURNS bigint
-    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT _pulse.redrive(ARRAY(
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_ids bigint[] := ARRAY(
         SELECT d.id FROM _pulse.dead_letters d
          WHERE (redrive.queue IS NULL OR d.queue = redrive.queue) AND (redrive.kind IS NULL OR d.kind = redrive.kind)
            AND (redrive.since IS NULL OR d.finished_at >= redrive.since) AND (redrive.until IS NULL OR d.finished_at < redrive.until)
-         ORDER BY d.finished_at, d.id LIMIT redrive.max_jobs), redrive.attempts)
+         ORDER BY d.finished_at, d.id LIMIT redrive.max_jobs);
+BEGIN
+    -- a driver's parameter without a type is text to PostgreSQL
+    IF v_ids = '{}' AND queue ~ '^\d{1,18}$' AND EXISTS (SELECT FROM _pulse.dead_letters d WHERE d.id = redrive.queue::bigint) THEN
+        RAISE EXCEPTION 'no dead letter is of a queue "%"', queue USING ERRCODE = 'invalid_parameter_value',
+            HINT = format('It is the id of one: pulse.redrive(%s::bigint).', queue);
+    END IF;
+    RETURN _pulse.redrive(v_ids, redrive.attempts);
+END
 $$;
 COMMENT ON FUNCTION pulse.redrive(text, text, timestamptz, timestamptz, bigint, integer) IS 'runs dead jobs again, all or those that fit; how many';
 REVOKE ALL ON FUNCTION pulse.redrive(text, text, timestamptz, timestamptz, bigint, integer) FROM PUBLIC;

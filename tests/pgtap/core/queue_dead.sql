@@ -1,6 +1,6 @@
 -- Dead letters: redrive (one, by filter, all) and purge.
 BEGIN;
-SELECT plan(29);
+SELECT plan(31);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -50,6 +50,9 @@ SELECT is(pulse.redrive(since => now() - interval '2 h', until => now() - interv
 SELECT results_eq('SELECT * FROM pg_temp.named()', $$ VALUES ('mail 2h'), ('mail push 3h') $$, 'E4: its beginning belongs to it, its end does not');
 SELECT is(pulse.redrive(max_jobs => 1), 1::bigint, 'E4: so many');
 SELECT results_eq('SELECT * FROM pg_temp.dead()', $$ VALUES ('mail 1h') $$, 'E4: the oldest first');
+
+SELECT throws_ok(format('SELECT pulse.redrive(%L)', id), '22023', format('no dead letter is of a queue "%s"', id), 'an id that is taken for a queue''s name is not passed over') FROM ids WHERE name = 'mail 1h';
+SELECT is(pulse.redrive('123'), 0::bigint, 'a queue may have a number for its name');
 
 -- unique keys
 SELECT pg_temp.anew();
