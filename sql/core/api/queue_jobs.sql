@@ -41,9 +41,13 @@ CREATE OR REPLACE VIEW _pulse.configured_queues AS
       LEFT JOIN (_pulse.queues p JOIN pg_catalog.pg_extension e ON e.extname = p.extension) ON p.name = n.name;
 COMMENT ON VIEW _pulse.configured_queues IS 'what is said about each queue, by the application or a pack';
 
--- pulse.queues
--- Every queue that has a job, a configuration or a pause. Counts go up to 10,000: more is shown as 10,000.
-CREATE OR REPLACE VIEW pulse.queues AS
+-- _pulse.list_queues()
+-- Behind the view pulse.queues. With plans that go by the indexes, and are not compiled, whatever the tables' statistics say at the moment.
+CREATE OR REPLACE FUNCTION _pulse.list_queues()
+    RETURNS TABLE (name text, paused boolean, pause_reason text, paused_at timestamptz, concurrency integer, rate integer, per interval, max_attempts integer,
+                   backoff interval, backoff_max interval, events boolean, available bigint, scheduled bigint, executing bigint, retryable bigint, dead bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 10
+    SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     WITH RECURSIVE waiting (name) AS (
         (SELECT j.queue FROM _pulse.jobs j WHERE j.state IN ('available', 'scheduled', 'retryable') ORDER BY j.queue LIMIT 1)
         UNION ALL
@@ -69,7 +73,18 @@ CREATE OR REPLACE VIEW pulse.queues AS
            (SELECT count(*) FROM (SELECT FROM _pulse.dead_letters d WHERE d.queue = n.name LIMIT 10000) AS counted) AS dead
       FROM names n
       LEFT JOIN _pulse.configured_queues c ON c.name = n.name
-      LEFT JOIN LATERAL (SELECT t.paused, t.reason, t.paused_at FROM _pulse.queue_states t WHERE t.name IN (n.name, '*') ORDER BY t.name = '*' LIMIT 1) s ON true;
+      LEFT JOIN LATERAL (SELECT t.paused, t.reason, t.paused_at FROM _pulse.queue_states t WHERE t.name IN (n.name, '*') ORDER BY t.name = '*' LIMIT 1) s ON true
+$$;
+COMMENT ON FUNCTION _pulse.list_queues() IS 'queues with pause, configuration and counts';
+REVOKE ALL ON FUNCTION _pulse.list_queues() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION _pulse.list_queues() TO pulse_admin;
+
+-- pulse.queues
+-- Every queue that has a job, a configuration or a pause. Counts go up to 10,000: more is shown as 10,000.
+CREATE OR REPLACE VIEW pulse.queues AS
+    SELECT l.name COLLATE "C" AS name, l.paused, l.pause_reason, l.paused_at, l.concurrency, l.rate, l.per, l.max_attempts, l.backoff, l.backoff_max, l.events,
+           l.available, l.scheduled, l.executing, l.retryable, l.dead
+      FROM _pulse.list_queues() l;
 COMMENT ON VIEW pulse.queues IS 'queues: whether they are paused, what is configured, and how many jobs of each state they have, up to 10,000';
 GRANT SELECT ON pulse.queues TO pulse_admin;
 
