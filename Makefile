@@ -8,7 +8,7 @@ export PG_CONFIG PREFIX DESTDIR
 .DEFAULT_GOAL := build
 .PHONY: help setup build install run demo test unit pgtap isolation fault operate torture torture-faults soak e2e conformance asan fuzz fmt fmt-check lint bench \
         hooks clean \
-        packages node build-locked install-locked sanitized-locked faulty-locked
+        packages node programs-locked build-locked install-locked sanitized-locked faulty-locked
 
 # Two makes in one checkout take turns.
 locked = mkdir -p build && exec flock -F build/.lock $(MAKE) --no-print-directory $(1)
@@ -25,7 +25,8 @@ setup: ## install the Debian and npm packages that are missing
 	@tools/setup all
 build: packages ## build the extension, the packs, the bridge and the unit tests
 	@$(call locked,build-locked)
-install: build ## install the extension and packs into PG_CONFIG's folders and the bridge into PREFIX (/usr/local)
+install: packages ## install the extension and packs into PG_CONFIG's folders and the bridge into PREFIX (/usr/local)
+	@$(call locked,programs-locked)
 	@$(call locked,install-locked)
 clean: ## remove everything built; clusters of `make run` stay
 	@$(MAKE) -s -C extension clean PG_CONFIG=$(PG_CONFIG) >/dev/null
@@ -33,7 +34,7 @@ clean: ## remove everything built; clusters of `make run` stay
 	@rm -rf build tests/node_modules
 
 ##@ Test
-test: install sanitized faulty node ## everything, on its own clusters; ends in `N passed, N failed, N skipped`
+test: install faulty node ## everything, on its own clusters; ends in `N passed, N failed, N skipped`
 	@exec tools/test all
 unit: build ## unit tests of the pure C++ code and the bridge
 	@exec tools/test unit
@@ -87,9 +88,11 @@ sanitized: packages
 faulty: install
 	@$(call locked,faulty-locked)
 
-build-locked:
+programs-locked:
 	@$(MAKE) -s -j$(JOBS) -C extension PG_CONFIG=$(PG_CONFIG)
 	@for pack in $(packs); do $(MAKE) -s -C $$pack PG_CONFIG=$(PG_CONFIG) || exit; done
+	@tools/cmake plain pulse-bridge
+build-locked: programs-locked
 	@tools/cmake plain
 install-locked:
 	@tools/install

@@ -30,6 +30,7 @@ class Runner:
         self.processes: set[subprocess.Popen] = set()
         self.ended = False
         self.print_lock = threading.Lock()
+        self.unbuilt: dict[str, str] = {}   # targets of make that failed, with their output
 
     @staticmethod
     def config(option: str) -> str:
@@ -40,6 +41,8 @@ class Runner:
         """Runs one suite, prints its closing lines, or on failure what tells why."""
         started = time.monotonic()
         try:
+            if (target := BUILT_BY.get(name)) in self.unbuilt:
+                raise subprocess.CalledProcessError(1, f"make {target}", self.unbuilt[target])
             output, passed, failed, skipped = SUITES[name](self, files)
         except (subprocess.CalledProcessError, OSError, ValueError) as error:
             output, passed, failed, skipped = f"{error}\n{getattr(error, 'output', '') or ''}", 0, 1, 0
@@ -51,6 +54,18 @@ class Runner:
                 print(f"=== {name}")
                 print(excerpt(output) if failed else closing(output), flush=True)
         return Result(passed, failed, skipped, time.monotonic() - started)
+
+    def build(self, target: str) -> None:
+        """Makes what later suites need. When that fails, they do."""
+        started = time.monotonic()
+        environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        output, code = self.call(["nice", "make", "--no-print-directory", target], env=environment)
+        if code != 0:
+            self.unbuilt[target] = output
+        (self.logs / f"make-{target}.log").write_text(output)
+        with self.print_lock:
+            if not self.ended:
+                print(f"=== make {target}: {'failed' if code else 'done'}   ({time.monotonic() - started:.0f} s)", flush=True)
 
     def end(self) -> None:
         """Ends what still runs when tools/test itself is interrupted: each program with everything it started."""
@@ -207,6 +222,9 @@ def soak(runner: Runner, files: list[str]):
     report, code = runner.call(["node", "tests/soak/main.mjs"], env={"BRIDGE": "build/asan/bin/pulse-bridge", **os.environ})
     return report, int(code == 0), int(code != 0), 0
 
+
+# What `all` builds beside other suites, as targets of make.
+BUILT_BY = {"unit": "build", "asan": "sanitized", "e2e-asan": "sanitized", "soak": "sanitized"}
 
 SUITES = {
     "lint": lint,
