@@ -55,6 +55,53 @@ test('the SQL of 1.0 calls this library: no C function of it crashes, whatever i
   assert.doesNotMatch(pulse.cluster.log, /terminated by signal|PANIC/)
 })
 
+test('what is bound to a function of 1.0 that 1.1 has not stops the update with its name; the documented way leads through', async () => {
+  const dba = await pulse.cluster.connect()
+  const one = async text => Object.values((await dba.query(text)).rows[0])[0]
+  const objects = {
+    'function app.told()': {
+      make: `CREATE FUNCTION app.told() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT pulse.publish('open:bound', 'told', '1'::json); END`, drop: 'DROP FUNCTION app.told()'
+    },
+    'function app.refuse()': {
+      make: `CREATE FUNCTION app.refuse() RETURNS void LANGUAGE sql BEGIN ATOMIC SELECT pulse.fail('forbidden', 'no'); END`, drop: 'DROP FUNCTION app.refuse()'
+    },
+    'view app.telling': {
+      make: `CREATE VIEW app.telling AS SELECT pulse.publish(ARRAY['open:bound'], 'viewed', '2'::jsonb) AS id`, drop: 'DROP VIEW app.telling'
+    },
+    'default value for column event_id of table app.notes': {
+      make: `ALTER TABLE app.notes ALTER event_id SET DEFAULT pulse.publish('open:bound', 'noted', '3'::text)`, drop: 'ALTER TABLE app.notes ALTER event_id DROP DEFAULT'
+    }
+  }
+  const unbound = `CREATE FUNCTION app.unbound() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN pulse.publish('open:bound', 'unbound', '4'::json); END $$`
+  await dba.query(`CREATE TABLE app.notes (event_id bigint); ${unbound}`)
+  for (const [name, { make, drop }] of Object.entries(objects)) {
+    await dba.query(make)
+    await assert.rejects(dba.query('ALTER EXTENSION pulse UPDATE'), error => {
+      assert.equal(error.code, '2BP01')
+      assert.match(error.message, name === 'function app.refuse()' ? /^cannot drop function pulse\.fail\(text,text,text\) because/ : /^cannot drop function pulse\.publish\(text(\[\])?,text,/)
+      assert.ok(error.detail.includes(`${name} depends on function pulse.`), error.detail)
+      return true
+    })
+    assert.equal(await version(), '1.0')
+    await dba.query(drop)
+  }
+  for (const { make } of Object.values(objects)) await dba.query(make)
+  // docs/how-to/operate.md: in one transaction, so that nobody misses them meanwhile
+  await dba.query('BEGIN')
+  for (const { drop } of Object.values(objects)) await dba.query(drop)
+  await dba.query('ALTER EXTENSION pulse UPDATE')
+  for (const { make } of Object.values(objects)) await dba.query(make)
+  await dba.query('INSERT INTO app.notes DEFAULT VALUES')
+  const ids = [await one('SELECT event_id FROM app.notes'), await one('SELECT app.told()'), await one('SELECT id FROM app.telling'), await one('SELECT app.unbound()')]
+  assert.deepEqual((await dba.query('SELECT name FROM pulse.events WHERE id = ANY ($1) ORDER BY id', [ids])).rows.map(({ name }) => name), ['noted', 'told', 'viewed', 'unbound'])
+  await dba.query('SAVEPOINT refused')
+  await assert.rejects(dba.query('SELECT app.refuse()'), { code: 'PL403' })
+  await dba.query('ROLLBACK')
+  await dba.end()
+  await pulse.sql(`${Object.values(objects).map(({ drop }) => drop).join('; ')}; DROP TABLE app.notes; DROP FUNCTION app.unbound()`)
+  assert.equal(await version(), '1.0')
+})
+
 // The first events were dispatched by 1.0: these are its rows.
 const dispatchedBy10 = async () => {
   await pulse.sql(`INSERT INTO _pulse.epochs (epoch, channel, after_position) VALUES ('00000000000000aa', 'pulse_' || repeat('a', 32), 0)`)
