@@ -87,6 +87,11 @@ static void ask(Request &request, const Work &work) {
     request.reason = (request.allowed ? "allowed by the policy of \"" : "refused by the policy of \"") + work.rule->pattern.text() + "\"";
 }
 
+// PostgreSQL 15 lets read-only transactions create and change large objects. Whatever is written needs a transaction id first.
+static void refuse_writes() {
+    if (TransactionIdIsValid(GetCurrentTransactionIdIfAny())) pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "a policy has written something");
+}
+
 void decide_all(Oid owner, std::vector<Request> &requests, Errors errors) {
     const MemoryContext caller = CurrentMemoryContext;
     std::vector<Work> works;
@@ -114,6 +119,7 @@ void decide_all(Oid owner, std::vector<Request> &requests, Errors errors) {
                 if (works[n].rule == nullptr) continue;
                 MemoryContextSwitchTo(scratch);
                 ask(requests[n], works[n]);
+                refuse_writes();
                 MemoryContextReset(scratch);
             }
         });

@@ -1,6 +1,6 @@
 -- pulse.explain_access, and by it the documented order in which one of several policies is chosen.
 BEGIN;
-SELECT plan(36);
+SELECT plan(39);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -13,6 +13,8 @@ CREATE FUNCTION shop.says_why(claims json, room text, params json) RETURNS boole
 BEGIN RETURN pulse.fail('forbidden', 'Not a member') IS NULL; END $$;
 CREATE FUNCTION shop.writes(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN PERFORM pulse.publish('a', 'b', '1'::json); RETURN true; END $$;
+CREATE FUNCTION shop.stores(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN PERFORM lo_from_bytea(424242, 'kept'); RETURN true; END $$;
 CREATE FUNCTION shop.joins(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN PERFORM pulse.join('shop:1'); RETURN true; END $$;
 CREATE FUNCTION shop.gone(claims json, room text, params json) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
@@ -45,13 +47,17 @@ SELECT is(shop.explain('shop:ann', NULL), 'f | shop:{id} | shop.own | refused by
 SELECT is(shop.explain('shop:ann', '{"userId":"ann","role":"owner"}', 'history'), 'f | no policy allows to history this room', 'each operation has its own');
 SELECT is(shop.explain('shop:ann', '{}', 'steal'), 'f | unknown operation "steal"; known: join, publish, history, presence', 'an unknown one is named');
 SELECT shop.policy('null:{id}', 'shop.nothing'), shop.policy('broken:{id}', 'shop.broken'), shop.policy('why:{id}', 'shop.says_why'),
-       shop.policy('writes:{id}', 'shop.writes'), shop.policy('joins:{id}', 'shop.joins'), shop.policy('gone:{id}', 'shop.gone'), shop.policy('private:{id}', 'shop.private');
+       shop.policy('writes:{id}', 'shop.writes'), shop.policy('stores:{id}', 'shop.stores'), shop.policy('joins:{id}', 'shop.joins'), shop.policy('gone:{id}', 'shop.gone'), shop.policy('private:{id}', 'shop.private');
 DROP FUNCTION shop.gone(json, text, json);
 REVOKE ALL ON FUNCTION shop.private(json, text, json) FROM PUBLIC;
 SELECT is(shop.explain('null:1'), 'f | null:{id} | shop.nothing | refused by the policy of "null:{id}"', 'NULL denies');
 SELECT is(shop.explain('why:1'), 'f | why:{id} | shop.says_why | Not a member', 'what the policy says to the client');
 SELECT is(shop.explain('broken:1'), 'f | broken:{id} | shop.broken | the policy of "broken:{id}" failed: no such table of secrets', 'an error denies, and is told here');
 SELECT is(shop.explain('writes:1'), 'f | writes:{id} | shop.writes | the policy of "writes:{id}" failed: cannot publish in a read-only transaction', 'policies write nothing');
+SELECT is(shop.explain('stores:1'), 'f | stores:{id} | shop.stores | the policy of "stores:{id}" failed: a policy has written something', 'large objects neither, which PostgreSQL 15 lets read-only transactions write');
+SELECT is_empty('SELECT FROM pg_largeobject_metadata m WHERE m.oid = 424242', 'and nothing of them stays');
+SELECT is((SELECT array_agg(d.allowed ORDER BY d.n) FROM pulse.decide('[{"operation":"join","room":"shop:ann","context":{"userId":"ann","claims":{"userId":"ann","role":"owner"}}},{"operation":"join","room":"stores:1","context":{}},{"operation":"join","room":"shop:ann","context":{"userId":"ann","claims":{"userId":"ann","role":"owner"}}}]') d),
+    '{t,f,t}'::boolean[], 'who asks beside it has his own answer');
 SELECT is(shop.explain('joins:1'), 'f | joins:{id} | shop.joins | the policy of "joins:{id}" failed: pulse.join works only in a handler', 'and ask for nothing');
 SELECT is(shop.explain('gone:1'), 'f | gone:{id} | shop.gone | the policy of "gone:{id}" failed: the registered function shop.gone is gone or has another signature; pulse.policy needs a function f(claims json, room text, params json) returns boolean.', 'a function that is gone denies');
 SELECT is(shop.explain('private:1'), 'f | private:{id} | shop.private | the policy of "private:{id}" failed: pulse_client cannot execute shop.private; GRANT EXECUTE ON FUNCTION shop.private(json, text, json) TO pulse_client;', 'a right that is missing is named');
