@@ -46,6 +46,18 @@ TEST(Path, TextBeforeVariablesSeenFromTheLeft) {
     EXPECT_FALSE(path("/a/{y}").more_specific(path("/a/{x}")));
 }
 
+TEST(Path, ThoseThatTheSameRequestsMatchAreAlike) {
+    for (const auto &[a, b] : {std::pair("/a/{x}", "/a/{y}"), {"/a/b", "/a/b"}, {"/{a}/b/{c}", "/{c}/b/{a}"}}) {
+        EXPECT_TRUE(path(a).alike(path(b))) << a << ' ' << b;
+        EXPECT_TRUE(path(b).alike(path(a))) << b << ' ' << a;
+    }
+    for (const auto &[a, b] :
+         {std::pair("/a/{x}", "/b/{x}"), {"/a/{x}", "/a/x"}, {"/a/{x}", "/a/{x}/{y}"}, {"/a", "/A"}, {"/{a}/b", "/a/{b}"}}) {
+        EXPECT_FALSE(path(a).alike(path(b))) << a << ' ' << b;
+        EXPECT_FALSE(path(b).alike(path(a))) << b << ' ' << a;
+    }
+}
+
 TEST(Path, SaysWhatIsWrong) {
     EXPECT_THAT(error(""), HasSubstr("starts with '/'"));
     EXPECT_THAT(error("api"), HasSubstr("starts with '/'"));
