@@ -36,6 +36,26 @@ async function database(name, options = '') {
   return name
 }
 
+test('C5: a session says at once that events are lost, and of many only now and then; each is counted', async () => {
+  await withClients(2, async (client, another) => {
+    const said = []
+    for (const one of [client, another]) one.on('notice', notice => said.push(`${notice.code} ${notice.message}`))
+    await client.query(`CREATE TABLE lossy (id int, a int); CREATE TABLE also (a int);
+      SELECT pulse.watch('lossy', 'e', '{r}', payload => '{"a":"{a}"}', on_error => 'warn'), pulse.watch('also', 'e', '{r}', payload => '{"a":"{a}"}', on_error => 'warn');
+      ALTER TABLE lossy RENAME a TO b; ALTER TABLE also RENAME a TO b`)
+    const before = await value(client, `SELECT (pulse.status() -> 'counters' ->> 'warnedEvents')::int`)
+    for (let n = 0; n < 5; ++n) await client.query('INSERT INTO lossy SELECT generate_series(1, 100)')
+    assert.equal(said.length, 1)
+    assert.match(said[0], /^42703 trigger "lossy_insert_e" on table "lossy": .*; the event is lost$/)
+    await client.query('INSERT INTO also SELECT generate_series(1, 100)')
+    assert.equal(said.length, 2, 'another trigger is another reason')
+    await another.query('INSERT INTO lossy VALUES (1)')
+    assert.equal(said.length, 3, 'and another session says it, too')
+    assert.equal(await value(client, `SELECT (pulse.status() -> 'counters' ->> 'warnedEvents')::int`), before + 601)
+    assert.equal(await value(client, 'SELECT count(*) FROM lossy'), '501')
+  })
+})
+
 test('the extension is dropped and made again in one session', async () => {
   await withClients(1, async client => {
     await client.query('CREATE EXTENSION pulse; CREATE TABLE t (id int)')

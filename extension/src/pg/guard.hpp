@@ -131,6 +131,8 @@ std::optional<Raised> subtransaction(F &&f) {
     try {
         f();
         call([] { ReleaseCurrentSubTransaction(); });
+    } catch (const Error &e) {  // the usual one, without being thrown once more
+        error = e.raised();
     } catch (...) {
         error = raised_from_current_exception();
     }

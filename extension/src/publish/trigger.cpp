@@ -4,6 +4,7 @@
 #include "publish/compiled.hpp"
 #include "publish/event.hpp"
 #include "publish/trace.hpp"
+#include "publish/warning_pace.hpp"
 
 #include "pg/shmem.hpp"
 
@@ -130,6 +131,15 @@ pg::Raised explain(const pg::Raised &raised, const TriggerData *trigger) {
     return explained;
 }
 
+void warn(const pg::Raised &raised, std::uint64_t others) {
+    const std::string more = others == 0 ? "" : " (and " + std::to_string(others) + " more since the last such warning)";
+    pg::call([&] {
+        ereport(WARNING, (errcode(raised.sqlstate), errmsg_internal("%s; the event is lost%s", raised.message, more.c_str()),
+                          raised.detail[0] != '\0' ? errdetail_internal("%s", raised.detail) : 0,
+                          raised.hint[0] != '\0' ? errhint("%s", raised.hint) : 0));
+    });
+}
+
 bool warns(const TriggerData *trigger) {
     for (int i = 0; i < trigger->tg_trigger->tgnargs; ++i)
         if (std::string_view(trigger->tg_trigger->tgargs[i]) == "on_error=warn") return true;
@@ -154,13 +164,10 @@ PULSE_FN(pulse_publish_trigger) {
         return PointerGetDatum(nullptr);
     }
     if (const auto lost = pg::subtransaction([&] { publish_row(trigger); })) {
+        static WarningPace pace;
         count(&pg::DatabaseEntry::warned_events, 1);
-        const pg::Raised raised = explain(*lost, trigger);
-        pg::call([&] {
-            ereport(WARNING, (errcode(raised.sqlstate), errmsg_internal("%s; the event is lost", raised.message),
-                              raised.detail[0] != '\0' ? errdetail_internal("%s", raised.detail) : 0,
-                              raised.hint[0] != '\0' ? errhint("%s", raised.hint) : 0));
-        });
+        if (const auto others = pace.lost(trigger->tg_trigger->tgoid, lost->sqlstate, GetCurrentTimestamp()))
+            warn(explain(*lost, trigger), *others);
     }
     return PointerGetDatum(nullptr);
 }

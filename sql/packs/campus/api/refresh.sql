@@ -21,8 +21,13 @@ BEGIN
          OR NOT EXISTS (SELECT FROM _campus.refreshes r
                          WHERE r.organization_id = c.organization_id AND r.armed AND r.alive_until > clock_timestamp());
 EXCEPTION WHEN OTHERS THEN
-    -- an issue is worth more than its heatmap
-    RAISE WARNING 'heatmap and statistics will not follow: %', SQLERRM;
+    -- An issue is worth more than its heatmap. A line in a while says so: one for each change would cost more than the change. Times are
+    -- compared as text, which cannot fail, whatever a user sets there.
+    IF coalesce(current_setting('pulse_campus.warned_at', true), '') COLLATE "C"
+            < to_char((clock_timestamp() - interval '10 seconds') AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS') THEN
+        PERFORM set_config('pulse_campus.warned_at', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS'), false);
+        RAISE WARNING 'heatmap and statistics will not follow: %', SQLERRM;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION _campus.ask_refresh(text[]) IS 'sees to it that heatmap and statistics of organizations are published';

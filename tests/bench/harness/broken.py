@@ -1,0 +1,69 @@
+"""(n) What a broken realtime side costs the application: INSERT TPS into a table that is watched with on_error => 'warn', healthy and with
+publishing broken (no event gets an id any more), in turns. The statement must live, and nearly as fast: each row fails in a subtransaction,
+and what is said about that must not cost more than the event did."""
+
+import re
+import subprocess
+from statistics import median
+
+from harness.programs import BENCH, BenchError, note
+from harness.report import Check
+
+CLIENTS = (1, 8)
+STATES = {'healthy': 'bench.mend', 'broken': 'bench.break_off'}
+
+
+def pgbench(stage, clients, seconds):
+    done = subprocess.run([str(stage.cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / 'insert_issue.sql'),
+                           '-c', str(clients), '-j', str(min(clients, 2)), '-T', str(seconds), stage.cluster.conninfo('bench_pulse')],
+                          capture_output=True, text=True)
+    tps = re.search(r'tps = ([\d.]+)', done.stdout)
+    if done.returncode or not tps:
+        raise BenchError(f'pgbench: {done.stderr[-500:]}')
+    return float(tps[1]), done.stderr.count('the event is lost')
+
+
+def state(stage, name):
+    stage.wait_for_dispatcher()                              # it leaves no work to the next one
+    stage.cluster.psql(f'CALL {STATES[name]}(); CHECKPOINT', 'bench_pulse')
+
+
+def lost(stage):
+    return int(stage.cluster.psql("SELECT pulse.status() -> 'counters' ->> 'warnedEvents'", 'bench_pulse'))
+
+
+def measure(stage):
+    seconds, repetitions = (3, 1) if stage.quick else (5, 5)
+    stage.cluster.psql((BENCH / 'sql' / 'broken.sql').read_text(), 'bench_pulse')
+    note(f'a broken realtime side: {len(CLIENTS)} × {len(STATES)} × {repetitions} runs of {seconds} s')
+    runs, warnings, before = {}, 0, lost(stage)
+    try:
+        for clients in CLIENTS:
+            pgbench(stage, clients, 1)
+            for n in range(repetitions):
+                for name in sorted(STATES, reverse=n % 2 == 0):  # each goes first as often
+                    state(stage, name)
+                    tps, said = pgbench(stage, clients, seconds)
+                    runs.setdefault(str(clients), {}).setdefault(name, []).append(tps)
+                    warnings += said
+    finally:
+        stage.cluster.psql('CALL bench.mend()', 'bench_pulse')
+    return {'seconds': seconds, 'repetitions': repetitions, 'runs': runs, 'warnings': warnings, 'lost': lost(stage) - before}
+
+
+def ratio(by_state):
+    """Of each pair, for a machine is not as fast at all times; the median of them."""
+    return median(broken / healthy for healthy, broken in zip(by_state['healthy'], by_state['broken']))
+
+
+def summary(result):
+    lines = [f'A broken realtime side: INSERT TPS with on_error => \'warn\', medians of {result["repetitions"]} pairs of {result["seconds"]} s',
+             '', '| clients | healthy | broken | broken ÷ healthy |', '|---|---|---|---|']
+    for clients, by_state in result['runs'].items():
+        lines.append(f'| {clients} | {median(by_state["healthy"]):.0f} | {median(by_state["broken"]):.0f} | {ratio(by_state):.2f} |')
+    return lines + ['', f'{result["lost"]} events were lost, and {result["warnings"]} warnings said so.']
+
+
+def checks(result):
+    return [Check(f'TPS with a broken realtime side ÷ healthy, {clients} client{"s" if clients != "1" else ""}', ratio(by_state), at_least=0.9)
+            for clients, by_state in result['runs'].items()]
