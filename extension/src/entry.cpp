@@ -21,6 +21,7 @@
 #include "publish/compiled.hpp"
 #include "queue/news.hpp"
 #include "queue/settings.hpp"
+#include "queue/shared.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -47,6 +48,7 @@ void _PG_init(void) {
     pulse::pg::request_shmem();
     pulse::ephemeral::request_memory();
     pulse::limits::init_table();
+    pulse::queue::request_memory();
     pulse::dispatch::register_launcher();
     pulse::dispatch::init_utility_hook();
 }

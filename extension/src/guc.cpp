@@ -58,7 +58,7 @@ void define() {
     DefineCustomIntVariable("pulse.housekeeping_interval", "How often the dispatcher looks for what can be removed.", nullptr,
                             &housekeeping_interval, 10000, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.job_workers", "How many workers run SQL jobs in each database.",
-                            "Each needs one of max_worker_processes.", &job_workers, 2, 1, 32, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                            "Each needs one of max_worker_processes.", &job_workers, 2, 1, 16, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.job_retention", "How long finished jobs can be looked up.",
                             "They are removed by slots, between this time and three times as much. 0 keeps none.", &job_retention,
                             24 * 3600, 0, 10 * 365 * 24 * 3600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);

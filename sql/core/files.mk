@@ -22,6 +22,7 @@ SQL_FILES = \
     api/queue_history.sql \
     api/delivery.sql \
     api/schedules.sql \
+    api/queue_workers.sql \
     api/settings.sql \
     api/log.sql \
     api/claims.sql \

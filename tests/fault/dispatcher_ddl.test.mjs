@@ -22,9 +22,9 @@ beforeEach(async () => {
 const admin = text => cluster.sql(text, [], 'postgres')
 const workers = async database => (await cluster.sql(
   `SELECT backend_type, pid FROM pg_stat_activity WHERE datname = $1 AND backend_type LIKE 'pulse %' ORDER BY 1`, [database], 'postgres'))
-const bothWork = database => until(async () => {
+const allWork = database => until(async () => {
   const running = await workers(database)
-  return running.map(row => row.backend_type).join() === 'pulse dispatcher,pulse worker' && running.map(row => row.pid)
+  return running.map(row => row.backend_type).join() === 'pulse dispatcher,pulse foreman,pulse worker,pulse worker' && running.map(row => row.pid)
 }, { what: `workers in ${database}` })
 const noneWorks = database => until(async () => (await workers(database)).length === 0, { what: `no worker in ${database}` })
 const dispatches = async database => {
@@ -39,7 +39,7 @@ async function connectionOf(body, database = 'postgres') {
 async function app() {
   await admin('CREATE DATABASE app')
   await connectionOf(client => client.query('CREATE EXTENSION pulse'), 'app')
-  return bothWork('app')
+  return allWork('app')
 }
 const publishes = database => connectionOf(client => client.query(`SELECT pulse.publish('room', 'event', '1'::json)`), database)
 
@@ -52,14 +52,14 @@ test('a named database gets its workers at CREATE EXTENSION, and loses them quie
       await noneWorks('app')
       assert.doesNotMatch(cluster.log.slice(seen), /pulse (dispatcher|worker).*(ERROR|FATAL)|exited with exit code [1-9]/)
       await client.query('CREATE EXTENSION pulse')
-      await bothWork('app')
+      await allWork('app')
       await client.query(`SELECT pulse.publish('room', 'event', '1'::json)`)
       await until(async () => (await client.query('SELECT last_position FROM pulse.ticks ORDER BY 1 DESC LIMIT 1')).rows[0].last_position === '1', { what: 'position 1' })
       assert.equal((await client.query('SELECT count(*) FROM _pulse.epochs')).rows[0].count, '1')
     }
     await client.query('BEGIN; DROP EXTENSION pulse; ROLLBACK')
     await client.query(`SELECT pulse.publish('room', 'event', '1'::json)`)
-    await bothWork('app')
+    await allWork('app')
   }, 'app')
 })
 
@@ -78,7 +78,7 @@ test('DROP EXTENSION and CREATE EXTENSION under load: no deadlock, no server res
   try {
     await connectionOf(async client => {
       for (let round = 0; round < 10; ++round) {
-        await bothWork('app')
+        await allWork('app')
         // A publisher and DROP EXTENSION may meet in different order: PostgreSQL then ends one of them. Never a worker.
         await until(() => client.query('DROP EXTENSION pulse').then(() => true), { what: 'DROP EXTENSION' })
         await client.query('CREATE EXTENSION pulse')
@@ -88,7 +88,7 @@ test('DROP EXTENSION and CREATE EXTENSION under load: no deadlock, no server res
     stopping = true
     await writers
   }
-  await bothWork('app')
+  await allWork('app')
   await connectionOf(client => client.query(`SELECT pulse.publish('room', 'event', '1'::json)`), 'app')
   assert.doesNotMatch(cluster.log.slice(seen), /background worker "pulse (dispatcher|worker)[^"]*" \(PID \d+\) (was terminated|exited with exit code [1-9])/)
   assert.equal(cluster.postmasterPid, started)
@@ -105,7 +105,7 @@ test('a DROP DATABASE that fails brings the workers back', async () => {
   await app()
   await connectionOf(async client => {
     await assert.rejects(admin('DROP DATABASE app'), { code: '55006' })   // this session is in it
-    await bothWork('app')
+    await allWork('app')
     await client.query(`SELECT pulse.publish('room', 'event', '1'::json)`)
   }, 'app')
 })
@@ -116,14 +116,14 @@ test('ALTER DATABASE RENAME: also in a transaction block, and rolled back', asyn
     await client.query('BEGIN; ALTER DATABASE app RENAME TO moved')
     await noneWorks('app')
     await client.query('ROLLBACK')
-    const again = await bothWork('app')
+    const again = await allWork('app')
     assert.equal(again.some(pid => pids.includes(pid)), false)
     await client.query('ALTER DATABASE app RENAME TO moved')
   })
-  await bothWork('moved')
+  await allWork('moved')
   await publishes('moved')
   await assert.rejects(admin('ALTER DATABASE moved RENAME TO postgres'), { code: '42P04' })
-  await bothWork('moved')
+  await allWork('moved')
 })
 
 test('ALTER DATABASE SET TABLESPACE', async () => {
@@ -133,10 +133,10 @@ test('ALTER DATABASE SET TABLESPACE', async () => {
     if (process.getuid() === 0) execFileSync('chown', ['postgres', folder])
     await admin(`CREATE TABLESPACE elsewhere LOCATION '${folder}'`)
     await admin('ALTER DATABASE app SET TABLESPACE elsewhere')
-    await bothWork('app')
+    await allWork('app')
     await publishes('app')
     await admin('ALTER DATABASE app SET TABLESPACE pg_default')
-    await bothWork('app')
+    await allWork('app')
     await admin('DROP TABLESPACE elsewhere')
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -147,8 +147,8 @@ test('CREATE DATABASE … TEMPLATE: both the original and the copy work, each wi
   await app()
   await connectionOf(client => client.query(`SELECT pulse.publish('room', 'event', to_json(n)) FROM generate_series(1, 5) AS n`), 'app')
   await admin('CREATE DATABASE "Copy of app" TEMPLATE app')
-  await bothWork('app')
-  await bothWork('Copy of app')
+  await allWork('app')
+  await allWork('Copy of app')
   await dispatches('Copy of app')
   assert.equal(await cluster.value('SELECT max(last_position) FROM pulse.ticks', [], 'Copy of app'), '6')
   assert.equal(await cluster.value('SELECT count(*) FROM _pulse.epochs', [], 'Copy of app'), '2')
@@ -169,7 +169,7 @@ test('somebody without the right to drop or copy a database does not stop its wo
 test('pulse.databases: a reload starts and ends workers; a worker slot that is missing is told', async () => {
   await admin('CREATE DATABASE app')
   await connectionOf(client => client.query('CREATE EXTENSION pulse'), 'app')
-  await bothWork('app')
+  await allWork('app')
   await admin(`ALTER SYSTEM SET pulse.databases = 'pulse'`)
   await admin('SELECT pg_reload_conf()')
   await noneWorks('app')
@@ -180,7 +180,7 @@ test('pulse.databases: a reload starts and ends workers; a worker slot that is m
     // the hint is right as it stands
     for (const statement of problems[0].hint.split(/(?<=;) /)) await client.query(statement)
   }, 'app')
-  await bothWork('app')
+  await allWork('app')
   await admin('ALTER SYSTEM RESET pulse.databases')
   await admin('SELECT pg_reload_conf()')
 })
@@ -250,7 +250,7 @@ test('a synchronous standby that does not answer: nothing is announced, and noth
     await client.query('ALTER SYSTEM RESET synchronous_standby_names')
   }, 'app')
   await cluster.restart('fast')
-  await bothWork('app')
+  await allWork('app')
 })
 
 test('without a free worker slot the launcher says so, and so does pulse.status()', async () => {

@@ -19,7 +19,8 @@ after(async () => {
 const value = async (text, parameters) => Object.values((await client.query(text, parameters)).rows[0] ?? {})[0]
 const pids = async () => (await client.query(
   `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type LIKE 'pulse %' ORDER BY backend_type`)).rows.map(row => row.pid)
-const bothWork = () => until(async () => (await pids()).length === 2, { what: 'both workers' })
+// A dispatcher, a foreman and two job workers.
+const allWork = () => until(async () => (await pids()).length === 4, { what: 'all workers' })
 const dispatches = async () => {
   const id = await value(`SELECT pulse.publish('room', 'event', '1'::json)`)
   await until(() => value('SELECT true FROM pulse.deliveries WHERE event_id = $1', [id]), { what: 'a delivery' })
@@ -31,7 +32,7 @@ const runsJobs = async () => {
 }
 const epoch = () => value(`SELECT pulse.bridge_hello('b')`)
 const works = async () => {
-  await bothWork()
+  await allWork()
   await dispatches()
   await runsJobs()
 }

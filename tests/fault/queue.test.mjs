@@ -38,8 +38,8 @@ const job = async id => (await cluster.sql(`SELECT state, attempt, last_error, r
 const gone = id => until(async () => !(await job(id)), { what: `the end of job ${id}` })
 const inState = (id, state) => until(async () => { const row = await job(id); return row?.state === state && row }, { what: `job ${id} ${state}` })
 const done = () => cluster.sql('SELECT job, who, session, args FROM app.done ORDER BY at')
-const workerPid = () => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse worker' AND datname = 'pulse'`)
-const retryNow = id => cluster.sql('UPDATE _pulse.jobs SET run_at = clock_timestamp() WHERE id = $1', [id])
+const workers = async () => (await cluster.sql(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse worker' AND datname = 'pulse'`)).map(row => row.pid)
+const workerOf = id => until(() => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse worker' AND state = 'active' AND query LIKE $1`, [`pulse: job ${id}:%`]), { what: `the worker of job ${id}` })
 
 test('E4: a job runs after the commit, as who enqueued it, and is gone; rolled back it never runs', async () => {
   const client = await cluster.connect({ user: 'ann' })
@@ -74,6 +74,7 @@ test('E4: a failing job takes no other with it; smaller priority first, then run
   await cluster.sql(`CREATE TABLE app.gate (open bool); INSERT INTO app.gate VALUES (false)`)
   await cluster.sql(`CREATE FUNCTION app.wait(args json) RETURNS json LANGUAGE plpgsql AS $$
     BEGIN WHILE NOT (SELECT open FROM app.gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN null; END $$`)
+  await cluster.sql(`SELECT pulse.configure_queue('q', concurrency => 1)`)
   const gate = await enqueue('app.wait')
   await inState(gate, 'executing')
   for (const [n, priority] of [[1, 5], [2, 0], [3, 5], [4, -1], [5, 0]]) await enqueue('app.note', { n }, `, priority => ${priority}`)
@@ -83,6 +84,7 @@ test('E4: a failing job takes no other with it; smaller priority first, then run
   await cluster.sql('UPDATE app.gate SET open = true')
   await gone(later)
   assert.deepEqual((await done()).map(row => row.args.n), [4, 2, 5, 1, 3, 6])
+  await cluster.sql(`SELECT pulse.drop_queue('q')`)
 })
 
 test('E4: a job that runs longer than its timeout is ended, also one that catches it', async () => {
@@ -142,12 +144,11 @@ test('E4: a worker killed with -9 in a job: its attempt counts, other jobs run, 
   for (let attempt = 1; attempt <= 2; ++attempt) {
     const row = await inState(victim, 'executing')
     assert.equal(row.attempt, attempt)
-    process.kill(await workerPid(), 'SIGKILL')
+    process.kill(await workerOf(victim), 'SIGKILL')
     await until(async () => (await job(victim)).state !== 'executing', { what: 'the rescue' })
     if (attempt === 1) {
       await gone(other)
-      await retryNow(victim)
-      await cluster.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pulse worker'`)   // it sleeps until the old time
+      await cluster.sql('SELECT pulse.retry($1)', [victim])
     }
   }
   const dead = await inState(victim, 'discarded')
@@ -187,7 +188,7 @@ test('E4: DROP EXTENSION ends an idle worker and waits for a running job', async
   await inState(id, 'executing')
   const seen = cluster.log.length
   await cluster.sql('DROP EXTENSION pulse CASCADE')
-  await until(async () => !(await workerPid()), { what: 'the end of the worker' })
+  await until(async () => (await workers()).length === 0, { what: 'the end of the worker' })
   assert.doesNotMatch(cluster.log.slice(seen), /background worker "pulse (dispatcher|worker)[^"]*" \(PID \d+\) (was terminated|exited with exit code [1-9])/)
   await cluster.sql('CREATE EXTENSION pulse')
   await gone(await enqueue('app.note', { again: true }))

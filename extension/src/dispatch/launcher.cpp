@@ -28,6 +28,7 @@ struct Named {
 // One worker of one database, as the launcher sees it.
 struct Post {
     pg::WorkerRole role;
+    int number = 0;
     TimestampTz asked_at = 0;  // when it was last registered
     bool asked = false;        // registered, and it has not come up yet
     bool came_up = false;
@@ -38,7 +39,7 @@ struct Post {
 
 struct Database {
     Oid oid;
-    Post posts[2] = {{pg::WorkerRole::kDispatcher}, {pg::WorkerRole::kJobs}};
+    std::vector<Post> posts = {{pg::WorkerRole::kDispatcher}, {pg::WorkerRole::kForeman}, {pg::WorkerRole::kHttp}};
 };
 
 class Launcher {
@@ -49,6 +50,7 @@ private:
     std::vector<Named> read_named();
     void stop_unnamed(const std::vector<Named> &named);
     void look_after(Database &database, const std::string &name);
+    void keep_workers(Database &database, pg::DatabaseEntry *entry);
     void look_after(Post &post, pg::DatabaseEntry *entry, const std::string &name);
     void wake_by(TimestampTz when) { next_ = std::min(next_, when); }
 
@@ -96,22 +98,25 @@ void Launcher::stop_unnamed(const std::vector<Named> &named) {
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
     for (pg::DatabaseEntry &entry : pg::shared()->databases) {
         if (!OidIsValid(entry.database) || is_named(entry.database)) continue;
-        for (pid_t pid : {entry.dispatcher_pid, entry.worker_pid})
-            if (pid != 0) kill(pid, SIGTERM);
+        for (const pg::Process &process : entry.processes)
+            if (process.pid != 0) kill(process.pid, SIGTERM);
     }
     LWLockRelease(pg::shared()->lock);
 }
 
 void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::string &name) {
     const TimestampTz now = GetCurrentTimestamp();
-    const bool dispatcher = post.role == pg::WorkerRole::kDispatcher;
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
-    const bool running = (dispatcher ? entry->dispatcher_pid : entry->worker_pid) != 0;
-    const bool wanted = entry->held == 0 && !entry->no_extension;
-    const unsigned starts = entry->starts[static_cast<int>(post.role)];
+    const pg::Process &process = entry->process(post.role, post.number);
+    const bool running = process.pid != 0;
+    const bool wanted = entry->held == 0 && !entry->no_extension && (post.role != pg::WorkerRole::kHttp || entry->http_wanted);
+    const unsigned starts = process.starts;
+    // The dispatcher and the foreman look for their extension when it has gone; who waits for the foreman is told.
+    if (running && entry->no_extension && (post.role == pg::WorkerRole::kJobs || post.role == pg::WorkerRole::kHttp))
+        kill(process.pid, SIGTERM);
     LWLockRelease(pg::shared()->lock);
     if (!wanted) {
-        post = Post{post.role};
+        post = Post{post.role, post.number};
         return;
     }
     if (post.asked && starts != post.starts) {
@@ -134,11 +139,11 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
         wake_by(post.not_before);
         return;
     }
-    const bool started = pg::start_worker(post.role, entry->database, name.c_str());
+    const bool started = pg::start_worker(post.role, post.number, entry->database, name.c_str());
     if (!started && !pg::shared()->short_of_workers)
         pg::call([] {
             ereport(WARNING, (errmsg("pulse: no background worker is free"),
-                              errhint("Raise max_worker_processes: pulse needs one, and two for each database.")));
+                              errhint("Raise max_worker_processes: pulse needs one, and for each database three and pulse.job_workers.")));
         });
     pg::shared()->short_of_workers = !started;
     post.asked = started;
@@ -146,6 +151,19 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
     post.starts = starts;
     if (!started) post.not_before = after(now, kLongestBackoff);
     wake_by(started ? after(now, kPatience) : post.not_before);
+}
+
+// As many posts of job workers as are configured; who is too many ends.
+void Launcher::keep_workers(Database &database, pg::DatabaseEntry *entry) {
+    constexpr auto kFirst = static_cast<std::size_t>(pg::WorkerRole::kJobs);
+    const std::size_t wanted = kFirst + static_cast<std::size_t>(guc::job_workers);
+    if (database.posts.size() > wanted) database.posts.resize(wanted);
+    while (database.posts.size() < wanted)
+        database.posts.push_back({pg::WorkerRole::kJobs, static_cast<int>(database.posts.size() - kFirst)});
+    LWLockAcquire(pg::shared()->lock, LW_SHARED);
+    for (int number = guc::job_workers; number < pg::kMostJobWorkers; ++number)
+        if (const pid_t pid = entry->process(pg::WorkerRole::kJobs, number).pid; pid != 0) kill(pid, SIGTERM);
+    LWLockRelease(pg::shared()->lock);
 }
 
 void Launcher::look_after(Database &database, const std::string &name) {
@@ -156,6 +174,7 @@ void Launcher::look_after(Database &database, const std::string &name) {
         pg::call([&] { ereport(WARNING, (errmsg("pulse: too many databases; \"%s\" gets no workers", name.c_str()))); });
         return;
     }
+    keep_workers(database, entry);
     for (Post &post : database.posts) look_after(post, entry, name);
 }
 

@@ -37,7 +37,7 @@ void finish(Memory &mine, bool committed) {
         pg_atomic_fetch_add_u64(&entry->ticks, 1);
         entry->failed_ticks = 0;
         // A tick from SQL tells bridges nothing: the dispatcher does.
-        if (entry->dispatcher_pid != MyProcPid) pg::wake_dispatcher(entry);
+        if (entry->process(pg::WorkerRole::kDispatcher).pid != MyProcPid) pg::wake_dispatcher(entry);
     }
 }
 

@@ -81,8 +81,9 @@ static std::string memory_status() {
     if (entry != nullptr) {
         LWLockAcquire(pg::shared()->lock, LW_SHARED);
         launcher = pg::shared()->launcher_pid;
-        dispatcher = entry->dispatcher_pid;
-        worker = entry->worker_pid;
+        dispatcher = entry->process(pg::WorkerRole::kDispatcher).pid;
+        // Jobs run when both are there.
+        if (entry->process(pg::WorkerRole::kForeman).pid != 0) worker = entry->process(pg::WorkerRole::kJobs).pid;
         short_of_workers = pg::shared()->short_of_workers;
         char waits[sizeof entry->retention_waits];
         std::memcpy(waits, entry->retention_waits, sizeof waits);

@@ -30,7 +30,7 @@ pg::Installed extension_after;      // … and is this one at the end: a savepoi
 
 bool workers_running(const pg::DatabaseEntry *entry) {
     LWLockAcquire(pg::shared()->lock, LW_SHARED);
-    const bool running = entry->dispatcher_pid != 0 || entry->worker_pid != 0;
+    const bool running = entry->has_processes();
     LWLockRelease(pg::shared()->lock);
     return running;
 }
@@ -43,8 +43,8 @@ void hold(Oid database) {
     if (entry != nullptr) {
         ++entry->held;
         held[held_count++] = entry;
-        for (pid_t pid : {entry->dispatcher_pid, entry->worker_pid})
-            if (pid != 0) kill(pid, SIGTERM);
+        for (const pg::Process &process : entry->processes)
+            if (process.pid != 0) kill(process.pid, SIGTERM);
     }
     LWLockRelease(pg::shared()->lock);
     if (entry == nullptr) return;
@@ -149,7 +149,7 @@ void before(Node *statement) {
 
 void wake_workers_at_commit() {
     pg::wake_at_commit(pg::Wake::kDispatcher);
-    pg::wake_at_commit(pg::Wake::kWorker);
+    pg::wake_at_commit(pg::Wake::kForeman);
 }
 
 void after(Node *statement) {
@@ -164,7 +164,7 @@ void finish(bool committed) {
     for (int i = 0; i < held_count; ++i) --held[i]->held;
     if (committed && OidIsValid(dropped_database)) {
         pg::DatabaseEntry *entry = pg::find_database(dropped_database);
-        if (entry != nullptr && entry->held == 0 && entry->dispatcher_pid == 0 && entry->worker_pid == 0) entry->database = InvalidOid;
+        if (entry != nullptr && entry->held == 0 && !entry->has_processes()) entry->database = InvalidOid;
     }
     if (changed) {
         if (pg::DatabaseEntry *entry = pg::find_database(MyDatabaseId)) {

@@ -27,7 +27,7 @@ PULSE_FN(pulse_bridge_hello) {
     if (const auto *entry = pg::my_database())
         pid = pg::call([=] {
             LWLockAcquire(pg::shared()->lock, LW_SHARED);
-            const pid_t running = entry->epoch_open ? entry->dispatcher_pid : 0;
+            const pid_t running = entry->epoch_open ? entry->process(pg::WorkerRole::kDispatcher).pid : 0;
             LWLockRelease(pg::shared()->lock);
             return running;
         });

@@ -18,7 +18,11 @@ static void finish(XactEvent event) {
             // Latches live in shared memory for good; an entry's pointer is written once a worker starts and read unlocked.
             if (DatabaseEntry *database = my_database()) {
                 if (who & static_cast<unsigned>(Wake::kDispatcher)) wake_dispatcher(database);
-                if (who & static_cast<unsigned>(Wake::kWorker)) wake(database->worker_latch);
+                if (who & static_cast<unsigned>(Wake::kForeman)) {
+                    pg_atomic_write_u32(&database->jobs_untold, 1);
+                    pg_memory_barrier();
+                    wake(database->process(WorkerRole::kForeman).latch);
+                }
             }
             break;
         }

@@ -4,7 +4,8 @@
 
 namespace pulse::pg {
 
-enum class Wake : unsigned { kDispatcher = 1, kWorker = 2 };
+// kForeman: there may be jobs of which the queue's news say nothing.
+enum class Wake : unsigned { kDispatcher = 1, kForeman = 2 };
 
 void wake_at_commit(Wake who);  // cheap to call for each event
 void init_commit_wake();        // once a process, from _PG_init

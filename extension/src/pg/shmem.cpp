@@ -24,6 +24,7 @@ static void init_entry(DatabaseEntry *entry, Oid database) {
     pg_atomic_init_u64(&entry->floor, kFloorUnknown);
     pg_atomic_init_u32(&entry->extension_changes, 0);
     pg_atomic_init_u32(&entry->dispatcher_work, 0);
+    pg_atomic_init_u32(&entry->jobs_untold, 0);
     pg_atomic_init_u32(&entry->dispatcher_idle, 0);
     pg_atomic_init_u32(&entry->leases_due, 0);
     for (pg_atomic_uint64 *counter :
@@ -99,7 +100,7 @@ void wake_dispatcher(DatabaseEntry *database) {
     pg_memory_barrier();
     if (pg_atomic_read_u32(&database->dispatcher_work) == 0) pg_atomic_write_u32(&database->dispatcher_work, 1);
     pg_memory_barrier();
-    if (pg_atomic_read_u32(&database->dispatcher_idle) != 0) wake(database->dispatcher_latch);
+    if (pg_atomic_read_u32(&database->dispatcher_idle) != 0) wake(database->process(WorkerRole::kDispatcher).latch);
 }
 
 }  // namespace pulse::pg

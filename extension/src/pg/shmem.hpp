@@ -10,22 +10,39 @@ constexpr int kMaxDatabases = 64;
 constexpr uint32 kSlotUnknown = 0xFFFFFFFF;  // not read from the table yet
 constexpr uint64 kFloorUnknown = 0;
 
+// The workers of a database. Of all but kJobs there is one; of these pulse.job_workers, counted from 0.
+enum class WorkerRole : int { kDispatcher = 0, kForeman = 1, kHttp = 2, kJobs = 3 };
+constexpr int kMostJobWorkers = 16;
+constexpr int kProcesses = static_cast<int>(WorkerRole::kJobs) + kMostJobWorkers;
+
+struct Process {
+    pid_t pid;        // 0: it does not run
+    Latch *latch;     // its process latch; the memory outlives the process
+    unsigned starts;  // how often it came up
+};
+
 // Fields without "atomic" are written under Shared::lock.
 struct DatabaseEntry {
-    Oid database;             // InvalidOid: this entry is free
-    pid_t dispatcher_pid;     // 0: no dispatcher runs
-    Latch *dispatcher_latch;  // its process latch; the memory outlives the process
-    pid_t worker_pid;         // the job worker, likewise
-    Latch *worker_latch;
+    Oid database;  // InvalidOid: this entry is free
+    Process processes[kProcesses];
+
+    Process &process(WorkerRole role, int number = 0) { return processes[static_cast<int>(role) + number]; }
+    const Process &process(WorkerRole role, int number = 0) const { return processes[static_cast<int>(role) + number]; }
+    bool has_processes() const {
+        for (const Process &process : processes)
+            if (process.pid != 0) return true;
+        return false;
+    }
     bool epoch_open;  // an epoch was opened since this shared memory was made
     char epoch[17];
     char retention_waits[128];           // what keeps an old slot from being emptied; empty when nothing does
     int held;                            // > 0 while DDL needs the database without our workers
     int failed_ticks;                    // dispatcher processes in a row that ended in a failed tick
-    unsigned starts[2];                  // how often a dispatcher, a job worker came up
     bool no_extension;                   // the last worker found none it could serve; cleared by CREATE and ALTER EXTENSION
     pg_atomic_uint32 extension_changes;  // how often CREATE, DROP or ALTER EXTENSION was committed here
+    bool http_wanted;                    // there are jobs for the HTTP worker
     pg_atomic_uint32 dispatcher_work;    // set by every commit with events, cleared before a tick's snapshot
+    pg_atomic_uint32 jobs_untold;        // there may be jobs that nobody has told the foreman of
     pg_atomic_uint32 dispatcher_idle;    // 1 while the dispatcher sleeps until its latch is set
     pg_atomic_uint32 leases_due;         // a bridge's report found more leases over than it may end
     pg_atomic_uint64 last_tick_at;       // TimestampTz of the last tick, with or without events

@@ -8,31 +8,36 @@
 namespace pulse::pg {
 
 static DatabaseEntry *my_place = nullptr;
-static WorkerRole my_role;
+static Process *my_process = nullptr;
 static Oid my_extension = InvalidOid;  // the one that this worker serves
 static bool replaced = false;          // another one has come in its place
 static uint32 changes_seen = 0;        // of the entry, before the extension was last looked for
 
-static pid_t &pid_of(DatabaseEntry *database, WorkerRole role) {
-    return role == WorkerRole::kDispatcher ? database->dispatcher_pid : database->worker_pid;
+struct RoleName {
+    const char *type, *main;
+};
+
+static RoleName name_of(WorkerRole role) {
+    switch (role) {
+        case WorkerRole::kDispatcher: return {"pulse dispatcher", "pulse_dispatcher_main"};
+        case WorkerRole::kForeman: return {"pulse foreman", "pulse_foreman_main"};
+        case WorkerRole::kHttp: return {"pulse http worker", "pulse_http_worker_main"};
+        case WorkerRole::kJobs: break;
+    }
+    return {"pulse worker", "pulse_worker_main"};
 }
 
-static Latch *&latch_of(DatabaseEntry *database, WorkerRole role) {
-    return role == WorkerRole::kDispatcher ? database->dispatcher_latch : database->worker_latch;
-}
-
-bool start_worker(WorkerRole role, Oid database, const char *database_name) {
-    const bool dispatcher = role == WorkerRole::kDispatcher;
+bool start_worker(WorkerRole role, int number, Oid database, const char *database_name) {
     BackgroundWorker worker = {};
-    const char *const type = dispatcher ? "pulse dispatcher" : "pulse worker";
-    std::snprintf(worker.bgw_type, BGW_MAXLEN, "%s", type);
-    std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s %.*s", type, NAMEDATALEN, database_name);
+    const RoleName name = name_of(role);
+    std::snprintf(worker.bgw_type, BGW_MAXLEN, "%s", name.type);
+    std::snprintf(worker.bgw_name, BGW_MAXLEN, "%s %.*s", name.type, NAMEDATALEN, database_name);
     std::snprintf(worker.bgw_library_name, BGW_MAXLEN, "pulse");
-    std::snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", dispatcher ? "pulse_dispatcher_main" : "pulse_worker_main");
+    std::snprintf(worker.bgw_function_name, BGW_MAXLEN, "%s", name.main);
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
-    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    worker.bgw_main_arg = UInt64GetDatum(static_cast<uint64>(number) << 32 | database);
     worker.bgw_notify_pid = MyProcPid;
     return call([&] {
         BackgroundWorkerHandle *handle = nullptr;
@@ -52,9 +57,9 @@ void begin_signals() {
 static void leave_entry(int, Datum) {
     callback("the end of a worker", [] {
         LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
-        if (pid_of(my_place, my_role) == MyProcPid) {
-            pid_of(my_place, my_role) = 0;
-            latch_of(my_place, my_role) = nullptr;
+        if (my_process->pid == MyProcPid) {
+            my_process->pid = 0;
+            my_process->latch = nullptr;
         }
         Latch *launcher = shared()->launcher_latch;
         LWLockRelease(shared()->lock);
@@ -62,17 +67,18 @@ static void leave_entry(int, Datum) {
     });
 }
 
-DatabaseEntry *begin_worker(WorkerRole role, Oid database) {
+DatabaseEntry *begin_worker(WorkerRole role, Oid database, int number) {
     begin_signals();
     if (shared() == nullptr) end_worker();
     LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
     my_place = ensure_database(database);
-    const bool mine = my_place != nullptr && my_place->held == 0 && pid_of(my_place, role) == 0;
-    if (my_place != nullptr) ++my_place->starts[static_cast<int>(role)];
+    Process *process = my_place == nullptr ? nullptr : &my_place->process(role, number);
+    const bool mine = process != nullptr && my_place->held == 0 && process->pid == 0;
+    if (process != nullptr) ++process->starts;
     if (mine) {
-        my_role = role;
-        pid_of(my_place, role) = MyProcPid;
-        latch_of(my_place, role) = MyLatch;
+        my_process = process;
+        process->pid = MyProcPid;
+        process->latch = MyLatch;
     }
     LWLockRelease(shared()->lock);
     if (!mine) end_worker();

@@ -8,15 +8,15 @@
 
 namespace pulse::pg {
 
-// Which of an entry's two workers this process is.
-enum class WorkerRole { kDispatcher = 0, kJobs = 1 };
-
 // Registers a dynamic worker of a database; false when the server has no free place. From the launcher.
-bool start_worker(WorkerRole role, Oid database, const char *database_name);
+bool start_worker(WorkerRole role, int number, Oid database, const char *database_name);
+// A worker's main is given its database and its number.
+inline Oid worker_database(Datum argument) { return static_cast<Oid>(DatumGetUInt64(argument) & 0xFFFFFFFF); }
+inline int worker_number(Datum argument) { return static_cast<int>(DatumGetUInt64(argument) >> 32); }
 
 // First call of a worker's main: claims the entry (ends the process quietly when DDL holds the database or another
 // process has the place), connects, and sets what must not depend on the DBA's defaults.
-DatabaseEntry *begin_worker(WorkerRole role, Oid database);
+DatabaseEntry *begin_worker(WorkerRole role, Oid database, int number = 0);
 
 // Signals of a worker without a database (the launcher).
 void begin_signals();

@@ -10,6 +10,7 @@
 #include "queue/plans.hpp"
 #include "queue/settings.hpp"
 
+#include <deque>
 #include <unordered_set>
 
 namespace pulse::queue {
@@ -145,17 +146,17 @@ bool give_back(const Ended &ended) {
         "worker = NULL, lease_until = NULL WHERE id = $1 AND attempt = $2 AND state = 'executing' RETURNING run_at");
     const Attempt &job = *ended.attempt;
     if (back.run({pg::param_int8(job.id), pg::param_int4(job.attempt)}) == 0) return false;
-    tell_waiting(job.queue, job.priority, DatumGetTimestampTz(pg::result_row().datum(1)), job.id);
+    tell_waiting(job.queue, job.priority, job.channel, DatumGetTimestampTz(pg::result_row().datum(1)), job.id);
     return true;
 }
 
 // What became of it, for the event and on_end.
-enum class End { kNothing, kWaits, kDead };
+enum class End { kNothing, kWaits, kDead, kUnwanted };
 
 End retry(const Ended &ended) {
     static pg::Plan again("UPDATE _pulse.jobs SET state = 'retryable', last_error = $3, errors = $4, attempted_at = $5, worker = NULL, "
                           "lease_until = NULL, run_at = clock_timestamp() + make_interval(secs => $6) "
-                          "WHERE id = $1 AND attempt = $2 AND state = 'executing' RETURNING run_at");
+                          "WHERE id = $1 AND attempt = $2 AND state = 'executing' AND cancelled_at IS NULL RETURNING run_at");
     const Attempt &job = *ended.attempt;
     const std::string &error = ended.outcome.error;
     if (job.is_last()) return to_dead_letters(ended, "attempts", error) ? End::kDead : End::kNothing;
@@ -177,8 +178,8 @@ End retry(const Ended &ended) {
         const std::string superseded = "superseded by a newer job with the same unique_key; its own error: " + error;
         return to_dead_letters(ended, "superseded", superseded) ? End::kDead : End::kNothing;
     }
-    if (!waits_until) return End::kNothing;
-    tell_waiting(job.queue, job.priority, *waits_until, job.id);
+    if (!waits_until) return End::kUnwanted;
+    tell_waiting(job.queue, job.priority, job.channel, *waits_until, job.id);
     return End::kWaits;
 }
 
@@ -196,7 +197,7 @@ void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
     insert.run({pg::param_text(std::string_view(kOnEndQueue)), pg::param_json(args), pg::param_text(*job.on_end), pg::param_text(job.role),
                 pg::param_text(job.traceparent)});
     const pg::Row row = pg::result_row();
-    tell_waiting(kOnEndQueue, 0, DatumGetTimestampTz(row.datum(2)), row.int8(1));
+    tell_waiting(kOnEndQueue, 0, "sql", DatumGetTimestampTz(row.datum(2)), row.int8(1));
 }
 
 void publish_end(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
@@ -213,6 +214,7 @@ void follow_up(const Attempt &job, const char *event, const char *state, const O
 std::vector<int64> finish(std::span<const Ended> ended) {
     const PinnedPlans pinned;
     std::vector<const Ended *> finished;
+    std::deque<Ended> unwanted;
     std::vector<int64> changed;
     for (const Ended &one : ended) {
         const Attempt &job = *one.attempt;
@@ -230,6 +232,12 @@ std::vector<int64> finish(std::span<const Ended> ended) {
             case Outcome::kRetry: {
                 const End end = retry(one);
                 if (end == End::kNothing) break;
+                if (end == End::kUnwanted) {  // it was cancelled, or is not executing any more
+                    unwanted.push_back(one);
+                    unwanted.back().outcome.what = Outcome::kCancelled;
+                    finished.push_back(&unwanted.back());
+                    break;
+                }
                 changed.push_back(job.id);
                 if (end == End::kWaits)
                     publish_end(job, "job:retry", "retryable", one.outcome);
@@ -252,14 +260,15 @@ std::vector<int64> finish(std::span<const Ended> ended) {
 }
 
 std::vector<int64> cancel_waiting(const std::vector<int64> &ids, std::string_view why) {
-    static pg::Plan forget("DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
-                           "RETURNING j.id, j.queue, j.kind, j.args, j.role, j.attempt, j.on_end, j.traceparent");
+    static pg::Plan forget(
+        "DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
+        "RETURNING j.id, j.queue, j.kind, j.args, j.role, j.attempt, j.on_end, j.traceparent, j.priority, j.channel, j.partition_key");
     static pg::Plan keep(
         "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
         "RETURNING j.*, NULL::text AS worked) "
         "INSERT INTO _pulse.job_history (slot, id, state, last_error, attempted_at, errors, finished_at, " PULSE_JOB_COLUMNS ") "
         "SELECT $2, g.id, 'cancelled', $3, g.attempted_at, g.errors, clock_timestamp(), " PULSE_JOB_VALUES
-        " FROM gone g RETURNING id, queue, kind, args, role, attempt, on_end, traceparent");
+        " FROM gone g RETURNING id, queue, kind, args, role, attempt, on_end, traceparent, priority, channel, partition_key");
     const PinnedPlans pinned;
     std::vector<Attempt> gone;
     const auto each = [&](const pg::Row &row) {
@@ -272,6 +281,8 @@ std::vector<int64> cancel_waiting(const std::vector<int64> &ids, std::string_vie
         job.attempt = row.int4(6);
         if (const auto function = row.optional_text(7)) job.on_end = std::string(*function);
         if (const auto parent = row.optional_text(8)) job.traceparent = std::string(*parent);
+        // The next of its key may have waited for it, passed over long ago.
+        if (!row.is_null(11)) tell_waiting(job.queue, row.int4(9), row.text(10), DT_NOBEGIN, 0);
         gone.push_back(std::move(job));
     };
     if (guc::job_retention == 0)

@@ -40,7 +40,8 @@ Datum tell_of_waiting(FunctionCallInfo fcinfo) {
     const int64 id = DatumGetInt64(pg::arg(fcinfo, kId));
     const std::string queue = pg::to_string(pg::arg(fcinfo, kQueue)), kind = pg::to_string(pg::arg(fcinfo, kKind)),
                       state = pg::to_string(pg::arg(fcinfo, kState));
-    tell_waiting(queue, DatumGetInt32(pg::arg(fcinfo, kPriority)), DatumGetTimestampTz(pg::arg(fcinfo, kRunAt)), id);
+    tell_waiting(queue, DatumGetInt32(pg::arg(fcinfo, kPriority)), pg::to_string(pg::arg(fcinfo, kChannel)),
+                 DatumGetTimestampTz(pg::arg(fcinfo, kRunAt)), id);
     const pg::SpiSession spi;
     if (queue_settings(queue).events)
         publish_change(queue, "job:enqueued", id, kind, state.c_str(), DatumGetInt32(pg::arg(fcinfo, kAttempt)));

@@ -2,9 +2,11 @@
 #include "queue/run.hpp"
 
 #include "json/slice.hpp"
-#include "pg/run_as.hpp"
+#include "pg/leftovers.hpp"
 #include "pg/time_limit.hpp"
 #include "queue/plans.hpp"
+
+#include <map>
 
 namespace pulse::queue {
 
@@ -22,8 +24,50 @@ public:
 
 // Code that catches one cancel after the other is ended with the process: the attempt counts, and others get their turn.
 constexpr int kCancelsBeforeTheEnd = 10;
+constexpr std::size_t kMostPlans = 1000;
 
-// Of kind sql, {"function":…,"args":…} hands over args; anything else is handed over as a whole.
+// Plans of "SELECT f($1)". The role is part of it: what a name means, and whether its schema may be used, is decided when one is made.
+SPIPlanPtr plan_of(const std::string &function, Oid role) {
+    static auto *plans = new std::map<std::pair<Oid, std::string>, SPIPlanPtr>;
+    if (const auto known = plans->find({role, function}); known != plans->end()) return known->second;
+    if (plans->size() >= kMostPlans) {
+        for (const auto &[name, plan] : *plans) pg::call([&, made = plan] { SPI_freeplan(made); });
+        plans->clear();
+    }
+    const std::string sql = "SELECT " + function + "($1)";
+    const SPIPlanPtr plan = pg::call([&] {
+        Oid types[] = {JSONOID};
+        SPIPlanPtr prepared = SPI_prepare(sql.c_str(), 1, types);
+        if (prepared == nullptr) elog(ERROR, "could not prepare \"%s\": %s", sql.c_str(), SPI_result_code_string(SPI_result));
+        if (SPI_keepplan(prepared) != 0) elog(ERROR, "could not keep the plan of \"%s\"", sql.c_str());
+        return prepared;
+    });
+    plans->emplace(std::pair{role, function}, plan);
+    return plan;
+}
+
+void call_function(const Attempt &job, const std::string &function, std::string_view args, Oid role, CallResult &result) {
+    const pg::RunAs as(role);
+    pg::SettingScope settings;  // what it sets is not the next one's
+    if (job.traceparent) settings.set("pulse.traceparent", job.traceparent->c_str());
+    const pg::Leftovers leftovers;
+    const Datum argument = pg::text_datum(args);
+    {
+        const pg::SpiSession spi;
+        SPIPlanPtr plan = plan_of(function, role);
+        pg::call([&] {
+            Datum values[] = {argument};
+            if (SPI_execute_plan(plan, values, nullptr, false, 0) != SPI_OK_SELECT) elog(ERROR, "job's function is no SELECT");
+        });
+        if (SPI_processed == 1)
+            if (const auto text = pg::result_row().optional_text(1)) result.result = std::string(*text);
+    }
+    pg::force_deferred();
+    leftovers.drop_temporary();
+}
+
+}  // namespace
+
 std::string_view arguments(const Attempt &job) {
     if (job.kind != "sql") return job.args;
     if (const auto members = json::members(job.args))
@@ -31,48 +75,36 @@ std::string_view arguments(const Attempt &job) {
     return job.args;
 }
 
-void call_function(const Attempt &job, Oid role) {
-    const pg::TimeLimit limit(job.timeout_ms, std::min(job.timeout_ms, 1000L), kCancelsBeforeTheEnd);
-    const pg::RunAs as(role);
-    pg::SettingScope settings;
-    // The database's own values: the worker's are for its own queries.
-    for (const char *name : {"search_path", "plan_cache_mode", "lock_timeout"}) settings.set(name, GetConfigOptionResetString(name));
-    for (const char *name : kPinned) settings.set(name, GetConfigOptionResetString(name));
-    const std::string sql = "SELECT " + *job.function + "($1)";
-    const Datum args = pg::text_datum(arguments(job));
-    const pg::SpiSession spi;
-    pg::call([&] {
-        Oid types[] = {JSONOID};
-        Datum values[] = {args};
-        if (SPI_execute_with_args(sql.c_str(), 1, types, values, nullptr, false, 0) != SPI_OK_SELECT)
-            elog(ERROR, "job's function is no SELECT");
-    });
-    pg::force_deferred();
+UserCode::UserCode() {
+    for (const char *name : {"search_path", "lock_timeout"}) settings_.set(name, GetConfigOptionResetString(name));
 }
 
-std::string describe(const pg::Raised &error, const Attempt &job) {
-    if (error.sqlstate == ERRCODE_QUERY_CANCELED && pg::TimeLimit::fired())
-        return "57014: ran longer than its timeout of " + std::to_string(job.timeout_ms) + " ms";
-    return std::string(unpack_sql_state(error.sqlstate)) + ": " + error.message;
-}
-
-}  // namespace
-
-std::optional<std::string> run(const Attempt &job) {
-    if (!job.function) return "no function";
+CallResult call(const Attempt &job, const std::string &function, std::string_view args, long limit_ms) {
+    CallResult result;
     const Oid role = pg::call([&] { return get_role_oid(job.role.c_str(), true); });
-    if (!OidIsValid(role)) return "role \"" + job.role + "\" does not exist";
+    if (!OidIsValid(role)) return {CallResult::kFailed, std::nullopt, "role \"" + job.role + "\" does not exist"};
     const RunningJob running(job.id);
     std::optional<pg::Raised> error;
-    try {
-        error = pg::subtransaction([&] { call_function(job, role); });
-    } catch (const pg::Error &e) {
-        // Its subtransaction is rolled back already: a cancel ends this job, anything else the worker.
-        if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED) throw;
-        error = e.raised();
+    bool timed_out = false;
+    {
+        const pg::TimeLimit limit(limit_ms, std::min(limit_ms, 1000L), kCancelsBeforeTheEnd);
+        try {
+            error = pg::subtransaction([&] { call_function(job, function, args, role, result); });
+        } catch (const pg::Error &e) {
+            // Its subtransaction is rolled back already: a cancel ends this job, anything else the worker.
+            if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED) throw;
+            error = e.raised();
+        }
+        timed_out = limit.over();
     }
-    if (!error) return std::nullopt;
-    return describe(*error, job);
+    LockReleaseSession(USER_LOCKMETHOD);
+    if (!error) return result;
+    result.result.reset();
+    result.what = error->sqlstate != ERRCODE_QUERY_CANCELED ? CallResult::kFailed
+                  : timed_out                               ? CallResult::kTimedOut
+                                                            : CallResult::kInterrupted;
+    result.error = std::string(unpack_sql_state(error->sqlstate)) + ": " + error->message;
+    return result;
 }
 
 }  // namespace pulse::queue

@@ -141,7 +141,7 @@ private:
 
 void tell(Oid owner, const JobOptions &options, const std::vector<int64> &ids) {
     if (ids.empty()) return;
-    tell_waiting(options.queue, options.priority, options.run_at, *std::min_element(ids.begin(), ids.end()));
+    tell_waiting(options.queue, options.priority, options.channel, options.run_at, *std::min_element(ids.begin(), ids.end()));
     if (!options.events) return;
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;

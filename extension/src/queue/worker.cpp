@@ -1,110 +1,214 @@
-// The job worker process: one a database. Claims a job and commits, so that its attempt counts whatever happens; runs it
-// and removes it in a second transaction, which also claims the next. Sleeps until its latch or the next job's time.
-// Any error of its own ends it; the launcher starts it again, and what it was running is tried again.
+// A job worker: one of pulse.job_workers processes a database. Runs what the foreman has put into its inbox, several jobs a transaction
+// under savepoints, and ends them in the same transaction. Claims nothing, polls nothing. Any error of its own ends it; the launcher
+// starts it again, and the foreman sees to what it had begun.
 #include "pg/worker.hpp"
+
 #include "guc.hpp"
 #include "pg/leftovers.hpp"
 #include "pg/standby.hpp"
 #include "queue/finish.hpp"
-#include "queue/jobs.hpp"
-#include "queue/plans.hpp"
+#include "queue/inbox.hpp"
+#include "queue/interrupts.hpp"
+#include "queue/load.hpp"
 #include "queue/run.hpp"
+#include "queue/typical.hpp"
 
 namespace pulse::queue {
 
 namespace {
 
-void set_session() {
-    pin_plans_of_session();
-    pg::call([] { SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION); });
-}
+constexpr int kMostInBatch = 100;
+// A transaction of several jobs ends after about so long …
+constexpr int64 kBatchTime = 10 * 1000;  // µs
+// … and a job in it that turns out to be slower than this is rolled back and begun again alone, so that it does not hold the others.
+constexpr long kPatience = 100;  // ms
 
 class Worker {
 public:
-    explicit Worker(pg::DatabaseEntry *entry) : entry_(entry) {}
-    void run();
+    Worker(pg::DatabaseEntry *entry, Slot *slot, int number)
+        : entry_(entry), slot_(slot), name_("worker " + std::to_string(number + 1) + " (pid " + std::to_string(MyProcPid) + ")") {}
+    [[noreturn]] void run();
 
 private:
-    template <class F>
-    void in_transaction(F &&f);
-    void claim_next();
-    void run_claimed();
+    struct Done {
+        std::vector<Ended> ended;
+        std::vector<AttemptId> over;  // to be told to the foreman after the commit
+        int64 spent = 0;
+    };
+    void run_batch(const std::vector<AttemptId> &ids);
+    void give_back_all();
+    void run_jobs(const std::vector<Attempt> &jobs, Done &done);
+    bool fits(const Attempt &job, const Done &done) const;
+    // False: it is to be begun again, alone.
+    bool run_one(const Attempt &job, Done &done);
+    void report(const Done &done);
 
     pg::DatabaseEntry *entry_;
-    std::optional<Attempt> job_;
-    std::optional<std::int64_t> sleep_;  // milliseconds until the next waiting job is due
+    Slot *slot_;
+    std::string name_;
+    Typical typical_;
+    std::optional<AttemptId> again_;  // begun, and to be run alone next
 };
 
-template <class F>
-void Worker::in_transaction(F &&f) {
-    bool gone = false;
-    pg::transaction([&] {
-        gone = !OidIsValid(pg::lock_extension());
-        if (gone) return;
-        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-        f();
-        pg::call([] { PopActiveSnapshot(); });
-    });
-    if (gone) pg::end_without_extension();
+// Whether another attempt may share its transaction with others: not one that failed before, nor one that has only this.
+bool stays_alone(const Attempt &job) { return job.attempt > 1 || job.is_last(); }
+
+bool Worker::fits(const Attempt &job, const Done &done) const {
+    if (done.ended.empty()) return true;
+    if (stays_alone(job) || stopping()) return false;
+    return done.spent + typical_.of(job.function.value_or("")) <= kBatchTime;
 }
 
-void Worker::claim_next() {
-    const pg::SpiSession spi;
-    job_ = claim();
-    if (!job_) sleep_ = next_due();
-}
-
-void Worker::run_claimed() {
-    pg::call([&] {
-        char activity[128];
-        snprintf(activity, sizeof activity, "pulse: job %lld: %s", static_cast<long long>(job_->id), job_->function.value_or("").c_str());
-        pgstat_report_activity(STATE_RUNNING, activity);
-    });
-    const Attempt ran = *std::move(job_);
-    std::optional<std::string> error;
+bool Worker::run_one(const Attempt &job, Done &done) {
+    const bool alone = done.ended.empty();
     const TimestampTz started = GetCurrentTimestamp();
-    in_transaction([&] {
-        error = queue::run(ran);
-        {
-            const pg::SpiSession spi;
-            const Ended end{
-                &ran, {.what = error ? Outcome::kRetry : Outcome::kCompleted, .error = error.value_or("")}, started, GetCurrentTimestamp()};
-            finish({&end, 1});
-        }
-        claim_next();
-    });
-    pg::wait_for_standby(XactLastCommitEnd);
-    if (error)
+    const long limit = alone ? job.timeout_ms : std::min(job.timeout_ms, kPatience);
+    CallResult result;
+    if (!job.function) {
+        result = {CallResult::kFailed, std::nullopt, "no function"};
+    } else {
+        const Interruptible interruptible(job.id);
+        result = call(job, *job.function, arguments(job), limit);
+    }
+    slot_->running = 0;
+    const TimestampTz finished = GetCurrentTimestamp();
+    done.spent += finished - started;
+    if (job.function && result.what != CallResult::kInterrupted) typical_.took(*job.function, finished - started);
+    Outcome outcome{.what = Outcome::kRetry, .error = result.error};
+    switch (result.what) {
+        case CallResult::kDone:
+            outcome = {.what = Outcome::kCompleted};
+            outcome.result_json = std::move(result.result);
+            break;
+        case CallResult::kFailed: break;
+        case CallResult::kTimedOut:
+            if (limit < job.timeout_ms) return false;
+            outcome.error = "57014: ran longer than its timeout of " + std::to_string(job.timeout_ms) + " ms";
+            break;
+        case CallResult::kInterrupted:
+            if (slot_->cancel == job.id)
+                outcome = {.what = Outcome::kCancelled, .error = "cancelled"};
+            else if (stopping())
+                outcome = {.what = Outcome::kReturned};
+            break;
+    }
+    done.ended.push_back({&job, std::move(outcome), started, finished});
+    return true;
+}
+
+void Worker::run_jobs(const std::vector<Attempt> &jobs, Done &done) {
+    for (const Attempt &job : jobs) {
+        if (!fits(job, done)) break;
+        again_.reset();
+        if (!begun(job.key())) continue;
         pg::call([&] {
-            ereport(LOG, (errmsg("job %lld of queue \"%s\" failed in attempt %d of %d", static_cast<long long>(ran.id), ran.queue.c_str(),
-                                 ran.attempt, ran.max_attempts),
-                          errdetail_internal("%s", error->c_str())));
+            char activity[128];
+            snprintf(activity, sizeof activity, "pulse: job %lld: %s", static_cast<long long>(job.id), job.function.value_or("").c_str());
+            pgstat_report_activity(STATE_RUNNING, activity);
         });
-    pg_atomic_fetch_add_u64(error ? &entry_->jobs_failed : &entry_->jobs_done, 1);
+        if (!run_one(job, done)) {
+            again_ = job.key();
+            break;
+        }
+        if (stays_alone(job) || done.spent > kBatchTime || stopping()) break;
+    }
+}
+
+void Worker::report(const Done &done) {
+    for (const Ended &end : done.ended) {
+        const Attempt &job = *end.attempt;
+        const bool failed = end.outcome.what == Outcome::kRetry;
+        pg_atomic_fetch_add_u64(failed ? &entry_->jobs_failed : &entry_->jobs_done, 1);
+        if (failed)
+            pg::call([&] {
+                ereport(LOG, (errmsg("job %lld of queue \"%s\" failed in attempt %d of %d", static_cast<long long>(job.id),
+                                     job.queue.c_str(), job.attempt, job.max_attempts),
+                              errdetail_internal("%s", end.outcome.error.c_str())));
+            });
+    }
+}
+
+void Worker::run_batch(const std::vector<AttemptId> &ids) {
+    std::vector<Attempt> jobs;
+    Done done;
+    bool gone = false;
+    {
+        const Busy busy;
+        pg::transaction([&] {
+            gone = !OidIsValid(pg::lock_extension());
+            if (gone) return;
+            pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+            {
+                const pg::SpiSession spi;
+                jobs = load(ids, name_);
+            }
+            {
+                const UserCode user;
+                run_jobs(jobs, done);
+            }
+            {
+                const pg::SpiSession spi;
+                finish(done.ended);
+            }
+            pg::call([] { PopActiveSnapshot(); });
+        });
+        if (!gone) pg::wait_for_standby(XactLastCommitEnd);
+        for (const Ended &end : done.ended) done.over.push_back(end.attempt->key());
+        // What could not be loaded has ended otherwise.
+        for (const AttemptId &id : ids)
+            if (std::none_of(jobs.begin(), jobs.end(), [&](const Attempt &job) { return job.key() == id; })) done.over.push_back(id);
+        slot_->typical = typical_.lately();
+        if (!gone) ended(done.over);
+    }
+    if (gone) pg::end_without_extension();
+    report(done);
     pg::forget_all();
     pg::call([] { pgstat_report_stat(false); });
 }
 
-void Worker::run() {
-    set_session();
-    in_transaction([] {
-        const pg::SpiSession spi;
-        rescue();
+// On the way out: what waits here is nobody's any more.
+void Worker::give_back_all() {
+    const Busy busy;
+    std::vector<AttemptId> ids = waiting(kInboxSize);
+    if (again_) ids.push_back(*again_);
+    if (ids.empty()) return;
+    pg::transaction([&] {
+        if (!OidIsValid(pg::lock_extension())) return;
+        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+        {
+            const pg::SpiSession spi;
+            const std::vector<Attempt> jobs = load(ids, name_);
+            std::vector<Ended> returned;
+            const TimestampTz now = GetCurrentTimestamp();
+            for (const Attempt &job : jobs)
+                if (begun(job.key())) returned.push_back({&job, {.what = Outcome::kReturned}, now, now});
+            slot_->running = 0;
+            finish(returned);
+        }
+        pg::call([] { PopActiveSnapshot(); });
     });
+    ended(ids);
+}
+
+void Worker::run() {
+    pg::call([] { SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION); });
     for (;;) {
-        in_transaction([&] { claim_next(); });
-        if (job_) {
-            do {
-                run_claimed();
-                pg::serve_interrupts();
-            } while (job_);
-            continue;  // what was enqueued meanwhile may have set the latch while a job or a standby was waited for
+        pg::call([] { ResetLatch(MyLatch); });
+        if (stopping()) {
+            give_back_all();
+            pg::end_worker();
+        }
+        const std::vector<AttemptId> ids = again_ ? std::vector<AttemptId>{*again_} : waiting(typical_.batch(kMostInBatch, kBatchTime));
+        if (!ids.empty()) {
+            run_batch(ids);
+            pg::serve_interrupts();
+            continue;
         }
         pg::call([] {
             pgstat_report_stat(true);
             pgstat_report_activity(STATE_IDLE, nullptr);
         });
-        pg::wait(sleep_ ? static_cast<long>(std::min<std::int64_t>(*sleep_, 3600 * 1000)) : -1);
+        pg::wait(-1);
     }
 }
 
@@ -112,11 +216,17 @@ void Worker::run() {
 
 }  // namespace pulse::queue
 
-extern "C" PULSE_EXPORT void pulse_worker_main(Datum database);
+extern "C" PULSE_EXPORT void pulse_worker_main(Datum argument);
 
-void pulse_worker_main(Datum database) {
-    pulse::pg::process([&] {
-        pulse::queue::Worker worker(pulse::pg::begin_worker(pulse::pg::WorkerRole::kJobs, DatumGetObjectId(database)));
-        worker.run();
+void pulse_worker_main(Datum argument) {
+    using namespace pulse;
+    pg::process([&] {
+        const int number = pg::worker_number(argument);
+        pg::DatabaseEntry *entry = pg::begin_worker(pg::WorkerRole::kJobs, pg::worker_database(argument), number);
+        queue::Queue *queue = queue::memory();
+        if (queue == nullptr) pg::end_worker();
+        queue::Slot *slot = queue::take_slot(queue, number);
+        queue::begin_interrupts(slot);
+        queue::Worker(entry, slot, number).run();
     });
 }

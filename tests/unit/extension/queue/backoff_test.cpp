@@ -20,5 +20,20 @@ TEST(Backoff, JitterAddsUpToATenth) {
     EXPECT_LT(backoff_seconds(1000, 0.999999), 3960);
 }
 
+TEST(Backoff, AKindOrQueueMaySayOther) {
+    EXPECT_EQ(backoff_seconds(1, 0, {0.25, 10}), 0.25);
+    EXPECT_EQ(backoff_seconds(4, 0, {0.25, 10}), 2);
+    EXPECT_EQ(backoff_seconds(50, 0, {0.25, 10}), 10);
+    EXPECT_EQ(backoff_seconds(5, 0, {0, 10}), 0) << "at once";
+}
+
+TEST(Backoff, RetryAfterIsNeverUndercutAndNeverForEver) {
+    EXPECT_EQ(retry_seconds(1, 0, {}, std::nullopt), 1);
+    EXPECT_EQ(retry_seconds(1, 0, {}, 30000), 30);
+    EXPECT_EQ(retry_seconds(10, 0, {}, 1000), 512) << "our own wait is longer";
+    EXPECT_EQ(retry_seconds(1, 0, {}, std::int64_t{365} * 24 * 3600 * 1000), 3600);
+    EXPECT_EQ(retry_seconds(1, 0, {}, -5), 1);
+}
+
 }  // namespace
 }  // namespace pulse::queue

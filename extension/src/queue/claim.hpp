@@ -1,0 +1,61 @@
+// The foreman's queries. Each runs inside a transaction and an SPI session, with pinned plans. May throw pg::Error.
+#pragma once
+
+#include "pg/spi.hpp"
+#include "queue/attempt.hpp"
+#include "queue/keys.hpp"
+#include "queue/lanes.hpp"
+
+#include <span>
+
+namespace pulse::queue {
+
+// A waiting job, as far as it matters for who may begin it.
+struct Candidate {
+    std::int64_t id, run_at;
+    int attempt, max_attempts;  // attempt: those that were begun so far
+    std::string queue;
+    int priority;
+    Class klass;
+    std::optional<std::string> key;
+
+    Place place() const { return {run_at, id}; }
+    LaneName lane() const { return {queue, priority, klass}; }
+    bool is_last() const { return attempt + 1 >= max_attempts; }
+};
+
+// The jobs of a lane's queue and priority, of any class, from a place on.
+std::vector<Candidate> peek(const LaneName &lane, const Place &from, int most);
+// The first job of a key that is not executing, from an id on.
+std::optional<Candidate> first_of_key(const KeyName &name, std::int64_t from);
+
+struct Claimed {
+    AttemptId id;
+    std::string kind;
+};
+// Makes them executing and counts the attempt; those that somebody holds, or has taken away, are left out.
+std::vector<Claimed> claim(const std::vector<int64> &ids);
+std::vector<Claimed> claim_for(const std::vector<int64> &ids, std::string_view worker, TimestampTz lease_until);
+
+struct WaitingLane {
+    std::string queue;
+    int priority;
+};
+std::vector<WaitingLane> waiting_lanes();
+
+struct Executing {
+    AttemptId id;
+    std::string queue;
+    std::optional<std::string> key;
+    Class klass;
+    TimestampTz attempted_at;
+    TimestampTz lease_until;  // of class external
+    bool cancelled;
+};
+std::vector<Executing> executing();
+std::vector<Executing> executing(const std::vector<int64> &ids);
+
+// When attempts of a queue ended since then, in order.
+std::vector<TimestampTz> ends_since(std::string_view queue, TimestampTz since);
+
+}  // namespace pulse::queue

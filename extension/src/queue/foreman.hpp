@@ -1,0 +1,120 @@
+// The foreman: one process a database, the only one that claims jobs. So concurrency, rates, the order of keys and priorities, marks and
+// leases are facts of one process's memory, exact without a counter that is shared; when it dies, all of it is read again from the tables.
+// README.md draws it.
+#pragma once
+
+#include "pg/spi.hpp"
+#include "queue/claim.hpp"
+#include "queue/keys.hpp"
+#include "queue/lanes.hpp"
+#include "queue/limiter.hpp"
+#include "queue/places.hpp"
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace pulse::queue {
+
+class Foreman {
+public:
+    Foreman(pg::DatabaseEntry *entry, Queue *queue) : entry_(entry), queue_(queue), places_(queue) {}
+    [[noreturn]] void run();
+
+private:
+    // What is known of a queue in which something waits or runs.
+    struct State {
+        Limiter limiter;
+        bool paused = false, events = false;
+        std::uint64_t settings_read = 0;  // which reading of the settings these are
+    };
+    struct Running {
+        int attempt;
+        std::map<std::string, State>::iterator queue;
+        std::optional<std::string> key;
+        Class klass;
+        TimestampTz lease_until;
+    };
+    struct Chosen {
+        Candidate job;
+        int place;  // of a worker; of external jobs the request
+        bool alone;
+    };
+
+    template <class F>
+    void in_transaction(F &&f);
+
+    // foreman.cpp: what others tell
+    void hear();
+    bool has_work() const;
+    void wait_for_more();
+    TimestampTz next_time();
+    // recover.cpp: attempts that end otherwise than by their worker
+    void recover();
+    void job_ended(int64 id);
+    void forget_ended_outside();
+    void expire_leases();
+    void fail_lost();
+    void carry_out_cancels();
+    void now_running(const Executing &job);
+    // pass.cpp: claiming
+    void claim_pass();
+    void look_everywhere();
+    void look_at_keys();
+    void take_from(Lanes::Entry &entry);
+    bool take(const Candidate &job);
+    bool is_free_key(const Candidate &job);
+    int room(const Candidate &job);
+    void claim_chosen();
+    void claim_fetched();
+    void announce(const std::vector<Claimed> &claimed);
+    void undo(const Chosen &chosen);
+    void deliver();
+    bool open(const LaneName &name, const Lanes::Lane &lane);
+    bool has_room(const std::string &queue);
+    bool place_for(const Candidate &job) const;
+    std::map<std::string, State>::iterator state_of(const std::string &queue);
+    // fetch.cpp: requests of outside workers
+    void read_requests();
+    int request_for(const std::string &queue) const;
+    void answer_requests();
+    // chores.cpp: what is done once in a while
+    void do_chores();
+    TimestampTz next_chore() const;
+
+    struct Request {
+        bool open = false;
+        uint64 ticket = 0;
+        std::string queue, worker;
+        int room = 0;
+        int64 lease = 0;
+        std::vector<AttemptId> got;
+    };
+
+    pg::DatabaseEntry *entry_;
+    Queue *queue_;
+    Places places_;
+    Lanes lanes_;
+    Keys keys_;
+    std::map<std::string, State> queues_;
+    std::unordered_map<int64, Running> running_;
+    std::set<std::pair<TimestampTz, int64>> leases_;
+    Request requests_[kFetchRequests];
+
+    // heard, and to be done in the next transaction
+    bool look_ = true, settings_ = true, check_outside_ = false, schedules_ = true, waits_for_idle_ = false;
+    std::vector<int64> cancels_, ended_outside_;
+    std::vector<int64> unfetched_;  // claimed for a session that has gone meanwhile
+    std::vector<AttemptId> lost_;
+
+    std::vector<Chosen> chosen_;
+    std::vector<Places::Given> given_;
+    std::uint64_t settings_reading_ = 0;
+    TimestampTz now_ = 0;
+    TimestampTz looked_at_ = 0;             // when we looked everywhere last …
+    TimestampTz look_again_at_ = DT_NOEND;  // … and when, if at all, we will again
+    int64 look_took_ = 0;
+    TimestampTz chore_at_ = 0, schedule_at_ = DT_NOEND;
+};
+
+}  // namespace pulse::queue

@@ -1,0 +1,59 @@
+// A worker's offers, under the lock of the queue's memory.
+#include "queue/inbox.hpp"
+
+#include "queue/shared.hpp"
+
+#include <algorithm>
+
+namespace pulse::queue {
+
+static Offer *find(Slot *slot, const AttemptId &attempt) {
+    for (int n = 0; n < slot->count; ++n) {
+        Offer &offer = slot->offers[n];
+        if (offer.id == attempt.id && offer.attempt == attempt.attempt) return &offer;
+    }
+    return nullptr;
+}
+
+std::vector<AttemptId> waiting(int most) {
+    AttemptId found[kHttpInboxSize];
+    int count = 0;
+    Slot *slot = my_slot();
+    {
+        const Locked locked(memory());
+        for (int n = 0; n < slot->count && count < most; ++n) {
+            const Offer &offer = slot->offers[n];
+            if (!offer.begun && !offer.ended && !offer.lost) found[count++] = {offer.id, offer.attempt};
+        }
+    }
+    return {found, found + count};
+}
+
+bool begun(const AttemptId &attempt) {
+    Slot *slot = my_slot();
+    const Locked locked(memory());
+    Offer *offer = find(slot, attempt);
+    if (offer == nullptr || offer->ended || offer->lost) return false;
+    offer->begun = true;
+    slot->running = attempt.id;
+    slot->since = GetCurrentTimestamp();
+    return true;
+}
+
+void ended(std::span<const AttemptId> attempts) {
+    Slot *slot = my_slot();
+    {
+        const Locked locked(memory());
+        for (const AttemptId &attempt : attempts)
+            if (Offer *offer = find(slot, attempt)) offer->ended = true;
+    }
+    wake_foreman(memory());
+}
+
+bool cancelled(const AttemptId &attempt) {
+    const Locked locked(memory());
+    const Offer *offer = find(my_slot(), attempt);
+    return offer != nullptr && offer->cancelled;
+}
+
+}  // namespace pulse::queue

@@ -1,0 +1,31 @@
+// A job worker's signals. SIGTERM lets it end the transaction it is in: the job whose code runs is interrupted and given back, those
+// before it are kept. Who is not through within about a second ends at once. SIGUSR2 interrupts the job that the foreman names as
+// cancelled.
+#pragma once
+
+#include "queue/shared.hpp"
+
+namespace pulse::queue {
+
+void begin_interrupts(Slot *slot);  // once a worker, after its other signals
+bool stopping();                    // to be asked between transactions
+
+// A transaction is under way: SIGTERM gives it a second.
+class Busy {
+public:
+    Busy();
+    ~Busy();
+    Busy(const Busy &) = delete;
+    Busy &operator=(const Busy &) = delete;
+};
+
+// The code of a job runs: it may be interrupted.
+class Interruptible {
+public:
+    explicit Interruptible(int64 id);
+    ~Interruptible();
+    Interruptible(const Interruptible &) = delete;
+    Interruptible &operator=(const Interruptible &) = delete;
+};
+
+}  // namespace pulse::queue

@@ -1,0 +1,73 @@
+// Which partition keys are taken. Jobs of a queue with the same key run one after the other, by id, whatever their priority; a job that
+// waits for its next attempt, or for its time, keeps its key. Only keys of which something runs or waits are here: of any other the
+// foreman looks for the first job when it sees one. Pure; times are microseconds.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pulse::queue {
+
+struct KeyName {
+    std::string queue, key;
+    friend auto operator<=>(const KeyName &, const KeyName &) = default;
+};
+
+class Keys {
+public:
+    // A job of this key waits. False: the key is taken, and is looked at again when it is free. True: look for its first job, and say so
+    // by looked() or started().
+    static constexpr std::int64_t kAskAgain = 1000 * 1000;
+    bool seen(const KeyName &name, std::int64_t id, std::int64_t now);
+    // Its first job runs.
+    void started(const KeyName &name, std::int64_t id);
+    // It ended, or was given back: the key is to be looked at, from this id.
+    void ended(const KeyName &name, std::int64_t id);
+    // Its first job is one that waits until then; nullopt: it has none.
+    struct Head {
+        std::int64_t id, run_at;
+    };
+    void looked(const KeyName &name, const std::optional<Head> &head);
+    // Keys of queues that `open` allows that are free and to be looked at now, with the id to look from; at most so many.
+    struct Look {
+        KeyName name;
+        std::int64_t from;
+    };
+    template <class Open>
+    std::vector<Look> to_look_at(std::int64_t now, std::size_t most, Open &&open) const {
+        std::vector<Look> looks;
+        for (const auto &[name, key] : keys_) {
+            if (looks.size() == most) break;
+            if (key.running == 0 && key.look_at <= now && open(name.queue)) looks.push_back({name, key.head});
+        }
+        return looks;
+    }
+    // When one is to be looked at next; the largest value when none is.
+    template <class Open>
+    std::int64_t next_look(Open &&open) const {
+        std::int64_t next = std::numeric_limits<std::int64_t>::max();
+        for (const auto &[name, key] : keys_)
+            if (key.running == 0 && key.look_at < next && open(name.queue)) next = key.look_at;
+        return next;
+    }
+    // Nobody can work on its head now: not before then.
+    void put_off(const KeyName &name, std::int64_t until);
+    void clear() { keys_.clear(); }
+    std::size_t size() const { return keys_.size(); }
+
+private:
+    struct Key {
+        std::int64_t running = 0;            // id; 0: none
+        std::int64_t head = 0;               // id of the first job as known
+        std::int64_t look_at = 0;            // when to look, unless it runs
+        std::int64_t asked_at = -kAskAgain;  // when a job that was seen made us look
+    };
+    std::map<KeyName, Key> keys_;
+};
+
+}  // namespace pulse::queue

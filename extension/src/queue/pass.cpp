@@ -1,0 +1,243 @@
+// One pass of claims: which waiting jobs may begin now, and whose they are.
+#include "guc.hpp"
+#include "queue/events.hpp"
+#include "queue/foreman.hpp"
+#include "queue/settings.hpp"
+
+namespace pulse::queue {
+
+namespace {
+
+constexpr int64 kSecond = 1000 * 1000;
+// Rows that one pass walks over in one lane without finding what it looks for.
+constexpr int kMostWalked = 2000;
+constexpr int kPeek = 32, kMostPeeked = 512;
+// A row that somebody else has locked is asked for again after this long.
+constexpr int64 kLockedPause = kSecond / 20;
+constexpr std::size_t kMostKeysLookedAt = 64;
+// How often we look everywhere while there is work, and how small a share of the time that may take.
+constexpr int64 kLookEvery = 30 * kSecond, kLookShare = 200;
+
+}  // namespace
+
+std::map<std::string, Foreman::State>::iterator Foreman::state_of(const std::string &queue) {
+    const auto [found, made] = queues_.try_emplace(queue);
+    State &state = found->second;
+    if (state.settings_read == settings_reading_ && !made) return found;
+    const QueueSettings settings = queue_settings(queue);
+    const bool had_rate = state.limiter.has_rate();
+    state.settings_read = settings_reading_;
+    state.paused = settings.paused;
+    state.events = settings.events;
+    state.limiter.configure(settings.concurrency.value_or(0), settings.rate.value_or(0), settings.per);
+    if (!state.limiter.has_rate() || had_rate) return found;
+    // What is not on record may have been anything.
+    if (guc::job_retention == 0)
+        for (int n = 0; n < *settings.rate; ++n) state.limiter.seed(now_);
+    else
+        for (const TimestampTz at : ends_since(queue, now_ - settings.per)) state.limiter.seed(at);
+    return found;
+}
+
+bool Foreman::has_room(const std::string &queue) {
+    const auto found = queues_.find(queue);
+    return found == queues_.end() || (!found->second.paused && found->second.limiter.room(now_) > 0);
+}
+
+bool Foreman::open(const LaneName &name, const Lanes::Lane &lane) {
+    if (!has_room(name.queue)) return false;
+    switch (name.klass) {
+        case Class::kSql: return lane.waits_idle ? places_.has_idle() : places_.room(Class::kSql) > 0;
+        case Class::kHttp: return !entry_->http_wanted || places_.room(Class::kHttp) > 0;
+        case Class::kExternal: return request_for(name.queue) >= 0;
+    }
+    return false;
+}
+
+// Whether somebody has room for it now.
+bool Foreman::place_for(const Candidate &job) const {
+    switch (job.klass) {
+        case Class::kSql: return job.is_last() ? places_.has_idle() : places_.room(Class::kSql) > 0;
+        case Class::kHttp: return places_.room(Class::kHttp) > 0;
+        case Class::kExternal: return request_for(job.queue) >= 0;
+    }
+    return false;
+}
+
+// Whether it is the first of its key and the key is free. Else the key knows that something waits.
+bool Foreman::is_free_key(const Candidate &job) {
+    const KeyName name{job.queue, *job.key};
+    if (!keys_.seen(name, job.id, now_)) return false;
+    const std::optional<Candidate> first = first_of_key(name, 0);
+    if (!first) return false;
+    keys_.looked(name, Keys::Head{first->id, first->run_at});
+    return first->id == job.id;
+}
+
+bool Foreman::take(const Candidate &job) {
+    const auto queue = state_of(job.queue);
+    if (queue->second.paused || queue->second.limiter.room(now_) == 0 || !place_for(job)) return false;
+    const bool alone = job.klass == Class::kSql && job.is_last();
+    const int place = job.klass == Class::kExternal ? request_for(job.queue) : places_.plan(job.klass, alone);
+    if (job.klass == Class::kExternal) --requests_[place].room;
+    queue->second.limiter.started();
+    if (job.key) keys_.started({job.queue, *job.key}, job.id);
+    running_.insert_or_assign(job.id, Running{job.attempt + 1, queue, job.key, job.klass, DT_NOEND});
+    chosen_.push_back({job, place, alone});
+    return true;
+}
+
+// It is not ours after all.
+void Foreman::undo(const Chosen &chosen) {
+    const Candidate &job = chosen.job;
+    const auto found = running_.find(job.id);
+    found->second.queue->second.limiter.never_started();
+    running_.erase(found);
+    if (job.key) {
+        keys_.ended({job.queue, *job.key}, job.id);
+        keys_.put_off({job.queue, *job.key}, now_ + kLockedPause);
+    }
+    lanes_.told(job.queue, job.priority, job.klass, job.place());
+    lanes_.put_off(job.lane(), now_ + kLockedPause);
+}
+
+// Walks the lane from its mark, as far as there is room.
+void Foreman::take_from(Lanes::Entry &entry) {
+    const LaneName name = entry.first;
+    Place from = entry.second.mark;
+    lanes_.wait_for_idle(name, false);
+    int walked = 0, peeked = kPeek;
+    for (;;) {
+        const std::vector<Candidate> jobs = peek(name, from, peeked);
+        for (const Candidate &job : jobs) {
+            if (job.run_at > now_) return lanes_.advance(name, job.place());
+            if (job.klass == name.klass) {
+                if (job.klass == Class::kHttp && !places_.http_runs() && !entry_->http_wanted) {
+                    LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
+                    entry_->http_wanted = true;
+                    Latch *launcher = pg::shared()->launcher_latch;
+                    LWLockRelease(pg::shared()->lock);
+                    pg::wake(launcher);
+                }
+                if (!job.key || is_free_key(job)) {
+                    if (!take(job)) {
+                        lanes_.advance(name, job.place());
+                        if (job.key) keys_.put_off({job.queue, *job.key}, now_ + kSecond);
+                        if (job.klass == Class::kSql && job.is_last() && !places_.has_idle()) lanes_.wait_for_idle(name, true);
+                        return;
+                    }
+                }
+            }
+            from = after(job.place());
+        }
+        if (static_cast<int>(jobs.size()) < peeked) return lanes_.advance(name, kNothing);
+        walked += peeked;
+        if (walked >= kMostWalked) return lanes_.advance(name, from);
+        peeked = std::min(peeked * 2, kMostPeeked);
+    }
+}
+
+// Keys whose job has ended, or whose first job was to wait until now.
+void Foreman::look_at_keys() {
+    for (const Keys::Look &look : keys_.to_look_at(now_, kMostKeysLookedAt, [&](const std::string &queue) { return has_room(queue); })) {
+        const std::optional<Candidate> first = first_of_key(look.name, look.from);
+        if (!first) {
+            keys_.looked(look.name, std::nullopt);
+            continue;
+        }
+        keys_.looked(look.name, Keys::Head{first->id, first->run_at});
+        if (first->run_at > now_ || take(*first)) continue;
+        // Its lane has it from here on: an end makes room, and then it is picked in the order of priorities. It may also vanish.
+        lanes_.told(first->queue, first->priority, first->klass, first->place());
+        keys_.put_off(look.name, now_ + kSecond);
+    }
+}
+
+void Foreman::look_everywhere() {
+    const TimestampTz began = GetCurrentTimestamp();
+    for (const WaitingLane &lane : waiting_lanes()) lanes_.look_everywhere(lane.queue, lane.priority);
+    look_ = false;
+    look_took_ = GetCurrentTimestamp() - began;
+    look_again_at_ = DT_NOEND;
+}
+
+void Foreman::announce(const std::vector<Claimed> &claimed) {
+    for (const Claimed &one : claimed) {
+        const Running &job = running_.at(one.id.id);
+        if (job.queue->second.events) publish_change(job.queue->first, "job:started", one.id.id, one.kind, "executing", one.id.attempt);
+    }
+}
+
+void Foreman::claim_chosen() {
+    std::vector<int64> ids;
+    for (const Chosen &one : chosen_)
+        if (one.job.klass != Class::kExternal) ids.push_back(one.job.id);
+    const std::vector<Claimed> claimed = claim(ids);
+    std::unordered_map<int64, int> attempts;
+    for (const Claimed &one : claimed) attempts.emplace(one.id.id, one.id.attempt);
+    for (const Chosen &one : chosen_) {
+        if (one.job.klass == Class::kExternal) continue;
+        const auto found = attempts.find(one.job.id);
+        if (found == attempts.end())
+            undo(one);
+        else
+            given_.push_back({{one.job.id, found->second}, one.place, one.alone});
+    }
+    announce(claimed);
+}
+
+void Foreman::claim_fetched() {
+    for (int n = 0; n < kFetchRequests; ++n) {
+        std::vector<int64> ids;
+        for (const Chosen &one : chosen_)
+            if (one.job.klass == Class::kExternal && one.place == n) ids.push_back(one.job.id);
+        if (ids.empty()) continue;
+        Request &request = requests_[n];
+        const TimestampTz until = now_ + request.lease;
+        const std::vector<Claimed> claimed = claim_for(ids, request.worker, until);
+        for (const Claimed &one : claimed) {
+            running_.at(one.id.id).lease_until = until;
+            leases_.emplace(until, one.id.id);
+            request.got.push_back(one.id);
+        }
+        for (const Chosen &one : chosen_) {
+            if (one.job.klass != Class::kExternal || one.place != n) continue;
+            if (std::none_of(claimed.begin(), claimed.end(), [&](const Claimed &other) { return other.id.id == one.job.id; })) undo(one);
+        }
+        announce(claimed);
+    }
+}
+
+void Foreman::claim_pass() {
+    chosen_.clear();
+    given_.clear();
+    if (std::exchange(settings_, false)) {
+        forget_settings();  // the news come before the invalidation
+        ++settings_reading_;
+        for (auto &[name, state] : queues_) (void)state_of(name);
+    }
+    forget_ended_outside();
+    expire_leases();
+    fail_lost();
+    carry_out_cancels();
+    if (look_ || look_again_at_ <= now_) look_everywhere();
+    look_at_keys();
+    lanes_.begin_pass();
+    while (Lanes::Entry *entry = lanes_.pick(now_, [&](const LaneName &name, const Lanes::Lane &lane) { return open(name, lane); })) {
+        (void)state_of(entry->first.queue);
+        take_from(*entry);
+    }
+    claim_chosen();
+    claim_fetched();
+    if (!chosen_.empty() && look_again_at_ == DT_NOEND) look_again_at_ = now_ + std::max(kLookEvery, look_took_ * kLookShare);
+    waits_for_idle_ = lanes_.any_waits_for_idle();
+    std::erase_if(queues_, [&](auto &one) { return !one.second.paused && one.second.limiter.is_idle(now_); });
+}
+
+void Foreman::deliver() {
+    if (given_.empty()) return;
+    places_.give(given_);
+    given_.clear();
+}
+
+}  // namespace pulse::queue

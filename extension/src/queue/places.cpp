@@ -1,0 +1,193 @@
+// Inboxes, from the foreman's side.
+#include "queue/places.hpp"
+
+#include "guc.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+namespace pulse::queue {
+
+namespace {
+
+// A worker has so much before it that it need not wait for the foreman, and not so much that a more urgent job waits long.
+constexpr int64 kAhead = 20 * 1000;  // µs
+// A job that runs longer than this holds nobody: what waits behind it goes to who is free.
+constexpr int64 kSlow = 5 * 1000;  // µs
+constexpr int kHttpAtOnce = 64;
+constexpr std::size_t kMostOffers = kHttpInboxSize + std::size_t{pg::kMostJobWorkers} * kInboxSize;
+
+bool waits(const Offer &offer) { return !offer.begun && !offer.ended && !offer.lost; }
+
+void remove(Slot &slot, int n) {
+    std::copy(slot.offers + n + 1, slot.offers + slot.count, slot.offers + n);
+    --slot.count;
+}
+
+}  // namespace
+
+void Places::sweep(Slot &slot) {
+    int kept = 0;
+    for (int n = 0; n < slot.count; ++n) {
+        const Offer offer = slot.offers[n];
+        if (offer.ended)
+            seen_.ended.push_back(offer.id);
+        else if (offer.lost)
+            seen_.lost.push_back({offer.id, offer.attempt});
+        else
+            slot.offers[kept++] = offer;
+    }
+    slot.count = kept;
+}
+
+void Places::view(bool reserve) {
+    const TimestampTz now = GetCurrentTimestamp();
+    int least = -1;
+    bool idle = false, waiting = false;
+    for (int n = 0; n < pg::kMostJobWorkers; ++n) {
+        const Slot &slot = queue_->workers[n];
+        Worker &worker = workers_[n];
+        worker = {};
+        worker.alive = slot.pid != 0 && n < guc::job_workers;
+        worker.outstanding = slot.count;
+        if (slot.typical > 0) worker.target = static_cast<int>(std::clamp<int64>(kAhead / slot.typical, 1, kInboxSize));
+        for (int offer = 0; offer < slot.count; ++offer) {
+            worker.alone |= slot.offers[offer].alone;
+            waiting |= waits(slot.offers[offer]);
+        }
+        if (!worker.alive) continue;
+        idle |= worker.idle();
+        // What a slow job's worker is given would only be taken back again.
+        const bool slow = slot.running != 0 && now - slot.since > kSlow;
+        if (!worker.alone && !slow && worker.outstanding * 2 <= worker.target) worker.room = worker.target - worker.outstanding;
+        if (least < 0 || worker.outstanding < workers_[least].outstanding) least = n;
+    }
+    if (reserve && least >= 0) {
+        workers_[least].reserved = true;
+        workers_[least].room = 0;
+    }
+    sql_room_ = 0;
+    for (const Worker &worker : workers_) sql_room_ += worker.room;
+    http_runs_ = queue_->http.pid != 0;
+    http_room_ = http_runs_ ? std::max(kHttpAtOnce - queue_->http.count, 0) : 0;
+    may_rebalance_ = waiting && idle;
+}
+
+// What waits where it cannot begin soon goes to who is idle; a dead worker's to whoever lives.
+void Places::rebalance() {
+    const TimestampTz now = GetCurrentTimestamp();
+    for (Slot &from : queue_->workers) {
+        const bool dead = from.pid == 0, slow = from.running != 0 && now - from.since > kSlow;
+        if (from.count == 0 || (!dead && !slow)) continue;
+        for (int n = 0; n < pg::kMostJobWorkers; ++n) {
+            Slot &to = queue_->workers[n];
+            if (&to == &from || to.pid == 0 || n >= guc::job_workers || to.count > 0) continue;
+            const int half = dead ? from.count : (from.count + 1) / 2;
+            for (int offer = 0, moved = 0; offer < from.count && moved < half && to.count < to.size;) {
+                const Offer one = from.offers[offer];
+                if (!waits(one) || (one.alone && to.count > 0)) {
+                    ++offer;
+                    continue;
+                }
+                to.offers[to.count++] = one;
+                remove(from, offer);
+                ++moved;
+                if (one.alone) break;
+            }
+            if (to.count > 0) pg::wake(to.latch);
+        }
+    }
+}
+
+const Places::Seen &Places::look(bool reserve) {
+    // Nothing may be raised under the lock: so much is reserved as there can be.
+    seen_.ended.clear();
+    seen_.lost.clear();
+    seen_.ended.reserve(kMostOffers);
+    seen_.lost.reserve(kMostOffers);
+    const Locked locked(queue_);
+    sweep(queue_->http);
+    for (Slot &slot : queue_->workers) sweep(slot);
+    rebalance();
+    view(reserve);
+    return seen_;
+}
+
+bool Places::has_idle() const {
+    return std::any_of(std::begin(workers_), std::end(workers_), [](const Worker &worker) { return worker.idle(); });
+}
+
+int Places::plan(Class klass, bool alone) {
+    if (klass == Class::kHttp) {
+        --http_room_;
+        return kHttp;
+    }
+    int best = -1;
+    for (int n = 0; n < pg::kMostJobWorkers; ++n) {
+        const Worker &worker = workers_[n];
+        if (alone ? !worker.idle() : worker.room == 0) continue;
+        // A reserved one first for who needs it; else who has the least to do.
+        if (best < 0 || (alone && worker.reserved) || worker.outstanding < workers_[best].outstanding) best = n;
+    }
+    if (best < 0) return best;
+    Worker &worker = workers_[best];
+    ++worker.outstanding;
+    if (worker.room > 0) {
+        const int taken = alone ? worker.room : 1;
+        worker.room -= taken;
+        sql_room_ -= taken;
+    }
+    return best;
+}
+
+void Places::give(const std::vector<Given> &given) {
+    const Locked locked(queue_);
+    for (const Given &one : given) {
+        Slot &to = slot(one.place);
+        if (to.count == to.size) continue;  // never: room is less; and if, a foreman that starts anew finds it
+        to.offers[to.count++] = {.id = one.id.id,
+                                 .attempt = one.id.attempt,
+                                 .begun = false,
+                                 .ended = false,
+                                 .cancelled = false,
+                                 .alone = one.alone,
+                                 .lost = false,
+                                 .tries = 0};
+    }
+    for (const Given &one : given) pg::wake(slot(one.place).latch);
+}
+
+Places::Cancel Places::cancel(int64 id) {
+    const Locked locked(queue_);
+    for (int place = kHttp; place < pg::kMostJobWorkers; ++place) {
+        Slot &here = slot(place);
+        for (int n = 0; n < here.count; ++n) {
+            Offer &offer = here.offers[n];
+            if (offer.id != id || offer.ended) continue;
+            if (waits(offer)) {
+                remove(here, n);
+                return Cancel::kTakenBack;
+            }
+            offer.cancelled = true;
+            here.cancel = id;
+            if (here.pid != 0 && place != kHttp) kill(here.pid, SIGUSR2);
+            pg::wake(here.latch);
+            return Cancel::kTold;
+        }
+    }
+    return Cancel::kUnknown;
+}
+
+std::vector<AttemptId> Places::held() const {
+    std::vector<AttemptId> all;
+    all.reserve(kMostOffers);
+    const Locked locked(queue_);
+    const auto add = [&](const Slot &slot) {
+        for (int n = 0; n < slot.count; ++n) all.push_back({slot.offers[n].id, slot.offers[n].attempt});
+    };
+    add(queue_->http);
+    for (const Slot &slot : queue_->workers) add(slot);
+    return all;
+}
+
+}  // namespace pulse::queue

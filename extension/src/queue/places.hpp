@@ -1,0 +1,65 @@
+// The workers as the foreman sees them: who has room for how much, who is to have a claimed job, and what they have ended. Only the
+// foreman uses it.
+#pragma once
+
+#include "queue/attempt.hpp"
+#include "queue/lanes.hpp"
+#include "queue/shared.hpp"
+
+namespace pulse::queue {
+
+class Places {
+public:
+    explicit Places(Queue *queue) : queue_(queue) {}
+
+    // Takes what has ended or was lost with its worker out of the inboxes, moves what waits behind a slow job or in a dead worker's inbox
+    // to somebody who is free, and looks at everybody's room. `reserve`: somebody is to become idle, so the one with the least to do
+    // gets nothing.
+    struct Seen {
+        std::vector<int64> ended;
+        std::vector<AttemptId> lost;
+    };
+    const Seen &look(bool reserve);  // good until the next
+
+    // Room as of the last look, less what was planned since.
+    int room(Class klass) const { return klass == Class::kHttp ? http_room_ : sql_room_; }
+    bool has_idle() const;
+    bool http_runs() const { return http_runs_; }
+    // Whose a job shall be, if it can be claimed. `alone`: of somebody who has nothing else. Call only when there is room.
+    int plan(Class klass, bool alone);
+    // Puts claimed jobs into the inboxes, and wakes their owners.
+    struct Given {
+        AttemptId id;
+        int place;
+        bool alone;
+    };
+    void give(const std::vector<Given> &given);
+    // Somebody cancelled a running job. kTakenBack: it had not begun, nobody has it any more; kTold: whoever works on it knows.
+    enum class Cancel { kUnknown, kTakenBack, kTold };
+    Cancel cancel(int64 id);
+    // All that is in the inboxes.
+    std::vector<AttemptId> held() const;
+
+    // Whether a look is due soon, since somebody may turn out to be slow while another one is free.
+    bool may_rebalance() const { return may_rebalance_; }
+
+private:
+    static constexpr int kHttp = -1;
+    struct Worker {
+        bool alive = false, alone = false, reserved = false;
+        int outstanding = 0, target = 1, room = 0;
+        bool idle() const { return alive && outstanding == 0; }
+    };
+    Slot &slot(int place) { return place == kHttp ? queue_->http : queue_->workers[place]; }
+    void sweep(Slot &slot);
+    void rebalance();
+    void view(bool reserve);
+
+    Queue *queue_;
+    Seen seen_;
+    Worker workers_[pg::kMostJobWorkers];
+    int sql_room_ = 0, http_room_ = 0;
+    bool http_runs_ = false, may_rebalance_ = false;
+};
+
+}  // namespace pulse::queue
