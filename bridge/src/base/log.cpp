@@ -76,6 +76,7 @@ std::string render(Level level, std::string_view message, Fields fields, std::st
     out += ",\"message\":";
     json::append_quoted(out, message);
     for (const Field &field : fields) {
+        if (field.key.empty()) continue;
         out += ',';
         json::append_quoted(out, field.key);
         out += ':';

@@ -27,6 +27,9 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
+// Left out when there is nothing to say.
+inline Field given(std::string_view key, std::string_view value) { return {value.empty() ? std::string_view() : key, value}; }
+
 void set_level(Level level);  // at start and on a signal; default info
 bool enabled(Level level);
 

@@ -2,6 +2,7 @@
 // What clients send is passed on when it has this form, and ignored otherwise.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace bridge {
@@ -25,5 +26,10 @@ constexpr bool is_traceparent(std::string_view text) {
 constexpr std::string_view trace_id(std::string_view traceparent) {
     return is_traceparent(traceparent) ? traceparent.substr(3, 32) : std::string_view{};
 }
+
+// What logs say of a call: its own id, and the traceparent of whoever caused it. Either may be empty.
+struct Trace {
+    std::string correlation_id, traceparent;
+};
 
 }  // namespace bridge

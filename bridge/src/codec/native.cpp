@@ -3,6 +3,7 @@
 
 #include "base/base64.hpp"
 #include "base/json.hpp"
+#include "base/traceparent.hpp"
 #include "codec/socketio.hpp"
 #include "codec/websocket_frame.hpp"
 
@@ -11,7 +12,7 @@ namespace bridge::codec::native {
 namespace {
 
 struct Fields {
-    std::string_view type, event, room, since, args, attachments, id;  // raw; empty: absent
+    std::string_view type, event, room, since, args, attachments, id, traceparent;  // raw; empty: absent
 };
 
 Fields sort_out(const std::vector<json::Member> &members) {
@@ -24,6 +25,7 @@ Fields sort_out(const std::vector<json::Member> &members) {
         if (member.key == "args") fields.args = member.value;
         if (member.key == "attachments") fields.attachments = member.value;
         if (member.key == "id") fields.id = member.value;
+        if (member.key == "traceparent") fields.traceparent = member.value;
     }
     return fields;
 }
@@ -117,6 +119,7 @@ Result<Inbound> decode(std::string_view message, const Limits &limits) {
         }
         packet.id = fields.id;
     }
+    if (auto trace = json::unquote(fields.traceparent); trace && is_traceparent(*trace)) packet.traceparent = std::move(*trace);
     const auto type = json::unquote(fields.type);
     auto filled = fill(packet, type ? std::string_view(*type) : std::string_view(), fields, message, limits);
     if (!filled) packet.problem = std::move(filled).error();

@@ -7,6 +7,7 @@
 //           {"type":"event","event","args":[…],"room"?,"position"?,"id"?}
 //           {"type":"ack","id":…,"args":[…]}                       {"type":"pong"}
 //           {"type":"error","code","message","hint"?,"event"?,"correlationId"?,"retryAfter"?,"id"?}
+// A client's message may have "traceparent":"00-…": that of connect counts where a later one has none of its own.
 // `id` is the client's own JSON number or string and comes back as it was. Unknown keys are ignored. Pure, bounded, fuzzed.
 #pragma once
 

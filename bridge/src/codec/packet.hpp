@@ -31,6 +31,7 @@ struct Inbound {
     std::string payload;            // connect: raw JSON
     std::string room;               // decoded
     std::string since;              // join: a cursor, decoded; empty: none
+    std::string traceparent;        // whose doing it is; empty: not said
     std::vector<std::string> attachments;
 
     // Well-formed, but not to be carried out: answer it with this error (and `id`); the connection goes on.

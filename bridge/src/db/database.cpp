@@ -46,12 +46,13 @@ QueryPool::Options question_pool(const Database::Options &options) {
 }
 
 // The client's part of a failed statement; what only the log may know is logged here, and a limit is counted.
-Error failure(Metrics &metrics, const SqlError &error, const char *what, std::string_view correlation_id) {
+Error failure(Metrics &metrics, const SqlError &error, const char *what, const Trace &trace) {
     const Error out = to_error(error);
     if (!out.limit_class.empty()) metrics.rate_limited(out.limit_class).Increment();
     if (out.code == Errc::internal) {
         log::error("statement failed", {{"statement", what},
-                                        {"correlationId", correlation_id},
+                                        {"correlationId", trace.correlation_id},
+                                        log::given("traceparent", trace.traceparent),
                                         {"sqlstate", error.sqlstate},
                                         {"message", error.message},
                                         {"detail", error.detail},
@@ -60,8 +61,9 @@ Error failure(Metrics &metrics, const SqlError &error, const char *what, std::st
     return out;
 }
 
-Error bad_answer(const char *what) {
-    log::error("the database's answer has not the agreed form", {{"statement", what}});
+Error bad_answer(const char *what, const Trace &trace) {
+    log::error("the database's answer has not the agreed form",
+               {{"statement", what}, log::given("correlationId", trace.correlation_id), log::given("traceparent", trace.traceparent)});
     return Error{Errc::internal, "internal error", "", 0};
 }
 
@@ -98,10 +100,10 @@ double seconds_of(const json::Value &object, const char *key) {
     return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
-Result<ConnectAnswer> connect_answer(std::string_view text) {
+std::optional<ConnectAnswer> connect_answer(std::string_view text) {
     const json::Limits limits{.max_bytes = 64 * 1024 * 1024, .max_depth = 10'000};
     const auto members = json::members(text, limits, 100, json::DuplicateKeys::kept);
-    if (!members) return bad_answer("handle_connect");
+    if (!members) return std::nullopt;
     const auto raw = [&](std::string_view key) {
         for (const auto &[name, value] : *members) {
             if (name == key) return value;
@@ -110,17 +112,17 @@ Result<ConnectAnswer> connect_answer(std::string_view text) {
     };
     const auto rooms = json::parse(raw("rooms"), limits);
     auto position = Cursor::parse(json::unquote(raw("position")).value_or(""));
-    if (!rooms || !rooms->is_array() || !position) return bad_answer("handle_connect");
+    if (!rooms || !rooms->is_array() || !position) return std::nullopt;
 
     ConnectAnswer answer;
     answer.position = std::move(*position);
     if (raw("recovered") == "true") {
         const auto session = json::parse(raw("session"), limits);
-        if (!session || !session->is_object()) return bad_answer("handle_connect");
+        if (!session || !session->is_object()) return std::nullopt;
         const auto key = PublicId::parse(text_of(*session, "key"));
         const auto socket_id = PublicId::parse(text_of(*session, "socketId"));
         const auto cursor = Cursor::parse(text_of(*session, "cursor"));
-        if (!key || !socket_id || !cursor) return bad_answer("handle_connect");
+        if (!key || !socket_id || !cursor) return std::nullopt;
         answer.recovered = StoredSession{*key, *socket_id, number_of(*session, "generation"), cursor->position};
     }
     if (raw("mustRefetch") != "null") answer.must_refetch = json::unquote(raw("mustRefetch")).value_or("");
@@ -132,21 +134,21 @@ Result<ConnectAnswer> connect_answer(std::string_view text) {
         } else if (room.is_object()) {
             answer.rooms.push_back({text_of(room, "room"), Position{number_of(room, "since")}});
         } else {
-            return bad_answer("handle_connect");
+            return std::nullopt;
         }
     }
     return answer;
 }
 
-Result<RefreshAnswer> refresh_answer(std::string_view text) {
+std::optional<RefreshAnswer> refresh_answer(std::string_view text) {
     const auto object = json::parse(text, {.max_bytes = 64 * 1024 * 1024});
-    if (!object || !object->is_object()) return bad_answer("handle_refresh");
+    if (!object || !object->is_object()) return std::nullopt;
     auto position = Cursor::parse(text_of(*object, "position"));
-    if (!position) return bad_answer("handle_refresh");
+    if (!position) return std::nullopt;
     RefreshAnswer answer{{}, {}, std::move(*position)};
     for (const auto &[key, rooms] : {std::pair("left", &answer.left), std::pair("joined", &answer.joined)}) {
         const auto found = object->find(key);
-        if (found == object->end() || !found->is_array()) return bad_answer("handle_refresh");
+        if (found == object->end() || !found->is_array()) return std::nullopt;
         for (const auto &room : *found) {
             if (room.is_string()) rooms->push_back(room.get<std::string>());
         }
@@ -184,21 +186,25 @@ void Database::stop() {
     }
 }
 
-void Database::connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) {
+void Database::connect(std::string nsp, std::string context, Trace trace, Then<ConnectAnswer> then) {
     questions_.run(kConnect, {std::move(nsp), std::move(context)}, options_.patience_connect,
-                   [this, then = std::move(then), id = std::move(correlation_id)](Answer answer) {
-                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_connect", id));
+                   [this, then = std::move(then), trace = std::move(trace)](Answer answer) {
+                       if (const auto *error = std::get_if<SqlError>(&answer))
+                           return then(failure(metrics_, *error, "handle_connect", trace));
                        const Rows &rows = std::get<Rows>(answer);
-                       then(connect_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
+                       auto read = connect_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
+                       then(read ? Result<ConnectAnswer>(std::move(*read)) : bad_answer("handle_connect", trace));
                    });
 }
 
-void Database::refresh(std::string nsp, std::string context, std::string correlation_id, Then<RefreshAnswer> then) {
+void Database::refresh(std::string nsp, std::string context, Trace trace, Then<RefreshAnswer> then) {
     questions_.run(kRefresh, {std::move(nsp), std::move(context)}, options_.patience_handle,
-                   [this, then = std::move(then), id = std::move(correlation_id)](Answer answer) {
-                       if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_refresh", id));
+                   [this, then = std::move(then), trace = std::move(trace)](Answer answer) {
+                       if (const auto *error = std::get_if<SqlError>(&answer))
+                           return then(failure(metrics_, *error, "handle_refresh", trace));
                        const Rows &rows = std::get<Rows>(answer);
-                       then(refresh_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view()));
+                       auto read = refresh_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
+                       then(read ? Result<RefreshAnswer>(std::move(*read)) : bad_answer("handle_refresh", trace));
                    });
 }
 
@@ -208,15 +214,15 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
     parameters.push_back(bytea_array(request.attachments));
     const auto began = std::chrono::steady_clock::now();
     handlers_.run(kHandle, std::move(parameters), options_.patience_handle,
-                  [this, began, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
+                  [this, began, then = std::move(then), trace = std::move(request.trace)](Answer answer) {
                       metrics_.handler_latency().Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
                       if (const auto *error = std::get_if<SqlError>(&answer)) {
-                          then(failure(metrics_, *error, "handle", id));
+                          then(failure(metrics_, *error, "handle", trace));
                           return;
                       }
                       const Rows &rows = std::get<Rows>(answer);
                       if (rows.size() != 1) {
-                          then(bad_answer("handle"));
+                          then(bad_answer("handle", trace));
                           return;
                       }
                       auto cursor = Cursor::parse(rows.text(0, 2));
@@ -229,10 +235,11 @@ void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
     Parameter args = std::nullopt;
     args.text = std::move(request.args);
     handlers_.run(kAnswer, {std::move(request.function), std::move(args), std::move(request.context), bytea_array(request.attachments)},
-                  options_.patience_connect, [this, then = std::move(then), id = std::move(request.correlation_id)](Answer answer) {
-                      if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "handle_answer", id));
+                  options_.patience_connect, [this, then = std::move(then), trace = std::move(request.trace)](Answer answer) {
+                      if (const auto *error = std::get_if<SqlError>(&answer))
+                          return then(failure(metrics_, *error, "handle_answer", trace));
                       const Rows &rows = std::get<Rows>(answer);
-                      if (rows.size() != 1) return then(bad_answer("handle_answer"));
+                      if (rows.size() != 1) return then(bad_answer("handle_answer", trace));
                       auto cursor = Cursor::parse(rows.text(0, 1));
                       then(HandleAnswer{{}, std::string(rows.text(0, 0)), cursor ? std::move(*cursor) : Cursor{}});
                   });
@@ -240,13 +247,13 @@ void Database::answer(AnswerRequest request, Then<HandleAnswer> then) {
 
 void Database::request(RequestCall call, std::function<void(RequestAnswer)> then) {
     requests_.run(kRequest, {std::move(call.method), std::move(call.path), std::move(call.request), std::move(call.context)},
-                  options_.patience_request, [this, then = std::move(then), id = std::move(call.correlation_id)](Answer answer) {
+                  options_.patience_request, [this, then = std::move(then), trace = std::move(call.trace)](Answer answer) {
                       if (const auto *error = std::get_if<SqlError>(&answer)) {
-                          return then(failed_request(failure(metrics_, *error, "handle_request", id), error->context));
+                          return then(failed_request(failure(metrics_, *error, "handle_request", trace), error->context));
                       }
                       const Rows &rows = std::get<Rows>(answer);
                       auto read = read_request_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
-                      then(read ? std::move(*read) : RequestAnswer(bad_answer("handle_request")));
+                      then(read ? std::move(*read) : RequestAnswer(bad_answer("handle_request", trace)));
                   });
 }
 
@@ -286,7 +293,7 @@ void Database::send_decisions() {
         questions_.run(kDecide, {std::move(requests)}, options_.patience_connect, [this, batch](Answer answer) {
             --batches_under_way_;
             if (const auto *error = std::get_if<SqlError>(&answer)) {
-                const Error out = failure(metrics_, *error, "decide", "");
+                const Error out = failure(metrics_, *error, "decide", {});
                 for (Waiting &waiting : *batch) waiting.then(out);
             } else {
                 const Rows &rows = std::get<Rows>(answer);
@@ -294,7 +301,7 @@ void Database::send_decisions() {
                 for (int n = 0; n < static_cast<int>(batch->size()); ++n) {
                     Waiting &waiting = (*batch)[static_cast<std::size_t>(n)];
                     if (!complete) {
-                        waiting.then(bad_answer("decide"));
+                        waiting.then(bad_answer("decide", {}));
                         continue;
                     }
                     Decision decision;
@@ -305,7 +312,8 @@ void Database::send_decisions() {
                     decision.must_refetch = rows.text(n, 5);
                     const std::string_view since = rows.text(n, 6);
                     std::from_chars(since.data(), since.data() + since.size(), decision.since.value);
-                    if (const auto words = policy_error(rows.text(n, 7))) decision.refusal = failure(metrics_, *words, "decide", "");
+                    if (const auto words = rows.is_null(n, 7) ? std::nullopt : policy_error(rows.text(n, 7)))
+                        decision.refusal = failure(metrics_, *words, "decide", {});
                     waiting.then(std::move(decision));
                 }
             }
@@ -318,7 +326,7 @@ void Database::sessions(std::string bridge, std::string changes, Then<std::strin
     questions_.run(kSessions, {std::move(bridge), std::move(changes)}, options_.patience_handle,
                    [this, then = std::move(then)](Answer answer) {
                        if (const auto *error = std::get_if<SqlError>(&answer))
-                           return then(failure(metrics_, *error, "bridge_sessions", ""));
+                           return then(failure(metrics_, *error, "bridge_sessions", {}));
                        const Rows &rows = std::get<Rows>(answer);
                        const auto tree = json::parse(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
                        const bool wanted = tree && tree->is_object() && tree->contains("leases") && (*tree)["leases"].is_string();
@@ -328,13 +336,13 @@ void Database::sessions(std::string bridge, std::string changes, Then<std::strin
 
 void Database::revocations(Then<std::vector<Revocation>> then) {
     questions_.run(kRevocations, {}, options_.patience_handle, [this, then = std::move(then)](Answer answer) {
-        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "bridge_revocations", ""));
+        if (const auto *error = std::get_if<SqlError>(&answer)) return then(failure(metrics_, *error, "bridge_revocations", {}));
         const Rows &rows = std::get<Rows>(answer);
         const auto list = json::parse(rows.size() == 1 ? rows.text(0, 0) : std::string_view(), {.max_bytes = 256 * 1024 * 1024});
-        if (!list || !list->is_array()) return then(bad_answer("bridge_revocations"));
+        if (!list || !list->is_array()) return then(bad_answer("bridge_revocations", {}));
         std::vector<Revocation> revocations;
         for (const auto &one : *list) {
-            if (!one.is_object()) return then(bad_answer("bridge_revocations"));
+            if (!one.is_object()) return then(bad_answer("bridge_revocations", {}));
             revocations.push_back(
                 {text_of(one, "userId"), text_of(one, "jti"), seconds_of(one, "revokedAt"), seconds_of(one, "expiresAt")});
         }
@@ -345,12 +353,12 @@ void Database::revocations(Then<std::vector<Revocation>> then) {
 void Database::status(Then<std::string> then) {
     questions_.run(kStatus, {}, std::chrono::milliseconds(0), [this, then = std::move(then)](Answer answer) {
         if (const auto *error = std::get_if<SqlError>(&answer)) {
-            then(failure(metrics_, *error, "status", ""));
+            then(failure(metrics_, *error, "status", {}));
             return;
         }
         const Rows &rows = std::get<Rows>(answer);
         if (rows.size() != 1) {
-            then(bad_answer("status"));
+            then(bad_answer("status", {}));
             return;
         }
         then(std::string(rows.text(0, 0)));

@@ -78,7 +78,7 @@ struct HandleRequest {
     std::string args;     // raw JSON array
     std::string context;  // JSON object
     std::vector<std::string> attachments;
-    std::string correlation_id;  // for the log
+    Trace trace;  // for the log
 };
 
 // To pulse.handle_answer.
@@ -87,7 +87,7 @@ struct AnswerRequest {
     std::optional<std::string> args{};  // raw JSON array; nullopt: nobody answered
     std::string context;
     std::vector<std::string> attachments{};
-    std::string correlation_id{};
+    Trace trace{};
 };
 
 // A user or a token that is not let in any more.
@@ -103,8 +103,8 @@ public:
 
     virtual ~Queries() = default;
     virtual bool up() const = 0;  // PostgreSQL can be asked
-    virtual void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) = 0;
-    virtual void refresh(std::string nsp, std::string context, std::string correlation_id, Then<RefreshAnswer> then) = 0;
+    virtual void connect(std::string nsp, std::string context, Trace trace, Then<ConnectAnswer> then) = 0;
+    virtual void refresh(std::string nsp, std::string context, Trace trace, Then<RefreshAnswer> then) = 0;
     virtual void handle(HandleRequest request, Then<HandleAnswer> then) = 0;
     virtual void answer(AnswerRequest request, Then<HandleAnswer> then) = 0;  // its ack is empty
     virtual void decide(DecideRequest request, Then<Decision> then) = 0;
@@ -137,8 +137,8 @@ public:
     const std::string &last_failure() const { return handlers_.failure().empty() ? questions_.failure() : handlers_.failure(); }
     std::size_t waiting() const { return handlers_.waiting() + questions_.waiting() + requests_.waiting() + decisions_.size(); }
 
-    void connect(std::string nsp, std::string context, std::string correlation_id, Then<ConnectAnswer> then) override;
-    void refresh(std::string nsp, std::string context, std::string correlation_id, Then<RefreshAnswer> then) override;
+    void connect(std::string nsp, std::string context, Trace trace, Then<ConnectAnswer> then) override;
+    void refresh(std::string nsp, std::string context, Trace trace, Then<RefreshAnswer> then) override;
     void handle(HandleRequest request, Then<HandleAnswer> then) override;
     void answer(AnswerRequest request, Then<HandleAnswer> then) override;
     void decide(DecideRequest request, Then<Decision> then) override;

@@ -10,13 +10,14 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/traceparent.hpp"
 
 namespace bridge::db {
 
 struct RequestCall {
     std::string method, path;
     std::string request, context;  // JSON objects
-    std::string correlation_id;    // for the log
+    Trace trace;                   // for the log
 };
 struct FirstEvent {
     std::string event;  // JSON string with its quotes

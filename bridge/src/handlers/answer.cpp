@@ -28,8 +28,8 @@ void Client::not_answered(Namespace &nsp, std::string function) {
 
 db::AnswerRequest Client::answer_request(const Namespace &nsp, Inbound packet) {
     db::AnswerRequest request;
-    request.correlation_id = new_correlation_id();
-    request.context = context(nsp, request.correlation_id);
+    request.trace = new_trace(packet.traceparent.empty() ? nsp.traceparent : std::move(packet.traceparent));
+    request.context = context(nsp, request.trace);
     request.function = std::move(packet.event);
     if (packet.id) request.args = std::move(packet.args);
     request.attachments = std::move(packet.attachments);
@@ -39,26 +39,31 @@ db::AnswerRequest Client::answer_request(const Namespace &nsp, Inbound packet) {
 void Client::tell_answer(Namespace &nsp, Inbound packet) {
     auto tell = [packet = std::move(packet)](Client &client, Namespace &there, bool stored) mutable {
         if (!stored) {
-            log::warn("an answer is lost: the database is not available", {{"namespace", there.name}});
+            log::warn("an answer is lost: the database is not available",
+                      {{"namespace", there.name}, log::given("traceparent", packet.traceparent)});
             return client.done(there.serial);
         }
-        client.services_.queries.answer(
-            client.answer_request(there, std::move(packet)),
-            [&services = client.services_, id = client.id_, serial = there.serial](const Result<db::HandleAnswer> &result) {
-                services.remains.answered(services, Remains::Key{id, serial}, result);
-                if (Client *found = services.clients.find(id)) found->answer_told(serial, result);
-            });
+        db::AnswerRequest request = client.answer_request(there, std::move(packet));
+        const Trace trace = request.trace;
+        client.services_.queries.answer(std::move(request), [&services = client.services_, id = client.id_, serial = there.serial,
+                                                             trace](const Result<db::HandleAnswer> &result) {
+            services.remains.answered(services, Remains::Key{id, serial}, result);
+            if (Client *found = services.clients.find(id)) found->answer_told(serial, trace, result);
+        });
     };
     after_leaves(nsp, std::move(tell),
                  [](Services &services, Remains::Key key) { services.remains.answered(services, key, Error{Errc::unavailable}); });
 }
 
-void Client::answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result) {
+void Client::answer_told(std::uint32_t serial, const Trace &trace, const Result<db::HandleAnswer> &result) {
     Namespace *nsp = find(serial);
     if (nsp == nullptr || ending_ || nsp->state != State::connected) return;
     if (!result) {
-        log::warn("an answer's function failed", {{"namespace", nsp->name}, {"code", info(result.error().code).code}});
-    } else if (apply_effects(*nsp, result->effects, result->position).disconnect) {
+        log::warn("an answer's function failed", {{"namespace", nsp->name},
+                                                  {"code", info(result.error().code).code},
+                                                  {"correlationId", trace.correlation_id},
+                                                  log::given("traceparent", trace.traceparent)});
+    } else if (apply_effects(*nsp, result->effects, result->position, trace).disconnect) {
         return end_session(*nsp, Errc::evicted);
     }
     done(serial);
@@ -87,6 +92,9 @@ void Client::leave_asks(Namespace &nsp) {
 // What stands behind the running one is not lost with the connection.
 void Client::leave_events(Namespace &nsp) {
     if (nsp.state != State::connected || !nsp.waiting) return;
+    for (Inbound &packet : nsp.waiting->packets) {
+        if (packet.traceparent.empty()) packet.traceparent = nsp.traceparent;
+    }
     services_.remains.leave(services_, Remains::Key{id_, nsp.serial}, context(nsp, {}), std::exchange(nsp.waiting->packets, {}),
                             nsp.waiting->in_sql && nsp.waiting->busy);
 }

@@ -98,7 +98,8 @@ void Client::dispatch(Namespace &nsp, Inbound packet) {
     std::size_t bytes = weight(packet);
     if (packet.kind == Inbound::Kind::ack) {  // there are not many of these, and who asked waits; one that is too much was not given
         if (waiting.bytes + bytes > services_.options.max_waiting_bytes) {
-            log::warn("an answer is dropped: too much waits for its turn", {{"namespace", nsp.name}});
+            log::warn("an answer is dropped: too much waits for its turn",
+                      {{"namespace", nsp.name}, log::given("traceparent", nsp.traceparent)});
             packet.id.reset();
             packet.args.clear();
             packet.attachments.clear();
@@ -115,6 +116,7 @@ void Client::dispatch(Namespace &nsp, Inbound packet) {
 }
 
 void Client::run(Namespace &nsp, Inbound packet) {
+    if (packet.traceparent.empty()) packet.traceparent = nsp.traceparent;
     nsp.waiting->busy = true;
     nsp.waiting->in_sql = packet.kind == Inbound::Kind::ack ||
                           (packet.kind == Inbound::Kind::event && packet.event != "room:join" && packet.event != "room:leave");
@@ -206,22 +208,22 @@ void Client::end_connection(Errc why) {
 }
 
 std::string Client::context(const Claims &claims, const PublicId &key, const PublicId &socket_id, std::string_view nsp,
-                            std::string_view correlation_id) const {
+                            const Trace &trace) const {
     const Context all{.claims = &claims,
                       .session_id = key.view(),
                       .socket_id = socket_id.view(),
                       .nsp = nsp,
                       .ip = peer_.ip,
                       .transport = transport_,
-                      .correlation_id = correlation_id,
-                      .traceparent = peer_.traceparent};
+                      .correlation_id = trace.correlation_id,
+                      .traceparent = trace.traceparent};
     return all.json();
 }
 
-std::string Client::context(const Namespace &nsp, std::string_view correlation_id) const {
+std::string Client::context(const Namespace &nsp, const Trace &trace) const {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr) return "{}";
-    std::string out = context(*session->claims, session->key, session->socket_id, nsp.name, correlation_id);
+    std::string out = context(*session->claims, session->key, session->socket_id, nsp.name, trace);
     out.insert(out.size() - 1, R"(,"generation":)" + std::to_string(nsp.generation));
     return out;
 }

@@ -22,6 +22,7 @@
 #include "base/error.hpp"
 #include "base/protocol.hpp"
 #include "base/token_bucket.hpp"
+#include "base/traceparent.hpp"
 #include "codec/packet.hpp"
 #include "handlers/asks.hpp"
 #include "handlers/services.hpp"
@@ -31,8 +32,8 @@ namespace bridge::handlers {
 // What the HTTP request that opened the connection said.
 struct Peer {
     std::string ip;
-    std::string token;  // Authorization: Bearer, or ?token=; used where a CONNECT carries none
-    std::string traceparent;
+    std::string token;            // Authorization: Bearer, or ?token=; used where a CONNECT carries none
+    std::string traceparent;      // empty: none
     std::string recovery, since;  // ?recovery= and ?since= of a native client that comes back
     std::string device{};         // device_name of the User-Agent
 };
@@ -81,6 +82,7 @@ private:
     };
     struct Namespace {
         std::string name;
+        std::string traceparent;   // of what its client does, where that has none of its own; empty: none
         std::uint32_t serial = 0;  // a late answer finds its namespace by this
         State state = State::ended;
         SessionId session;
@@ -92,7 +94,7 @@ private:
         std::unique_ptr<Asks> asks;  // once something was asked
     };
     struct Auth {  // what a CONNECT says
-        std::string token, reconnect_token, device;
+        std::string token, reconnect_token, device, traceparent;
         std::optional<std::string> pid;  // it wants to go on with this session
         std::optional<std::string> cursor;
         bool malformed = false;  // pid or cursor are not of their type
@@ -142,22 +144,21 @@ private:
     bool answer_at_once(Namespace &nsp, const codec::Inbound &packet);  // ping, heartbeat
     void event(Namespace &nsp, codec::Inbound packet);
     void ask_event(Namespace &nsp, codec::Inbound packet);
-    void event_answered(std::uint32_t serial, const codec::Inbound &packet, const std::string &correlation_id,
-                        Result<db::HandleAnswer> answer);
+    void event_answered(std::uint32_t serial, const codec::Inbound &packet, const Trace &trace, Result<db::HandleAnswer> answer);
 
     // effects.cpp
-    Applied apply_effects(Namespace &nsp, std::string_view list, const Cursor &position);
-    void join_given(Namespace &nsp, const std::string &room, const Cursor &position);
+    Applied apply_effects(Namespace &nsp, std::string_view list, const Cursor &position, const Trace &trace);
+    void join_given(Namespace &nsp, const std::string &room, const Cursor &position, const Trace &trace);
     void present(Namespace &nsp, bool there, std::string_view value);
     void write_presence(Namespace &nsp, std::string_view rooms);
     void reply(Namespace &nsp, std::string_view message, bool many);
-    void ask(Namespace &nsp, std::string_view question);
+    void ask(Namespace &nsp, std::string_view question, const Trace &trace);
 
     // answer.cpp
     void acknowledged(Namespace &nsp, codec::Inbound packet);
     void not_answered(Namespace &nsp, std::string function);
     void tell_answer(Namespace &nsp, codec::Inbound packet);
-    void answer_told(std::uint32_t serial, const Result<db::HandleAnswer> &result);
+    void answer_told(std::uint32_t serial, const Trace &trace, const Result<db::HandleAnswer> &result);
     void leave_asks(Namespace &nsp);  // before its session goes
     void leave_events(Namespace &nsp);
     db::AnswerRequest answer_request(const Namespace &nsp, codec::Inbound packet);
@@ -165,7 +166,7 @@ private:
     // refresh.cpp
     void refresh(Namespace &nsp, codec::Inbound packet, bool waited = false);
     void ask_refresh(Namespace &nsp, codec::Inbound packet, ClaimsPtr claims);
-    void refresh_answered(std::uint32_t serial, const codec::Inbound &packet, const std::string &correlation_id, const ClaimsPtr &claims,
+    void refresh_answered(std::uint32_t serial, const codec::Inbound &packet, const Trace &trace, const ClaimsPtr &claims,
                           Result<db::RefreshAnswer> answer);
     void expire_with(Namespace &nsp, const Claims &claims);
 
@@ -177,7 +178,7 @@ private:
         std::string room, since;  // since: a cursor; empty: nothing is wanted of before
         std::string must_refetch{};
         int tries;
-        std::string correlation_id{};
+        Trace trace{};
     };
     void ask_join(Namespace &nsp, JoinUnderWay join);
     void join_answered(JoinUnderWay join, Result<db::Decision> answer);
@@ -228,9 +229,9 @@ private:
     void refuse(const codec::Inbound &packet, const Error &error, std::string_view correlation_id = {});
     void end_connection(Errc why);
     std::string context(const Claims &claims, const PublicId &key, const PublicId &socket_id, std::string_view nsp,
-                        std::string_view correlation_id) const;
-    std::string context(const Namespace &nsp, std::string_view correlation_id) const;
-    std::string new_correlation_id() { return std::string(services_.rng.id().view()); }
+                        const Trace &trace) const;
+    std::string context(const Namespace &nsp, const Trace &trace) const;
+    Trace new_trace(std::string traceparent) { return {std::string(services_.rng.id().view()), std::move(traceparent)}; }
     bool socketio() const { return protocol_ != Protocol::native; }
 
     Services &services_;

@@ -38,6 +38,7 @@ void Client::connect(Inbound packet) {
     auto auth = read_auth(packet);
     if (!auth) return refuse_connect(packet.nsp, auth.error());
     nsp->state = State::connecting;
+    nsp->traceparent = auth->traceparent.empty() ? peer_.traceparent : auth->traceparent;
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(services_.clock.wall().time_since_epoch());
     Attempt attempt{nsp->serial, nullptr, kTries, now.count()};
     attempt.auth = std::move(packet.payload);
@@ -70,8 +71,8 @@ void Client::enter(Namespace &nsp, Attempt attempt, const Auth &auth) {
     });
 }
 
-// The payload of a CONNECT: {"token","reconnectToken","device","pid","offset"} on Socket.IO, with "recovery" and "since" in place of the
-// last two on the native protocol.
+// The payload of a CONNECT: {"token","reconnectToken","device","traceparent","pid","offset"} on Socket.IO, with "recovery" and "since" in
+// place of the last two on the native protocol.
 Result<Client::Auth> Client::read_auth(const Inbound &packet) {
     Auth out;
     if (!packet.payload.empty()) {
@@ -94,6 +95,10 @@ Result<Client::Auth> Client::read_auth(const Inbound &packet) {
         };
         if (const auto device = auth->find("device"); device != auth->end() && device->is_string()) {
             out.device = device_name(device->get<std::string>());
+        }
+        if (const auto trace = auth->find("traceparent"); trace != auth->end() && trace->is_string()) {
+            const auto &said = trace->get_ref<const std::string &>();
+            if (is_traceparent(said)) out.traceparent = said;
         }
         text(socketio() ? "pid" : "recovery", out.pid);
         text(socketio() ? "offset" : "since", out.cursor);
@@ -126,13 +131,13 @@ Result<ClaimsPtr> Client::authenticate(const Auth &auth) {
 }
 
 void Client::ask_connect(Namespace &nsp, Attempt attempt) {
-    std::string correlation_id = new_correlation_id();
+    const Trace trace = new_trace(nsp.traceparent);
     attempt.key = services_.rng.id();
     attempt.socket_id = services_.rng.id();
     if (services_.options.recovery) attempt.pid = services_.rng.id();
-    std::string asked = context(*attempt.claims, attempt.key, attempt.socket_id, nsp.name, correlation_id);
+    std::string asked = context(*attempt.claims, attempt.key, attempt.socket_id, nsp.name, trace);
     asked.insert(asked.size() - 1, recovery_context(attempt));
-    services_.queries.connect(nsp.name, std::move(asked), std::move(correlation_id),
+    services_.queries.connect(nsp.name, std::move(asked), trace,
                               [&services = services_, id = id_, attempt = std::move(attempt)](Result<db::ConnectAnswer> answer) mutable {
                                   if (Client *client = services.clients.find(id)) {
                                       client->connect_answered(std::move(attempt), std::move(answer));
@@ -187,7 +192,8 @@ void Client::begin_session(Namespace &nsp, Attempt attempt, const db::ConnectAns
     nsp.session = SessionId{};
     services_.bookkeeper.forgotten(session.key, session.generation);
     if (joined == hub::Join::too_many) {
-        log::warn("a connect function gave too many rooms", {{"namespace", nsp.name}, {"rooms", rooms.size()}});
+        log::warn("a connect function gave too many rooms",
+                  {{"namespace", nsp.name}, {"rooms", rooms.size()}, log::given("traceparent", nsp.traceparent)});
         return reject(nsp, Error{Errc::internal, "too many rooms"});
     }
     if (joined == hub::Join::gone) return;
@@ -201,7 +207,7 @@ void Client::accepted(Namespace &nsp, const Claims &claims, const db::ConnectAns
     ever_connected_ = true;
     services_.metrics.connections_opened(nsp.name, transport_).Increment();
     expire_with(nsp, claims);
-    if (fresh != nullptr && !fresh->effects.empty()) (void)apply_effects(nsp, fresh->effects, fresh->position);
+    if (fresh != nullptr && !fresh->effects.empty()) (void)apply_effects(nsp, fresh->effects, fresh->position, {{}, nsp.traceparent});
     if (nsp.waiting && !nsp.waiting->busy) done(nsp.serial);  // what the client sent while it waited
 }
 
@@ -214,7 +220,10 @@ void Client::reject(Namespace &nsp, const Error &error) {
 }
 
 void Client::refuse_connect(std::string_view nsp, const Error &error) {
-    log::debug("connect refused", {{"namespace", nsp}, {"code", info(error.code).code}});
+    const Namespace *asked = find(nsp);
+    log::debug("connect refused", {{"namespace", nsp},
+                                   {"code", info(error.code).code},
+                                   log::given("traceparent", asked != nullptr ? asked->traceparent : std::string_view())});
     if (socketio()) {
         const bool unknown = error.code == Errc::not_found;  // as the official server says it: without data
         services_.hub.send(

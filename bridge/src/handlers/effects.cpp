@@ -34,7 +34,7 @@ std::string_view inside(std::string_view array) { return array.size() < 2 ? std:
 
 }  // namespace
 
-Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, const Cursor &position) {
+Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, const Cursor &position, const Trace &trace) {
     Applied applied;
     const auto effects = elements(list);
     if (!effects) return applied;
@@ -53,14 +53,14 @@ Client::Applied Client::apply_effects(Namespace &nsp, std::string_view list, con
                 present(nsp, false, value);
             } else {
                 std::erase(left, *room);
-                join_given(nsp, *room, position);
+                join_given(nsp, *room, position, trace);
             }
         } else if (name == "reply") {
             reply(nsp, value, false);
         } else if (name == "replyArgs") {
             reply(nsp, value, true);
         } else if (name == "ask") {
-            ask(nsp, value);
+            ask(nsp, value, trace);
         } else if (name == "attach") {
             applied.attachments = bytes_of(value);
         } else if (name == "track" || name == "untrack") {
@@ -95,16 +95,19 @@ void Client::write_presence(Namespace &nsp, std::string_view rooms) {
     if (const std::uint64_t last = services_.leases.write_unstored(session->key, rooms)) nsp.last_leave = last;
 }
 
-void Client::join_given(Namespace &nsp, const std::string &room, const Cursor &position) {
+void Client::join_given(Namespace &nsp, const std::string &room, const Cursor &position, const Trace &trace) {
+    const log::Field id = log::given("correlationId", trace.correlation_id), traceparent = log::given("traceparent", trace.traceparent);
     switch (services_.hub.join(nsp.session, room, position.position)) {
         case hub::Join::too_old:  // the answer was long under way: go on from here, and say so
-            log::warn("a handler's join came too late to be replayed", {{"namespace", nsp.name}});
+            log::warn("a handler's join came too late to be replayed", {{"namespace", nsp.name}, id, traceparent});
             (void)services_.hub.join(nsp.session, room, services_.hub.head());
             return;
         case hub::Join::evicted:  // what the handler gave was taken back before its answer came
-            log::debug("a handler's join was taken back by an eviction", {{"namespace", nsp.name}});
+            log::debug("a handler's join was taken back by an eviction", {{"namespace", nsp.name}, id, traceparent});
             return;
-        case hub::Join::too_many: log::warn("a handler's join was refused: too many rooms", {{"namespace", nsp.name}}); return;
+        case hub::Join::too_many:
+            log::warn("a handler's join was refused: too many rooms", {{"namespace", nsp.name}, id, traceparent});
+            return;
         case hub::Join::joined:
         case hub::Join::already:
         case hub::Join::gone: return;
@@ -125,7 +128,7 @@ void Client::reply(Namespace &nsp, std::string_view message, bool many) {
     services_.hub.send_event(nsp.session, event);
 }
 
-void Client::ask(Namespace &nsp, std::string_view question) {
+void Client::ask(Namespace &nsp, std::string_view question, const Trace &trace) {
     const auto parts = members(question);
     if (!parts) return;
     codec::OutEvent event;
@@ -147,7 +150,9 @@ void Client::ask(Namespace &nsp, std::string_view question) {
     }
     const auto id = nsp.asks->add(hears, timeout);
     if (!id) {
-        log::warn("a question was not asked: too many wait for their answer", {{"namespace", nsp.name}});
+        log::warn(
+            "a question was not asked: too many wait for their answer",
+            {{"namespace", nsp.name}, log::given("correlationId", trace.correlation_id), log::given("traceparent", trace.traceparent)});
         return not_answered(nsp, std::move(hears));
     }
     const std::string digits = std::to_string(*id);

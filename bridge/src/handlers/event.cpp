@@ -49,25 +49,24 @@ void Client::event(Namespace &nsp, Inbound packet) {
 }
 
 void Client::ask_event(Namespace &nsp, Inbound packet) {
-    std::string correlation_id = new_correlation_id();
+    Trace trace = new_trace(packet.traceparent);
     db::HandleRequest request;
     request.nsp = nsp.name;
     request.event = packet.event;
     request.args = std::move(packet.args);
-    request.context = context(nsp, correlation_id);
+    request.context = context(nsp, trace);
     request.attachments = std::move(packet.attachments);
-    request.correlation_id = correlation_id;
+    request.trace = trace;
     services_.queries.handle(std::move(request), [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet),
-                                                  correlation_id = std::move(correlation_id)](Result<db::HandleAnswer> result) {
+                                                  trace = std::move(trace)](Result<db::HandleAnswer> result) {
         services.remains.answered(services, Remains::Key{id, serial}, result);
         if (Client *client = services.clients.find(id)) {
-            client->event_answered(serial, packet, correlation_id, std::move(result));
+            client->event_answered(serial, packet, trace, std::move(result));
         }
     });
 }
 
-void Client::event_answered(std::uint32_t serial, const Inbound &packet, const std::string &correlation_id,
-                            Result<db::HandleAnswer> result) {
+void Client::event_answered(std::uint32_t serial, const Inbound &packet, const Trace &trace, Result<db::HandleAnswer> result) {
     Namespace *nsp = find(serial);
     if (nsp == nullptr) return;
     // Counted now and not on arrival: only the answer tells whether the name is one of ours or a client's invention.
@@ -78,14 +77,15 @@ void Client::event_answered(std::uint32_t serial, const Inbound &packet, const s
     services_.metrics.messages_received(nsp->name, packet.event).Increment();
     if (ending_ || nsp->state != State::connected) return;
     if (!result) {
-        refuse(packet, result.error(), correlation_id);
+        refuse(packet, result.error(), trace.correlation_id);
         done(serial);
         return;
     }
-    const Applied applied = apply_effects(*nsp, result->effects, result->position);
+    const Applied applied = apply_effects(*nsp, result->effects, result->position, trace);
     answer(*nsp, packet, result->ack, applied.attachments);
     if (applied.disconnect) {
-        log::info("a handler disconnected its session", {{"namespace", nsp->name}, {"correlationId", correlation_id}});
+        log::info("a handler disconnected its session",
+                  {{"namespace", nsp->name}, {"correlationId", trace.correlation_id}, log::given("traceparent", trace.traceparent)});
         return end_session(*nsp, Errc::evicted);
     }
     done(serial);

@@ -32,7 +32,9 @@ Result<Grant> gathered(Gathering &all) {
         if (!all.answers[n]) return all.answers[n].error();
         const db::Decision &decision = *all.answers[n];
         if (!decision.allowed) {
-            log::debug("a listener was refused", {{"reason", decision.reason}, {"correlationId", grant.correlation_id}});
+            log::debug(
+                "a listener was refused",
+                {{"reason", decision.reason}, {"correlationId", grant.correlation_id}, log::given("traceparent", grant.traceparent)});
             if (decision.refusal) return *decision.refusal;
             return Error{Errc::forbidden, "you may not join the room " + grant.rooms[n].room};
         }
@@ -58,6 +60,7 @@ void RoomGate::ask(bool resume, Then then) {
     all->grant.claims = claims_;
     all->grant.scope = scope_;
     all->grant.correlation_id = services_.rng.id().view();
+    all->grant.traceparent = asker_.traceparent;
     all->answers.assign(rooms_.size(), Errc::internal);
     all->missing = rooms_.size();
     all->then = std::move(then);
@@ -124,17 +127,18 @@ void RequestGate::open(bool resume, std::function<void(Opened)> then) {
     call.method = question_.method;
     call.path = question_.path;
     call.request = question_.request;
-    call.correlation_id = question_.correlation_id.empty() ? std::string(services_.rng.id().view()) : question_.correlation_id;
+    call.trace = {question_.correlation_id.empty() ? std::string(services_.rng.id().view()) : question_.correlation_id,
+                  question_.traceparent};
     call.context = question_.context;
     call.context.pop_back();
-    call.context += R"(,"correlationId":)" + json::quote(call.correlation_id);
+    call.context += R"(,"correlationId":)" + json::quote(call.trace.correlation_id);
     const bool wants_past = resume && !question_.cursor.empty();
     if (wants_past) call.context += R"(,"cursor":)" + json::quote(question_.cursor);
     call.context += '}';
-    const std::string correlation_id = call.correlation_id;
+    const Trace trace = call.trace;
     services_.queries.request(std::move(call),
-                              [claims = question_.claims, wants_past, correlation_id, then = std::move(then)](db::RequestAnswer answer) {
-                                  Opened opened{Error{}, std::move(answer.method), std::move(answer.path), correlation_id};
+                              [claims = question_.claims, wants_past, trace, then = std::move(then)](db::RequestAnswer answer) {
+                                  Opened opened{Error{}, std::move(answer.method), std::move(answer.path), trace.correlation_id};
                                   if (!answer.what) {
                                       opened.what = std::move(answer.what).error();
                                   } else if (auto *response = std::get_if<db::Response>(&*answer.what)) {
@@ -142,7 +146,8 @@ void RequestGate::open(bool resume, std::function<void(Opened)> then) {
                                   } else {
                                       Grant grant = granted(std::get<db::StreamAnswer>(*std::move(answer.what)), opened.path, wants_past);
                                       grant.claims = claims;
-                                      grant.correlation_id = correlation_id;
+                                      grant.correlation_id = trace.correlation_id;
+                                      grant.traceparent = trace.traceparent;
                                       opened.what = std::variant<Grant, db::Response>(std::move(grant));
                                   }
                                   then(std::move(opened));

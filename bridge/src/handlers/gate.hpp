@@ -25,7 +25,7 @@ struct Grant {
     std::optional<Position> seen;  // what came after it is missing, and may be given
     std::string must_refetch;      // why not, when it was asked for
     std::vector<db::FirstEvent> first;
-    std::string correlation_id;
+    std::string correlation_id, traceparent;
 };
 
 class Gate {
@@ -65,6 +65,7 @@ public:
         std::string cursor;
         ClaimsPtr claims;              // never null
         std::string correlation_id{};  // empty: each call gets one
+        std::string traceparent{};     // as in the context, for the log
     };
     struct Opened {
         Result<std::variant<Grant, db::Response>> what;

@@ -71,10 +71,10 @@ void Client::join(Namespace &nsp, Inbound packet) {
 void Client::ask_join(Namespace &nsp, JoinUnderWay join) {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr) return;  // its socket is just going
-    join.correlation_id = new_correlation_id();
+    join.trace = new_trace(join.packet.traceparent);
     db::DecideRequest request;
     request.room = join.room;
-    request.context = context(nsp, join.correlation_id);
+    request.context = context(nsp, join.trace);
     request.session = session->key.view();
     request.generation = nsp.generation;
     request.since = join.since;
@@ -88,12 +88,15 @@ void Client::join_answered(JoinUnderWay join, Result<db::Decision> answered) {
     Namespace *nsp = find(join.serial);
     if (ending_ || nsp == nullptr || nsp->state != State::connected) return;
     if (!answered) {
-        refuse(join.packet, answered.error(), join.correlation_id);
+        refuse(join.packet, answered.error(), join.trace.correlation_id);
         return done(join.serial);
     }
     if (!answered->allowed) {
-        log::debug("join denied", {{"namespace", nsp->name}, {"reason", answered->reason}, {"correlationId", join.correlation_id}});
-        refuse(join.packet, answered->refusal.value_or(Error{Errc::forbidden, "you may not join this room"}), join.correlation_id);
+        log::debug("join denied", {{"namespace", nsp->name},
+                                   {"reason", answered->reason},
+                                   {"correlationId", join.trace.correlation_id},
+                                   log::given("traceparent", join.trace.traceparent)});
+        refuse(join.packet, answered->refusal.value_or(Error{Errc::forbidden, "you may not join this room"}), join.trace.correlation_id);
         return done(join.serial);
     }
     if (!join.since.empty() && answered->recovered) return backfill(*nsp, std::move(join), *answered);
@@ -120,7 +123,7 @@ void Client::backfill(Namespace &nsp, JoinUnderWay join, const db::Decision &dec
             client->refuse(join.packet,
                            outcome.reason == "too_many" ? Error{Errc::invalid, "this session is in too many rooms"}
                                                         : Error{Errc::unavailable, "the server is too busy, try again"},
-                           join.correlation_id);
+                           join.trace.correlation_id);
             client->not_joined(*there, join.room);
             return client->done(join.serial);
         }
@@ -141,11 +144,11 @@ void Client::enter_room(Namespace &nsp, JoinUnderWay join, const Cursor &positio
         case hub::Join::too_old:
         case hub::Join::evicted:
             if (--join.tries > 0) return ask_join(nsp, std::move(join));
-            refuse(join.packet, Error{Errc::unavailable, "the server is too busy, try again"}, join.correlation_id);
+            refuse(join.packet, Error{Errc::unavailable, "the server is too busy, try again"}, join.trace.correlation_id);
             not_joined(nsp, join.room);
             break;
         case hub::Join::too_many:
-            refuse(join.packet, Error{Errc::invalid, "this session is in too many rooms"}, join.correlation_id);
+            refuse(join.packet, Error{Errc::invalid, "this session is in too many rooms"}, join.trace.correlation_id);
             not_joined(nsp, join.room);
             break;
         case hub::Join::gone: return;

@@ -59,7 +59,7 @@ bool Client::take_over(Services &services, const db::StoredSession &session) {
 void Client::taken_over(SessionId session, std::uint64_t generation) {
     Namespace *nsp = find(session);
     if (nsp == nullptr || nsp->generation >= generation) return;
-    log::debug("a session went on on another connection", {{"namespace", nsp->name}});
+    log::debug("a session went on on another connection", {{"namespace", nsp->name}, log::given("traceparent", nsp->traceparent)});
     if (socketio() && nsp->state == State::connected) {
         services_.hub.send(session, hub::make_frame(codec::socketio::disconnected(nsp->name)));
     }
@@ -109,7 +109,9 @@ void Client::recovery_ended(Attempt attempt, const hub::HistoryOutcome &outcome)
     if (nsp == nullptr || nsp->state != State::connecting || !nsp->session) return;  // who ended it has seen to its row
     if (outcome.recovered) return accepted(*nsp, *attempt.claims);
     if (ending_) return;  // closed() will
-    log::debug("not recovered", {{"namespace", nsp->name}, {"reason", outcome.reason}, {"begun", outcome.begun}});
+    log::debug(
+        "not recovered",
+        {{"namespace", nsp->name}, {"reason", outcome.reason}, {"begun", outcome.begun}, log::given("traceparent", nsp->traceparent)});
     const bool try_again = outcome.reason == "unavailable" || outcome.reason == "gone";
     if (outcome.begun || try_again) {
         // It has a part of what it missed, or nobody knows: it comes back by itself with the cursor that it has by then.

@@ -64,8 +64,8 @@ void Client::refresh(Namespace &nsp, Inbound packet, bool waited) {
 void Client::ask_refresh(Namespace &nsp, Inbound packet, ClaimsPtr claims) {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr) return;
-    std::string correlation_id = new_correlation_id();
-    std::string asked = context(*claims, session->key, session->socket_id, nsp.name, correlation_id);
+    const Trace trace = new_trace(packet.traceparent);
+    std::string asked = context(*claims, session->key, session->socket_id, nsp.name, trace);
     asked.pop_back();
     asked += R"(,"generation":)" + std::to_string(nsp.generation) + R"(,"rooms":[)";
     for (const std::string &room : services_.hub.rooms_of(nsp.session)) {
@@ -73,15 +73,15 @@ void Client::ask_refresh(Namespace &nsp, Inbound packet, ClaimsPtr claims) {
         json::append_quoted(asked, room);
     }
     asked += "]}";
-    services_.queries.refresh(nsp.name, std::move(asked), correlation_id,
+    services_.queries.refresh(nsp.name, std::move(asked), trace,
                               [&services = services_, id = id_, serial = nsp.serial, packet = std::move(packet), claims = std::move(claims),
-                               correlation_id](Result<db::RefreshAnswer> answer) {
+                               trace](Result<db::RefreshAnswer> answer) {
                                   if (Client *client = services.clients.find(id))
-                                      client->refresh_answered(serial, packet, correlation_id, claims, std::move(answer));
+                                      client->refresh_answered(serial, packet, trace, claims, std::move(answer));
                               });
 }
 
-void Client::refresh_answered(std::uint32_t serial, const Inbound &packet, const std::string &correlation_id, const ClaimsPtr &claims,
+void Client::refresh_answered(std::uint32_t serial, const Inbound &packet, const Trace &trace, const ClaimsPtr &claims,
                               Result<db::RefreshAnswer> answered) {
     Namespace *nsp = find(serial);
     if (ending_ || nsp == nullptr || nsp->state != State::connected) return;
@@ -92,12 +92,12 @@ void Client::refresh_answered(std::uint32_t serial, const Inbound &packet, const
         if (code == Errc::unauthenticated || code == Errc::forbidden) {
             services_.metrics.authentication_errors(auth::reason(auth::Failure::forbidden)).Increment();
         }
-        refuse(packet, answered.error(), correlation_id);
+        refuse(packet, answered.error(), trace.correlation_id);
         return done(serial);
     }
     services_.hub.set_claims(nsp->session, claims);
     if (request_claims_ && request_claims_->user_id == claims->user_id) request_claims_ = claims;
-    for (const std::string &room : answered->joined) join_given(*nsp, room, answered->position);
+    for (const std::string &room : answered->joined) join_given(*nsp, room, answered->position, trace);
     for (const std::string &room : answered->left) {
         if (!services_.hub.leave(nsp->session, room)) continue;
         hub::Eviction eviction;
@@ -107,8 +107,10 @@ void Client::refresh_answered(std::uint32_t serial, const Inbound &packet, const
         services_.hub.tell_evicted(nsp->session, eviction, services_.hub.head());
     }
     expire_with(*nsp, *claims);
-    log::debug("a session has a newer token",
-               {{"namespace", nsp->name}, {"left", answered->left.size()}, {"correlationId", correlation_id}});
+    log::debug("a session has a newer token", {{"namespace", nsp->name},
+                                               {"left", answered->left.size()},
+                                               {"correlationId", trace.correlation_id},
+                                               log::given("traceparent", trace.traceparent)});
     std::string ack = R"([{"ok":true,"expiresAt":)";
     ack += claims->expires_at ? '"' + iso8601(*claims->expires_at - services_.verifier.leeway()) + '"' : "null";
     answer(*nsp, packet, ack + "}]");

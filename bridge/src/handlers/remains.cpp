@@ -45,10 +45,12 @@ void Remains::run(Services &services, Key key, codec::Inbound packet) {
     request.event = packet.event;
     request.args = std::move(packet.args);
     request.attachments = std::move(packet.attachments);
-    request.correlation_id = services.rng.id().view();
+    request.trace = {std::string(services.rng.id().view()), std::move(packet.traceparent)};
     request.context = left->second.context;
     request.context.pop_back();
-    request.context += R"(,"correlationId":)" + json::quote(request.correlation_id) + "}";
+    request.context += R"(,"correlationId":)" + json::quote(request.trace.correlation_id);
+    if (!request.trace.traceparent.empty()) request.context += R"(,"traceparent":)" + json::quote(request.trace.traceparent);
+    request.context += '}';
     services.queries.handle(std::move(request),
                             [this, &services, key, nsp = packet.nsp, event = packet.event](Result<db::HandleAnswer> answer) {
                                 if (answer || answer.error().code != Errc::not_found) services.metrics.know_event(event);

@@ -30,8 +30,8 @@ public:
         }
     };
 
-    // `context`: of its handlers, without a correlation id. `running`: one of its events or answers is with SQL, or waits to go there;
-    // then answered() or run() follows.
+    // `context`: of its handlers, without correlation id and traceparent. `running`: one of its events or answers is with SQL, or waits to
+    // go there; then answered() or run() follows.
     void leave(Services &services, Key key, std::string context, std::deque<codec::Inbound> packets, bool running);
     // The one that waited to go to SQL.
     void run(Services &services, Key key, codec::Inbound packet);

@@ -106,7 +106,10 @@ void Subscriber::catch_up(Grant grant) {
 
 void Subscriber::caught_up(Grant &grant, const hub::HistoryOutcome &outcome) {
     if (outcome.recovered) return go_live(grant);
-    log::debug("a listener was not given what it missed", {{"reason", outcome.reason}, {"begun", outcome.begun}});
+    log::debug("a listener was not given what it missed", {{"reason", outcome.reason},
+                                                           {"begun", outcome.begun},
+                                                           {"correlationId", grant.correlation_id},
+                                                           log::given("traceparent", grant.traceparent)});
     if (outcome.reason == "gone") return;  // its connection ends
     const bool unavailable = outcome.reason == "unavailable";
     if (outcome.begun) {  // it has a part, and comes back with the cursor that it has by then

@@ -175,7 +175,9 @@ void Requests::ask(Call &call, bool waited) {
             problem = verified.error();
         }
     }
-    question.context = handlers::context(claims.get(), asker(request, "http"), {});
+    const handlers::Asker who = asker(request, "http");
+    question.context = handlers::context(claims.get(), who, {});
+    question.traceparent = who.traceparent;
     question.context.pop_back();
     question.context += std::string(R"(,"internal":)") + (call.exchange().internal() ? "true" : "false");
     question.context += std::string(R"(,"internalToken":)") + (call.internal_token() ? "true" : "false");

@@ -131,11 +131,10 @@ void Session::leave_hub() {
 }
 
 handlers::Peer peer_of(const http::Request &request) {
-    // It travels in one statement with what others ask, so it must be text that PostgreSQL takes.
     const std::string_view trace = request.header("traceparent");
     return {request.ip,
             request.bearer(),
-            json::valid_utf8(trace) ? std::string(trace) : std::string(),
+            is_traceparent(trace) ? std::string(trace) : std::string(),
             std::string(request.param("recovery").value_or("")),
             std::string(request.param("since").value_or("")),
             handlers::device_name(request.header("user-agent"))};

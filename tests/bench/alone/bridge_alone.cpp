@@ -45,7 +45,7 @@ public:
         }
     }
 
-    void connect(std::string, std::string context, std::string, Then<db::ConnectAnswer> then) override {
+    void connect(std::string, std::string context, Trace, Then<db::ConnectAnswer> then) override {
         db::ConnectAnswer answer;
         answer.position = position_();
         for (std::string &room : rooms_of(context)) answer.rooms.push_back({std::move(room), answer.position.position});
@@ -61,7 +61,7 @@ public:
         }
         say(std::move(then), std::move(decision));
     }
-    void refresh(std::string, std::string, std::string, Then<db::RefreshAnswer> then) override {
+    void refresh(std::string, std::string, Trace, Then<db::RefreshAnswer> then) override {
         say(std::move(then), db::RefreshAnswer{{}, {}, position_()});
     }
     void handle(db::HandleRequest, Then<db::HandleAnswer> then) override {

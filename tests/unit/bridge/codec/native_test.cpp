@@ -40,6 +40,17 @@ TEST(Native, EmitKeepsArgumentsAndIdByteForByte) {
     EXPECT_FALSE(understood(R"({"type":"emit","event":"x"})").id);
 }
 
+TEST(Native, M9AMessageMaySayWhoseDoingItIs) {
+    const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", said = R"(,"traceparent":")" + trace + "\"}";
+    for (const char *message : {R"({"type":"emit","event":"x")", R"({"type":"join","room":"r")", R"({"type":"leave","room":"r")",
+                                R"({"type":"ack","id":1)", R"({"type":"ping")"}) {
+        EXPECT_EQ(understood(message + said).traceparent, trace);
+        for (const char *bad : {"}", R"(,"traceparent":7})", R"(,"traceparent":null})", R"(,"traceparent":"nonsense"})"}) {
+            EXPECT_EQ(understood(std::string(message) + bad).traceparent, "");
+        }
+    }
+}
+
 TEST(Native, JoinLeavePingAckConnect) {
     EXPECT_EQ(understood(R"({"type":"join","room":"r:1","id":1})").kind, Kind::join);
     EXPECT_EQ(understood(R"({"type":"join","room":"r:1","id":1})").room, "r:1");

@@ -163,8 +163,8 @@ TEST(Database, StopAnswersEveryQuestion) {
         EXPECT_EQ(result.error().code, Errc::unavailable);
         ++unavailable;
     };
-    database.connect("/", "{}", "c", count);
-    database.handle({"/", "e", "[]", "{}", {}, "c"}, count);
+    database.connect("/", "{}", {"c", {}}, count);
+    database.handle({"/", "e", "[]", "{}", {}, {"c", {}}}, count);
     database.decide({"room", "{}"}, count);
     database.sessions("bridge", "[]", count);
     database.revocations(count);

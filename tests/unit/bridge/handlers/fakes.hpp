@@ -36,10 +36,10 @@ struct FakeQueries final : db::Queries {
     bool is_up = true;
     std::deque<Then<std::vector<db::Revocation>>> revocation_lists;
 
-    void connect(std::string nsp, std::string context, std::string, Then<db::ConnectAnswer> then) override {
+    void connect(std::string nsp, std::string context, Trace, Then<db::ConnectAnswer> then) override {
         connects.push_back({std::move(nsp), std::move(context), std::move(then)});
     }
-    void refresh(std::string nsp, std::string context, std::string, Then<db::RefreshAnswer> then) override {
+    void refresh(std::string nsp, std::string context, Trace, Then<db::RefreshAnswer> then) override {
         refreshes.push_back({std::move(nsp), std::move(context), std::move(then)});
     }
     void handle(db::HandleRequest request, Then<db::HandleAnswer> then) override {
@@ -183,8 +183,8 @@ struct World {
 
 // One connection: what it is sent, as the payloads of its WebSocket frames.
 struct Caller {
-    explicit Caller(World &w, Protocol protocol = Protocol::socketio, std::string token = {})
-        : world(w), client(w.services, protocol, Peer{"10.0.0.1", std::move(token), "", "", ""}) {
+    explicit Caller(World &w, Protocol protocol = Protocol::socketio, std::string token = {}, std::string traceparent = {})
+        : world(w), client(w.services, protocol, Peer{"10.0.0.1", std::move(token), std::move(traceparent), "", ""}) {
         id = world.hub.open(sink);
         client.opened(id);
     }
