@@ -66,7 +66,7 @@ TEST(Remains, BeginsAtOnceWhereNothingRuns) {
     left.leave(Left::events({"a"}), false);
     ASSERT_EQ(left.world.queries.handles.size(), 1U);
     const db::HandleRequest &request = left.world.queries.handles.front().first;
-    EXPECT_THAT(request.context, HasSubstr(R"({"userId":"ann","correlationId":")" + request.correlation_id + R"("})"));
+    EXPECT_THAT(request.context, HasSubstr(R"({"userId":"ann","correlationId":")" + request.trace.correlation_id + R"("})"));
     left.answer();
     EXPECT_TRUE(left.remains.empty());
 }
