@@ -22,14 +22,19 @@ before(async () => {
     CREATE TABLE app.orders (id int, status text); SELECT pulse.watch('app.orders', 'order', ARRAY['open:orders'], 'insert, update', payload => '{"order": "{id}"}');
     INSERT INTO app.orders VALUES (1, 'new');
     CREATE TABLE app.ran (n int); CREATE FUNCTION app.job(args json) RETURNS json LANGUAGE sql AS $$ INSERT INTO app.ran VALUES ((args->>'n')::int) RETURNING '{}'::json $$;
+    CREATE FUNCTION app.fail(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'boom'; END $$;
     SELECT pulse.stream('/api/jobs/{id}', 'app.job', 'none');
     SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":7}}', run_at => now() + interval '1 hour');
+    SELECT pulse.configure_queue('q', concurrency => 3, rate => 1000, per => '1 min'), pulse.pause_queue('quiet', 'by hand'), pulse.job_kind('note', 'sql', 'app.job', max_attempts => 1);
+    SELECT pulse.enqueue('quiet', 'note', '{"n":9}', unique_key => 'k', partition_key => 'p', on_end => 'app.job');
+    SELECT pulse.enqueue('q', 'sql', '{"function":"app.fail"}', max_attempts => 1);
     INSERT INTO donors.donors (user_id, blood_group, country_code) VALUES ('d1', 'O-', 'IN');
     SELECT pulse.publish('open:r', 'e', '0'::json, idempotency_key => 'k')`)
   client = new Follower(source, 'open:r', 'client')
   await client.connect()
   for (let n = 1; n <= 20; n++) await source.sql(`SELECT pulse.publish('open:r', 'e', to_json($1::int))`, [n])
   await client.has(20)
+  await until(async () => await source.value('SELECT count(*)::int FROM pulse.dead_letters') === 1, { what: 'a dead letter' })
   dump('custom', '-Fc')
   dump('plain', '-Fp')
 })
@@ -46,6 +51,8 @@ const config = cluster => cluster.sql(`
   SELECT 'policy' AS what, to_jsonb(t) AS row FROM _pulse.policies t UNION ALL SELECT 'handler', to_jsonb(t) FROM _pulse.handlers t
   UNION ALL SELECT 'namespace', to_jsonb(t) FROM _pulse.namespaces t UNION ALL SELECT 'definition', to_jsonb(t) FROM _pulse.setting_definitions t
   UNION ALL SELECT 'stream', to_jsonb(t) FROM _pulse.streams t UNION ALL SELECT 'route', to_jsonb(t) FROM _pulse.routes t UNION ALL SELECT 'setting', to_jsonb(t) FROM _pulse.settings t UNION ALL SELECT 'job', to_jsonb(t) FROM _pulse.jobs t
+  UNION ALL SELECT 'dead letter', to_jsonb(t) FROM _pulse.dead_letters t UNION ALL SELECT 'queue', to_jsonb(t) FROM _pulse.queues t UNION ALL SELECT 'queue state', to_jsonb(t) FROM _pulse.queue_states t
+  UNION ALL SELECT 'kind', to_jsonb(t) FROM _pulse.job_kinds t UNION ALL SELECT 'origin', to_jsonb(t) FROM _pulse.queue_origin t
   UNION ALL SELECT 'donor', to_jsonb(t) FROM donors.donors t UNION ALL SELECT 'order', to_jsonb(t) FROM app.orders t
   UNION ALL SELECT 'trigger', to_jsonb(pg_get_triggerdef(t.oid)) FROM pg_trigger t WHERE NOT tgisinternal
   UNION ALL SELECT 'sequences', jsonb_build_array((SELECT last_value FROM _pulse.job_id_seq), (SELECT last_value FROM _pulse.event_id))
@@ -85,8 +92,20 @@ for (const [name, restore] of [
       assert.deepEqual(moved.events, Array.from({ length: 20 }, (_, n) => 21 + n))
       const { max: newest } = (await source.sql('SELECT max(id)::int FROM pulse.events'))[0], { min: first } = (await target.sql('SELECT min(id)::int FROM pulse.events'))[0]
       assert.ok(first > newest, 'no id of an event comes again')
-      await target.sql(`UPDATE _pulse.jobs SET run_at = now(); SELECT pulse.enqueue('q', 'sql', '{"function":"app.job","args":{"n":8}}')`)
-      await until(async () => (await target.value('SELECT array_agg(n ORDER BY n) FROM app.ran'))?.join() === '7,8', { what: 'the jobs' })
+      // E7: nothing of the queue happens here before somebody says so.
+      const problem = () => target.value(`SELECT count(*)::int FROM json_array_elements(pulse.status() -> 'problems') AS p WHERE p ->> 'hint' LIKE 'SELECT pulse.resume_queues()%'`)
+      await target.sql(`SELECT pulse.retry(id) FROM pulse.jobs WHERE queue = 'q'; SELECT pulse.enqueue('new', 'sql', '{"function":"app.job","args":{"n":8}}')`)
+      assert.equal(await problem(), 1)
+      assert.deepEqual(await target.sql('SELECT name, paused, pause_reason, available::int FROM pulse.queues ORDER BY 1'), [
+        { name: 'new', paused: true, pause_reason: 'restored', available: 1 }, { name: 'q', paused: true, pause_reason: 'restored', available: 2 },
+        { name: 'quiet', paused: true, pause_reason: 'by hand', available: 1 }])
+      const ran = async () => (await target.value('SELECT array_agg(n ORDER BY n) FROM app.ran'))?.join()
+      await target.sql(`SELECT pulse.resume_queue('new')`)
+      await until(async () => await ran() === '8', { what: 'the job of the queue that was resumed' })
+      assert.equal(await target.value('SELECT pulse.resume_queues()'), true)
+      await until(async () => await ran() === '7,8', { what: 'the jobs' })
+      await until(async () => await target.value('SELECT count(*)::int FROM pulse.dead_letters') === 1, { what: 'the dead letter that was redriven' })
+      assert.deepEqual([await problem(), await target.value(`SELECT state FROM pulse.jobs WHERE queue = 'quiet'`)], [0, 'available'])
       await moved.leave()
       assert.equal((await moved.connect()).recovered, true, 'cursors of the new epoch are good')
     } finally {

@@ -118,4 +118,8 @@ Datum job_kind(FunctionCallInfo fcinfo) {
 
 PULSE_FN(pulse_cancel_job) { return pulse::queue::cancel(fcinfo); }
 PULSE_FN(pulse_tell_waiting) { return pulse::queue::tell_of_waiting(fcinfo); }
+PULSE_FN(pulse_tell_look) {
+    pulse::queue::tell_look();
+    return Datum(0);
+}
 PULSE_FN(pulse_job_kind) { return pulse::queue::job_kind(fcinfo); }

@@ -124,6 +124,12 @@ COMMENT ON FUNCTION pulse.retry(bigint) IS 'runs a waiting job now, or a dead on
 REVOKE ALL ON FUNCTION pulse.retry(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.retry(bigint) TO pulse_admin;
 
+-- _pulse.tell_look() returns void
+CREATE OR REPLACE FUNCTION _pulse.tell_look() RETURNS void
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_tell_look';
+COMMENT ON FUNCTION _pulse.tell_look() IS 'lets the workers look at all waiting jobs anew';
+REVOKE ALL ON FUNCTION _pulse.tell_look() FROM PUBLIC;
+
 -- pulse.purge_queue(queue text) returns bigint
 -- Forgets all jobs of a queue that wait, without a trace: no history, no on_end, no events. Returns how many.
 CREATE OR REPLACE FUNCTION pulse.purge_queue(queue text) RETURNS bigint
@@ -134,6 +140,7 @@ BEGIN
     PERFORM _pulse.check_queue(queue);
     DELETE FROM _pulse.jobs j WHERE j.queue = purge_queue.queue AND j.state IN ('available', 'scheduled', 'retryable');
     GET DIAGNOSTICS v_purged = ROW_COUNT;
+    PERFORM _pulse.tell_look();   -- one of them may have held others with its partition key
     RETURN v_purged;
 END
 $$;
