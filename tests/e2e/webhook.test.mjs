@@ -46,11 +46,12 @@ test('S6: a host\'s own headers come from the file and are nowhere to be seen', 
   const { port } = new URL(provider.url)
   await channels.writeFile('webhook_secrets', JSON.stringify({ hosts: { [`127.0.0.1:${port}`]: { headers: { 'X-Internal-Token': 'top-secret-token' } } } }))
   await channels.reload()
-  provider.fault('/hook/echo', { status: 200, body: { youSent: 'top-secret-token' } }, 100)
-  const job = await until(async () => {
-    const one = await channels.ended(await hook('/hook/echo', { method: 'GET' }))
-    return provider.arrivals.at(-1).headers['x-internal-token'] === 'top-secret-token' && one
-  })
+  await until(async () => {
+    await channels.ended(await hook('/hook/settings', { method: 'GET' }))
+    return provider.arrivals.at(-1).headers['x-internal-token'] === 'top-secret-token'
+  }, { what: 'the worker having read the file again' })
+  provider.fault('/hook/echo', { status: 200, body: { youSent: 'top-secret-token' } })
+  const job = await channels.ended(await hook('/hook/echo', { method: 'GET' }))
   assert.deepEqual(job.result, { status: 200, body: { youSent: '[secret]' } })
   assert.equal(await cluster.value(`SELECT bool_or(to_json(j)::text LIKE '%top-secret%') FROM pulse.jobs j`), false)
   await channels.writeSecrets()

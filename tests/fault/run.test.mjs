@@ -104,6 +104,21 @@ test('serves what it wrote into env, and leaves nothing behind at SIGTERM', asyn
   assert.equal(existsSync(folder), false)
 })
 
+test('push and SMS go to a stand-in, which is said; a channel with secrets of its own is left alone', async () => {
+  const run = await up()
+  const url = /push, SMS (http\S+) +a stand-in/.exec(run.text)[1]
+  const arrivals = async () => await (await fetch(`${url}/stand-in/arrivals`)).json()
+  await query(run, `SELECT pulse.enqueue('q', 'fcm', '{"token": "t"}'), pulse.enqueue('q', 'sms', '{"to": "+919876543210", "body": "x"}')`)
+  await until(async () => (await arrivals()).filter(({ path }) => /messages:send|Messages\.json/.test(path)).length === 2, { what: 'both arriving' })
+  await query(run, `ALTER SYSTEM SET pulse.sms_auth_file = 'my_own'`)
+  assert.equal(await end(run), 0)
+  const second = await up()
+  assert.deepEqual(await query(second, 'SHOW pulse.sms_auth_file'), [{ 'pulse.sms_auth_file': 'my_own' }])
+  await query(second, 'ALTER SYSTEM RESET pulse.sms_auth_file')
+  assert.equal(await end(second), 0)
+  assert.deepEqual(processes(), [])
+})
+
 test('the second start takes seconds, keeps data and secrets, and survives kill -9', async () => {
   const begin = Date.now()
   const first = await up()

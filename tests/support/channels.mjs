@@ -16,7 +16,12 @@ export async function startChannels({ settings = {}, standIn = {}, extensions } 
     }
   })
   const channels = new Channels(cluster, provider)
-  await channels.writeSecrets()
+  try {
+    await channels.writeSecrets()
+  } catch (error) {
+    await channels.stop()
+    throw error
+  }
   return channels
 }
 
@@ -35,8 +40,8 @@ class Channels {
 
   // Byte for byte (COPY would escape), into the data directory.
   async writeFile(name, text) {
-    await this.cluster.sql(`SELECT lo_export(o.id, current_setting('data_directory') || '/' || $2), lo_unlink(o.id)
-                              FROM (SELECT lo_from_bytea(0, convert_to($1, 'UTF8')) AS id OFFSET 0) o`, [text, name])
+    const id = await this.cluster.value(`SELECT lo_from_bytea(0, convert_to($1, 'UTF8'))`, [text])
+    await this.cluster.sql(`SELECT lo_export($1, current_setting('data_directory') || '/' || $2), lo_unlink($1)`, [id, name])
   }
 
   async reload() { await this.cluster.sql('SELECT pg_reload_conf()', [], 'postgres') }

@@ -3,7 +3,7 @@
 // endpoint and Twilio's Messages resource are documented to, and takes any webhook. Nothing leaves this machine. It keeps what arrives, and
 // goes wrong on demand. Tests run it in their own process:
 //   const standIn = await startStandIn();  standIn.url;  standIn.arrivals;  standIn.fault('/hook', { status: 503 }, 2);  await standIn.stop()
-// `make run` runs it as a program: node provider_stand_in.mjs --port N --home FOLDER (it writes the files of secrets there).
+// `make run` runs it as a program: node provider_stand_in.mjs [--port N] --home FOLDER (it writes its address and the files of secrets there).
 //
 // Which answer a message gets is said by its device token or its number:
 //   unregistered-…  404 UNREGISTERED        invalid-…  400 INVALID_ARGUMENT      sender-…  403 SENDER_ID_MISMATCH
@@ -11,7 +11,7 @@
 //   +15005550001  400 code 21211            +15005550009  400 code 21614         +15005550002  400 code 21612
 import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, verify } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
@@ -221,7 +221,7 @@ export async function startStandIn({ project = 'stand-in', ...options } = {}) {
 }
 
 if (process.argv[1] && import.meta.url === new URL(`file://${process.argv[1]}`).href) {
-  const { values } = parseArgs({ options: { port: { type: 'string' }, home: { type: 'string' }, latency: { type: 'string', default: '0' } } })
+  const { values } = parseArgs({ options: { port: { type: 'string', default: '0' }, home: { type: 'string' }, latency: { type: 'string', default: '0' } } })
   const standIn = await startStandIn({ port: Number(values.port) })
   standIn.latency = Number(values.latency)
   if (values.home) {
@@ -229,6 +229,8 @@ if (process.argv[1] && import.meta.url === new URL(`file://${process.argv[1]}`).
     const write = (name, value) => writeFileSync(join(values.home, name), JSON.stringify(value), { mode: 0o600 })
     write('service_account.json', standIn.serviceAccount)
     write('sms_account.json', standIn.sms)
+    writeFileSync(join(values.home, 'url.new'), standIn.url)
+    renameSync(join(values.home, 'url.new'), join(values.home, 'url'))
   }
   console.log(`a STAND-IN for FCM, OAuth and SMS, for tests and demos: ${standIn.url}; what arrives: ${standIn.url}/stand-in/arrivals`)
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0))

@@ -231,7 +231,6 @@ void Http::start(std::uint64_t id, Request request, long timeout_ms) {
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, transfer.timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(transfer.timeout_ms, kConnectWithin));
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     if (!ca_file_.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -251,6 +250,9 @@ void Http::start(std::uint64_t id, Request request, long timeout_ms) {
     if (const auto url = webhook::parse_url(transfer.request.url)) {
         transfer.host = url->host;
         transfer.port = url->port;
+        // For a connection that is just being made: it will say whether it can be shared. Without TLS only an answer would say so, and one
+        // that never comes would hold all others.
+        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, url->tls ? 1L : 0L);
     }
     transfers_.emplace(id, std::move(made));
     curl_multi_add_handle(multi_, easy);
