@@ -6,6 +6,7 @@
 #include "queue/backoff.hpp"
 #include "queue/errors.hpp"
 #include "queue/events.hpp"
+#include "queue/history.hpp"
 #include "queue/news.hpp"
 #include "queue/plans.hpp"
 #include "queue/settings.hpp"
@@ -17,15 +18,8 @@ namespace pulse::queue {
 
 namespace {
 
-constexpr std::size_t kMostResultBytes = 8 * 1024;
 // A rate limit of the queue must not hold what its ends set off.
 constexpr const char *kOnEndQueue = "pulse:on_end";
-
-// The slot of the history that is written now: units of its retention, counted round and round.
-int16 history_slot(TimestampTz at) {
-    const int64 seconds = at / USECS_PER_SEC + int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY;
-    return static_cast<int16>(seconds / std::max(guc::job_retention, 1) % 3);
-}
 
 double random_share() {
     uint32 bits = 0;
@@ -35,94 +29,12 @@ double random_share() {
 
 pg::Plan::Param param_time(TimestampTz at) { return {TIMESTAMPTZOID, TimestampTzGetDatum(at)}; }
 
-Datum array_datum(std::vector<Datum> &values, std::vector<char> &nulls, Oid type) {
-    return pg::call([&] {
-        int16 length;
-        bool by_value;
-        char align;
-        get_typlenbyvalalign(type, &length, &by_value, &align);
-        int dimension = static_cast<int>(values.size()), lower = 1;
-        return PointerGetDatum(construct_md_array(values.data(), reinterpret_cast<bool *>(nulls.data()), 1, &dimension, &lower, type,
-                                                  length, by_value, align));
-    });
-}
-
-// Columns of one statement over many attempts.
-struct Column {
-    std::vector<Datum> values;
-    std::vector<char> nulls;
-    void add(Datum value) {
-        values.push_back(value);
-        nulls.push_back(0);
-    }
-    void add_null() {
-        values.push_back(Datum(0));
-        nulls.push_back(1);
-    }
-    pg::Plan::Param param(Oid type, Oid array_type) { return {array_type, array_datum(values, nulls, type)}; }
-};
-
 #define PULSE_JOB_COLUMNS                                                                                                    \
     "queue, kind, args, function, priority, run_at, attempt, max_attempts, unique_key, timeout, role, created_at, channel, " \
     "partition_key, on_end, traceparent, worker"
 #define PULSE_JOB_VALUES                                                                                                      \
     "g.queue, g.kind, g.args, g.function, g.priority, g.run_at, g.attempt, g.max_attempts, g.unique_key, g.timeout, g.role, " \
     "g.created_at, g.channel, g.partition_key, g.on_end, g.traceparent, coalesce(g.worked, g.worker)"
-
-// Completed and cancelled ones, all at once.
-std::vector<int64> to_history(const std::vector<const Ended *> &ended) {
-    static pg::Plan forget("DELETE FROM _pulse.jobs j USING unnest($1::bigint[], $2::integer[]) AS e (id, attempt) "
-                           "WHERE j.id = e.id AND j.attempt = e.attempt AND j.state = 'executing' RETURNING j.id");
-    static pg::Plan keep(
-        "WITH gone AS (DELETE FROM _pulse.jobs j USING unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], "
-        "$5::text[], "
-        "$6::json[], $7::text[], $8::text[]) AS e (id, attempt, started_at, ended_at, ended_state, result, error, worked) "
-        "WHERE j.id = e.id AND j.attempt = e.attempt AND j.state = 'executing' RETURNING j.*, e.started_at, e.ended_at, e.ended_state, "
-        "e.result, e.error, e.worked) "
-        "INSERT INTO _pulse.job_history (slot, id, state, last_error, attempted_at, errors, finished_at, result, " PULSE_JOB_COLUMNS ") "
-        "SELECT $9, g.id, g.ended_state, coalesce(g.error, g.last_error), g.started_at, g.errors, g.ended_at, g.result, " PULSE_JOB_VALUES
-        " FROM gone g RETURNING id");
-    if (ended.empty()) return {};
-    Column ids, attempts, started, finished, states, results, errors, workers;
-    const Datum completed = pg::text_datum("completed"), cancelled = pg::text_datum("cancelled");
-    for (const Ended *one : ended) {
-        const Outcome &outcome = one->outcome;
-        ids.add(Int64GetDatum(one->attempt->id));
-        attempts.add(Int32GetDatum(one->attempt->attempt));
-        if (guc::job_retention == 0) continue;
-        started.add(TimestampTzGetDatum(one->started_at));
-        finished.add(TimestampTzGetDatum(one->finished_at));
-        states.add(outcome.what == Outcome::kCompleted ? completed : cancelled);
-        if (outcome.result_json && outcome.result_json->size() <= kMostResultBytes)
-            results.add(pg::text_datum(*outcome.result_json));
-        else
-            results.add_null();
-        if (outcome.error.empty())
-            errors.add_null();
-        else
-            errors.add(pg::text_datum(short_error(outcome.error)));
-        if (one->attempt->worker.empty())
-            workers.add_null();
-        else
-            workers.add(pg::text_datum(one->attempt->worker));
-    }
-    std::vector<int64> gone;
-    const auto each = [&](const pg::Row &row) { gone.push_back(row.int8(1)); };
-    if (guc::job_retention == 0)
-        forget.for_each({ids.param(INT8OID, INT8ARRAYOID), attempts.param(INT4OID, INT4ARRAYOID)}, each);
-    else
-        keep.for_each({ids.param(INT8OID, INT8ARRAYOID),
-                       attempts.param(INT4OID, INT4ARRAYOID),
-                       started.param(TIMESTAMPTZOID, TIMESTAMPTZARRAYOID),
-                       finished.param(TIMESTAMPTZOID, TIMESTAMPTZARRAYOID),
-                       states.param(TEXTOID, TEXTARRAYOID),
-                       results.param(JSONOID, JSONARRAYOID),
-                       errors.param(TEXTOID, TEXTARRAYOID),
-                       workers.param(TEXTOID, TEXTARRAYOID),
-                       {INT2OID, Int16GetDatum(history_slot(GetCurrentTimestamp()))}},
-                      each);
-    return gone;
-}
 
 std::string failures_of(const Ended &ended) {
     const Attempt &job = *ended.attempt;
