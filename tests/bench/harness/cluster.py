@@ -11,7 +11,7 @@ from harness.programs import BenchError, free_port
 
 SETTINGS = {
     'listen_addresses': "''",
-    'max_connections': 100,
+    'max_connections': 200,
     'shared_buffers': "'512MB'",
     'wal_buffers': "'16MB'",
     'max_wal_size': "'8GB'",

@@ -1,6 +1,11 @@
 """(k) Presence updates a second: a handler that tracks its session with a new state and a time to live, through pulse.handle as bridges
 call it, told to others or not; beside Redis (HSET and EXPIRE in one script, one round trip, as a presence hash is kept there) in the
-same run, with as many connections. pulse runs the handler, checks who was there before, and for what is told stores an event."""
+same run, with as many connections, and beside the table one would write by hand. pulse runs the handler, checks who was there before, and
+for what is told stores an event.
+
+Redis changes a hash in its one thread and runs nobody's code, while PostgreSQL takes a transaction, so its figure stands beside and is no
+bound. What is comparable is the table written by hand: one upsert. pulse does three such statements' work (the handler with its caller and
+rights, who was there before, the new state), so the bound is a third of it."""
 
 import re
 import subprocess
@@ -10,13 +15,16 @@ from harness.programs import BENCH, BenchError, Redis, note
 from harness.report import Check
 
 CONNECTIONS = 8
-KINDS = {'silent': 'pulse.track, not told', 'told': 'pulse.track, presence:update stored', 'redis': 'Redis HSET + EXPIRE'}
+USERS = 10_000
+BY_PGBENCH = ('silent', 'told', 'table')
+KINDS = {'silent': 'pulse.track, not told', 'told': 'pulse.track, presence:update stored', 'table': 'upsert by hand, unlogged table',
+         'redis': 'Redis HSET + EXPIRE'}
 SCRIPT = "redis.call('hset', KEYS[1], 'state', ARGV[1]) return redis.call('expire', KEYS[1], 1800)"
 
 
 def by_pgbench(stage, kind, seconds):
     done = subprocess.run([str(stage.cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / f'presence_{kind}.sql'),
-                           '-c', str(CONNECTIONS), '-j', '2', '-T', str(seconds), stage.cluster.conninfo('bench_pulse')],
+                           '-D', 'event=bench:present', '-c', str(CONNECTIONS), '-j', '2', '-T', str(seconds), stage.cluster.conninfo('bench_pulse')],
                           capture_output=True, text=True)
     tps = re.search(r'tps = ([\d.]+)', done.stdout)
     if done.returncode or not tps:
@@ -38,12 +46,15 @@ def measure(stage):
     stage.cluster.psql((BENCH / 'sql' / 'presence.sql').read_text(), 'bench_pulse')
     redis = stage.keep(Redis())
     note(f'presence updates: {repetitions} × {len(KINDS)} runs of {seconds} s')
-    for kind in ('silent', 'told'):                          # everybody joins; plans and catalogs are warm
-        by_pgbench(stage, kind, seconds)
+    for first in range(1, USERS, 1000):                      # everybody joins: what is measured are updates
+        stage.cluster.psql(f"""SELECT count(h.ack) FROM generate_series({first}, {first + 999}) AS n, LATERAL pulse.handle('/', 'bench:present', '[true]',
+                               format('{{"userId":"u%s","sessionId":"s%s"}}', n, n)::json) AS h""", 'bench_pulse')
+    for kind in BY_PGBENCH:                                   # plans and catalogs are warm
+        by_pgbench(stage, kind, 1)
     rate = by_redis(redis, 10_000, 1)
     runs = {kind: [] for kind in KINDS}
     for _ in range(repetitions):
-        for kind in ('silent', 'told'):
+        for kind in BY_PGBENCH:
             runs[kind].append(by_pgbench(stage, kind, seconds))
             stage.wait_for_dispatcher()
         runs['redis'].append(by_redis(redis, rate, seconds))
@@ -53,9 +64,10 @@ def measure(stage):
 def summary(result):
     lines = [f'Presence updates a second over {CONNECTIONS} connections, 10,000 users, runs of {result["seconds"]} s, medians of '
              f'{result["repetitions"]}', '', '| what | updates/s |', '|---|---|']
-    return lines + [f'| {title} | {median(result["runs"][kind]):.0f} |' for kind, title in KINDS.items()]
+    of = {kind: median(found) for kind, found in result['runs'].items()}
+    return lines + [f'| {title} | {of[kind]:.0f} |' for kind, title in KINDS.items()] + ['', f'Redis does {of["redis"] / of["silent"]:.0f} times as many.']
 
 
 def checks(result):
     of = {kind: median(found) for kind, found in result['runs'].items()}
-    return [Check('presence updates/s ÷ Redis HSET + EXPIRE', of['silent'] / of['redis'], at_least=0.1)]
+    return [Check('presence updates/s ÷ upsert by hand', of['silent'] / of['table'], at_least=0.33)]

@@ -262,6 +262,26 @@ class NodeHandlers(Program):
         super().__init__(['node', str(BENCH / 'peers' / 'socketio_handlers.mjs'), str(self.port), str(connections), how], env=env)
 
 
+class QueuePeer(Program):
+    """A peer's queue in Node, tests/bench/peers/queue_*.mjs; command() sends one line and returns the answer's object."""
+
+    def __init__(self, name, cluster, database, *arguments):
+        env = {**os.environ, 'PGHOST': str(cluster.home), 'PGPORT': str(cluster.port), 'PGDATABASE': database, 'PGUSER': 'postgres',
+               'NODE_ENV': 'production'}
+        super().__init__(['node', str(BENCH / 'peers' / f'queue_{name}.mjs'), *map(str, arguments)], env=env)
+
+    def command(self, line):
+        self.process.stdin.write(line + '\n')
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise BenchError(f'{self.name} ended at `{line}`')
+        answer = json.loads(answer)
+        if answer.get('error'):
+            raise BenchError(f'{self.name}, `{line}`: {answer["error"]}')
+        return answer
+
+
 class Peer(Program):
     """The floor server or the Socket.IO server: a public port and a control port."""
 

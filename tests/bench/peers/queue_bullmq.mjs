@@ -1,0 +1,22 @@
+// BullMQ with its best settings: finished jobs are removed, many jobs at once in one process. Redis (port: the argument) writes no disk.
+// Started by tests/bench/run; see queue_peer.mjs.
+import { Queue, Worker } from 'bullmq';
+import { serve } from './queue_peer.mjs';
+
+const connection = { host: '127.0.0.1', port: Number(process.argv[2]), maxRetriesPerRequest: null };
+const options = { removeOnComplete: true, removeOnFail: true };
+const CONCURRENCY = Number(process.argv[3] ?? 200);
+let queue;
+
+await serve({
+  async open() { queue = new Queue('bench', { connection }); },
+  async close() { await queue.close(); },
+  async clear() { await queue.obliterate({ force: true }); },
+  one: (n) => queue.add('noop', { n }, options),
+  bulk: (from, count) => queue.addBulk(Array.from({ length: count }, (_, i) => ({ name: 'noop', data: { n: from + i }, opts: options }))),
+  async work({ best, concurrency }, onJob) {
+    const worker = new Worker('bench', async (job) => onJob(job.data.n), { connection, concurrency: best ? CONCURRENCY : concurrency });
+    await worker.waitUntilReady();
+    return () => worker.close();
+  },
+});
