@@ -112,7 +112,7 @@ DECLARE
     v_job _pulse.jobs;
 BEGIN
     UPDATE _pulse.jobs j SET run_at = least(j.run_at, clock_timestamp()), state = CASE j.state WHEN 'scheduled' THEN 'available' ELSE j.state END
-     WHERE j.id = retry.id AND j.state IN ('available', 'scheduled', 'retryable') RETURNING * INTO v_job;
+     WHERE j.id = retry.id AND j.state <> 'executing' RETURNING * INTO v_job;   -- in these words no partial index serves, whatever the statistics say
     IF NOT FOUND THEN
         RETURN pulse.redrive(retry.id);
     END IF;
