@@ -66,10 +66,9 @@ std::optional<Candidate> first_of_key(const KeyName &name, std::int64_t from) {
 }
 
 std::vector<Claimed> claim(const std::vector<int64> &ids) {
-    static pg::Plan plan(
-        "UPDATE _pulse.jobs j SET state = 'executing', attempt = j.attempt + 1, attempted_at = clock_timestamp() "
-        "FROM (SELECT w.id FROM _pulse.jobs w WHERE w.id = ANY ($1) AND w.state IN ('available', 'scheduled', 'retryable') "
-        "FOR UPDATE SKIP LOCKED) AS free WHERE j.id = free.id RETURNING j.id, j.attempt, j.kind");
+    static pg::Plan plan("UPDATE _pulse.jobs j SET state = 'executing', attempt = j.attempt + 1, attempted_at = clock_timestamp() "
+                         "FROM (SELECT w.id FROM _pulse.jobs w WHERE w.id = ANY ($1) AND w.state <> 'executing' "
+                         "FOR UPDATE SKIP LOCKED) AS free WHERE j.id = free.id RETURNING j.id, j.attempt, j.kind");
     if (ids.empty()) return {};
     return claimed(plan, {pg::param_int8s(ids)});
 }
@@ -78,7 +77,7 @@ std::vector<Claimed> claim_for(const std::vector<int64> &ids, std::string_view w
     static pg::Plan plan(
         "UPDATE _pulse.jobs j SET state = 'executing', attempt = j.attempt + 1, attempted_at = clock_timestamp(), worker = $2, "
         "lease_until = $3 FROM (SELECT w.id FROM _pulse.jobs w WHERE w.id = ANY ($1) "
-        "AND w.state IN ('available', 'scheduled', 'retryable') FOR UPDATE SKIP LOCKED) AS free WHERE j.id = free.id "
+        "AND w.state <> 'executing' FOR UPDATE SKIP LOCKED) AS free WHERE j.id = free.id "
         "RETURNING j.id, j.attempt, j.kind");
     if (ids.empty()) return {};
     return claimed(plan, {pg::param_int8s(ids), pg::param_text(worker), param_time(lease_until)});

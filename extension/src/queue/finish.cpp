@@ -173,10 +173,10 @@ std::vector<int64> finish(std::span<const Ended> ended) {
 
 std::vector<int64> cancel_waiting(const std::vector<int64> &ids, std::string_view why) {
     static pg::Plan forget(
-        "DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
+        "DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state <> 'executing' "
         "RETURNING j.id, j.queue, j.kind, j.args, j.role, j.attempt, j.on_end, j.traceparent, j.priority, j.channel, j.partition_key");
     static pg::Plan keep(
-        "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state IN ('available', 'scheduled', 'retryable') "
+        "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state <> 'executing' "
         "RETURNING j.*, NULL::text AS worked) "
         "INSERT INTO _pulse.job_history (slot, id, state, last_error, attempted_at, errors, finished_at, " PULSE_JOB_COLUMNS ") "
         "SELECT $2, g.id, 'cancelled', $3, g.attempted_at, g.errors, clock_timestamp(), " PULSE_JOB_VALUES

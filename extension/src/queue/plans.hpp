@@ -1,5 +1,7 @@
 // Pins how the queue's queries run. The hot table is nearly empty whenever it is analysed, so by its statistics a plan would read or sort
 // all of it; with a backlog of a million jobs that is seconds. Every query here has an index that gives it its rows in order.
+// Whoever asks by id says `state <> 'executing'`, never the list of waiting states: by that list a plan made while the table is tiny may
+// take the index of lanes, and read all of it for each batch when the table has grown.
 #pragma once
 
 #include "pg/run_as.hpp"
