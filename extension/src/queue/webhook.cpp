@@ -84,7 +84,9 @@ std::string fill(Request &request, const Object &args) {
 
 std::optional<Url> parse_url(std::string_view text) {
     Url url{};
-    const std::string scheme = lower(text.substr(0, std::min(text.find("://"), text.size())));
+    const std::size_t colons = text.find("://");
+    if (colons == std::string_view::npos) return std::nullopt;
+    const std::string scheme = lower(text.substr(0, colons));
     if (scheme != "http" && scheme != "https") return std::nullopt;
     url.tls = scheme == "https";
     // A backslash or a control character is read one way here and another way there.

@@ -89,6 +89,8 @@ TEST(Webhook, S6AHostsOwnHeadersAndSecretsComeFromTheFile) {
 TEST(Webhook, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
     for (const char *args : {"[]",
                              "{}",
+                             R"({"url":"http"})",
+                             R"({"url":"https:/"})",
                              R"({"url":"ftp://a/"})",
                              R"({"url":"file:///etc/passwd"})",
                              R"({"url":"http://u:p@a.example/"})",
