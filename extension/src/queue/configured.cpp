@@ -72,6 +72,7 @@ Channels configured_channels() {
     else
         channels.webhook_problem = "pulse.webhook_allow: " + std::get<std::string>(allow);
     channels.ca_file = text(guc::http_ca_file);
+    channels.most_connections = guc::http_concurrency;
     return channels;
 }
 

@@ -25,6 +25,7 @@ std::int64_t monotonic_ms() {
 void Deliveries::configure(Channels channels) {
     channels_ = std::move(channels);
     http_.configure(channels_.ca_file, channels_.webhook_allow);
+    http_.limit(channels_.most_connections);
     if (channels_.fcm_account)
         token_.use(*channels_.fcm_account, channels_.oauth_url);
     else

@@ -23,6 +23,7 @@ struct Channels {
     WebhookSecrets webhook_secrets;
     std::string webhook_problem;
     std::string ca_file;
+    int most_connections = 64;
 };
 
 struct Delivery {

@@ -179,8 +179,7 @@ Http::Http(Hooks hooks, int most_connections) : hooks_(hooks), multi_(curl_multi
     curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, HttpCallbacks::on_timer);
     curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(most_connections));
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(most_connections));
+    limit(most_connections);
 }
 
 Http::~Http() {
@@ -189,6 +188,11 @@ Http::~Http() {
     transfers_.clear();
     curl_multi_cleanup(multi_);
     ::close(epoll_);
+}
+
+void Http::limit(int most_connections) {
+    curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, static_cast<long>(most_connections));
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(most_connections));
 }
 
 void Http::configure(std::string ca_file, std::shared_ptr<const AllowList> allow) {

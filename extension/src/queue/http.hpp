@@ -31,6 +31,7 @@ public:
 
     // For requests from now on: a file of CA certificates instead of the system's ("": the system's), and where guarded ones may go.
     void configure(std::string ca_file, std::shared_ptr<const AllowList> allow);
+    void limit(int most_connections);
     int descriptor() const { return epoll_; }
     // Milliseconds until drive() has something to do by itself; nullopt: only when the descriptor is readable.
     std::optional<long> due_in() const;
