@@ -110,6 +110,15 @@ std::vector<Executing> executing(const std::vector<int64> &ids) {
     return found;
 }
 
+std::vector<Executing> lock_executing(const std::vector<int64> &ids) {
+    static pg::Plan plan("SELECT " PULSE_EXECUTING
+                         " FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state = 'executing' FOR UPDATE SKIP LOCKED");
+    std::vector<Executing> found;
+    if (ids.empty()) return found;
+    plan.for_each({pg::param_int8s(ids)}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
+    return found;
+}
+
 std::vector<TimestampTz> ends_since(std::string_view queue, TimestampTz since) {
     // Bitmap scans are off in this session; the summary of the history by time is one. The history is what it is for.
     static pg::Plan plan(

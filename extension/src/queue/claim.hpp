@@ -54,6 +54,8 @@ struct Executing {
 };
 std::vector<Executing> executing();
 std::vector<Executing> executing(const std::vector<int64> &ids);
+// The same, locked; without those that somebody else has locked.
+std::vector<Executing> lock_executing(const std::vector<int64> &ids);
 
 // When attempts of a queue ended since then, in order.
 std::vector<TimestampTz> ends_since(std::string_view queue, TimestampTz since);

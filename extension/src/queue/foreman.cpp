@@ -54,6 +54,10 @@ void Foreman::hear() {
     const Places::Seen &seen = places_.look(waits_for_idle_);
     for (const int64 id : seen.ended) job_ended(id);
     lost_.insert(lost_.end(), seen.lost.begin(), seen.lost.end());
+    if (now_ >= stuck_until_) {
+        lost_.insert(lost_.end(), stuck_.begin(), stuck_.end());
+        stuck_.clear();
+    }
     read_requests();
 }
 
@@ -69,7 +73,8 @@ TimestampTz Foreman::next_time() {
     for (auto &[name, state] : queues_)
         if (!state.paused && state.limiter.room(now_) == 0) next = std::min<TimestampTz>(next, state.limiter.room_at(now_));
     if (!leases_.empty()) next = std::min(next, leases_.begin()->first);
-    next = std::min(next, next_chore());
+    next = std::min({next, next_chore(), look_again_at_});
+    if (!stuck_.empty()) next = std::min(next, stuck_until_);
     if (places_.may_rebalance()) next = std::min<TimestampTz>(next, now_ + 5 * 1000);
     return next;
 }
@@ -105,6 +110,8 @@ void Foreman::run() {
         if (due || has_work()) {
             in_transaction([&] { claim_pass(); });
             deliver();
+            // Whoever waits for a lock resets the latch: what was told meanwhile is heard before we sleep.
+            pg::call([] { SetLatch(MyLatch); });
             pg::call([] { pgstat_report_stat(false); });
         }
         answer_requests();

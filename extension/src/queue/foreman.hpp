@@ -52,6 +52,8 @@ private:
     // recover.cpp: attempts that end otherwise than by their worker
     void recover();
     void job_ended(int64 id);
+    void end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error);
+    void end_held(const std::vector<AttemptId> &attempts, Outcome::What what, const char *error);
     void forget_ended_outside();
     void expire_leases();
     void fail_lost();
@@ -106,6 +108,11 @@ private:
     std::vector<int64> cancels_, ended_outside_;
     std::vector<int64> unfetched_;  // claimed for a session that has gone meanwhile
     std::vector<AttemptId> lost_;
+    // Attempts that are to be ended, whose rows somebody holds: tried again then.
+    std::vector<AttemptId> stuck_;
+    TimestampTz stuck_until_ = 0;
+    // Jobs that wait again, although we have not heard of their attempt's end yet.
+    std::unordered_map<int64, Candidate> early_;
 
     std::vector<Chosen> chosen_;
     std::vector<Places::Given> given_;

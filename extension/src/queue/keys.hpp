@@ -43,7 +43,7 @@ public:
         std::vector<Look> looks;
         for (const auto &[name, key] : keys_) {
             if (looks.size() == most) break;
-            if (key.running == 0 && key.look_at <= now && open(name.queue)) looks.push_back({name, key.head});
+            if (key.running == 0 && key.look_at <= now && open(name.queue)) looks.push_back({name, key.from});
         }
         return looks;
     }
@@ -64,6 +64,7 @@ private:
     struct Key {
         std::int64_t running = 0;            // id; 0: none
         std::int64_t head = 0;               // id of the first job as known
+        std::int64_t from = 0;               // id from which to look: an earlier one may have come while it ran
         std::int64_t look_at = 0;            // when to look, unless it runs
         std::int64_t asked_at = -kAskAgain;  // when a job that was seen made us look
     };

@@ -80,6 +80,16 @@ public:
         best->second.pass = pass_;
         return best;
     }
+    // The due lane that a pick would take, but for those that have waited for long.
+    template <class Open>
+    const Entry *first_due(std::int64_t now, Open &&open) const {
+        const Entry *best = nullptr;
+        for (const Entry &entry : lanes_)
+            if (entry.second.mark.run_at <= now && entry.second.not_before <= now && open(entry.first, entry.second) &&
+                (best == nullptr || before(entry, *best)))
+                best = &entry;
+        return best;
+    }
     // When a lane that `open` allows is due next; kNever when none is.
     template <class Open>
     std::int64_t next_due(Open &&open) const {

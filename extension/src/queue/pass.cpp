@@ -111,7 +111,9 @@ void Foreman::take_from(Lanes::Entry &entry) {
         const std::vector<Candidate> jobs = peek(name, from, peeked);
         for (const Candidate &job : jobs) {
             if (job.run_at > now_) return lanes_.advance(name, job.place());
-            if (job.klass == name.klass) {
+            if (running_.contains(job.id)) {
+                early_.insert_or_assign(job.id, job);
+            } else if (job.klass == name.klass) {
                 if (job.klass == Class::kHttp && !places_.http_runs() && !entry_->http_wanted) {
                     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
                     entry_->http_wanted = true;
@@ -146,7 +148,12 @@ void Foreman::look_at_keys() {
             continue;
         }
         keys_.looked(look.name, Keys::Head{first->id, first->run_at});
-        if (first->run_at > now_ || take(*first)) continue;
+        if (first->run_at > now_) continue;
+        const Lanes::Entry *before =
+            lanes_.first_due(now_, [&](const LaneName &name, const Lanes::Lane &lane) { return open(name, lane); });
+        const bool its_turn =
+            before == nullptr || std::pair(first->priority, first->place()) <= std::pair(before->first.priority, before->second.mark);
+        if (its_turn && take(*first)) continue;
         // Its lane has it from here on: an end makes room, and then it is picked in the order of priorities. It may also vanish.
         lanes_.told(first->queue, first->priority, first->klass, first->place());
         keys_.put_off(look.name, now_ + kSecond);

@@ -12,9 +12,18 @@ namespace {
 
 constexpr const char *kWorkerEnded = "the worker ended during this attempt";
 constexpr const char *kLeaseEnded = "its lease ran out without an answer";
+constexpr int64 kAgain = 1000 * 1000;  // µs
 
-// Ends attempts alike, in batches that do not keep all their jobs in memory.
-void end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error) {
+std::vector<int64> ids_of(const std::vector<AttemptId> &attempts) {
+    std::vector<int64> ids;
+    for (const AttemptId &attempt : attempts) ids.push_back(attempt.id);
+    return ids;
+}
+
+}  // namespace
+
+// Ends attempts alike, in batches that do not keep all their jobs in memory. Nobody's lock is waited for: all queues would wait with us.
+void Foreman::end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error) {
     constexpr std::size_t kBatch = 500;
     for (std::size_t from = 0; from < jobs.size(); from += kBatch) {
         std::vector<AttemptId> ids;
@@ -31,13 +40,29 @@ void end_all(const std::vector<Executing> &jobs, Outcome::What what, const char 
     }
 }
 
-std::vector<int64> ids_of(const std::vector<AttemptId> &attempts) {
-    std::vector<int64> ids;
-    for (const AttemptId &attempt : attempts) ids.push_back(attempt.id);
-    return ids;
+// Those whose rows nobody holds; the others in a second.
+void Foreman::end_held(const std::vector<AttemptId> &attempts, Outcome::What what, const char *error) {
+    const std::vector<int64> ids = ids_of(attempts);
+    std::unordered_map<int64, int> meant;
+    for (const AttemptId &attempt : attempts) meant.emplace(attempt.id, attempt.attempt);
+    // Another attempt is somebody else's.
+    const auto is_meant = [&](const Executing &job) { return meant.at(job.id.id) == job.id.attempt; };
+    std::vector<Executing> free = lock_executing(ids);
+    std::erase_if(free, [&](const Executing &job) { return !is_meant(job); });
+    end_all(free, what, error);
+    std::unordered_set<int64> held;
+    for (const Executing &job : executing(ids))
+        if (is_meant(job)) held.insert(job.id.id);
+    for (const AttemptId &attempt : attempts) {
+        if (!held.contains(attempt.id)) {
+            const auto known = running_.find(attempt.id);
+            if (known != running_.end() && known->second.attempt == attempt.attempt) job_ended(attempt.id);
+        } else {
+            stuck_.push_back(attempt);
+            stuck_until_ = now_ + kAgain;
+        }
+    }
 }
-
-}  // namespace
 
 void Foreman::now_running(const Executing &job) {
     const auto queue = state_of(job.queue);
@@ -62,8 +87,10 @@ void Foreman::recover() {
         const Locked locked(queue_);
         knows = queue_->knows;
     }
-    end_all(orphans, knows ? Outcome::kReturned : Outcome::kRetry, kWorkerEnded);
     now_ = GetCurrentTimestamp();
+    std::vector<AttemptId> nobodys;
+    for (const Executing &job : orphans) nobodys.push_back(job.id);
+    end_held(nobodys, knows ? Outcome::kReturned : Outcome::kRetry, kWorkerEnded);
     for (const Executing &job : others) {
         now_running(job);
         if (job.cancelled) cancels_.push_back(job.id.id);
@@ -80,6 +107,10 @@ void Foreman::job_ended(int64 id) {
     if (job.key) keys_.ended({job.queue->first, *job.key}, id);
     if (job.klass == Class::kExternal) leases_.erase({job.lease_until, id});
     running_.erase(found);
+    if (const auto early = early_.find(id); early != early_.end()) {
+        lanes_.told(early->second.queue, early->second.priority, early->second.klass, early->second.place());
+        early_.erase(early);
+    }
 }
 
 // Somebody outside has ended attempts, or has new leases.
@@ -115,31 +146,35 @@ void Foreman::expire_leases() {
     }
     if (ids.empty()) return;
     std::vector<Executing> over;
-    for (Executing &job : executing(ids))
+    for (Executing &job : lock_executing(ids))
         if (job.lease_until <= now_) over.push_back(std::move(job));
     end_all(over, Outcome::kRetry, kLeaseEnded);
     // Of all of them, whatever became of them, we look at what is true now.
     ended_outside_.insert(ended_outside_.end(), ids.begin(), ids.end());
     forget_ended_outside();
+    // Who is in the middle of an answer holds its row: it is asked again in a while.
+    while (!leases_.empty() && leases_.begin()->first <= now_) {
+        const int64 id = leases_.begin()->second;
+        leases_.erase(leases_.begin());
+        running_.at(id).lease_until = now_ + kAgain;
+        leases_.emplace(now_ + kAgain, id);
+    }
 }
 
 void Foreman::fail_lost() {
-    if (!unfetched_.empty()) {
-        end_all(executing(unfetched_), Outcome::kReturned, "");
-        for (const int64 id : std::exchange(unfetched_, {})) job_ended(id);
-    }
-    if (lost_.empty()) return;
-    end_all(executing(ids_of(lost_)), Outcome::kRetry, kWorkerEnded);
-    for (const AttemptId &attempt : std::exchange(lost_, {})) job_ended(attempt.id);
+    std::vector<AttemptId> unfetched;
+    for (const int64 id : std::exchange(unfetched_, {}))
+        if (const auto job = running_.find(id); job != running_.end()) unfetched.push_back({id, job->second.attempt});
+    if (!unfetched.empty()) end_held(unfetched, Outcome::kReturned, "");
+    if (!lost_.empty()) end_held(std::exchange(lost_, {}), Outcome::kRetry, kWorkerEnded);
 }
 
 void Foreman::carry_out_cancels() {
-    std::vector<int64> taken_back;
+    std::vector<AttemptId> taken_back;
     for (const int64 id : std::exchange(cancels_, {}))
-        if (running_.contains(id) && places_.cancel(id) == Places::Cancel::kTakenBack) taken_back.push_back(id);
-    if (taken_back.empty()) return;
-    end_all(executing(taken_back), Outcome::kCancelled, "cancelled");
-    for (const int64 id : taken_back) job_ended(id);
+        if (const auto job = running_.find(id); job != running_.end() && places_.cancel(id) == Places::Cancel::kTakenBack)
+            taken_back.push_back({id, job->second.attempt});
+    if (!taken_back.empty()) end_held(taken_back, Outcome::kCancelled, "cancelled");
 }
 
 }  // namespace pulse::queue

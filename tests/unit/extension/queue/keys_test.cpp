@@ -43,10 +43,24 @@ TEST(Keys, AHeadThatWaitsForLaterHoldsItsKey) {
     EXPECT_EQ(keys.next_look(any), 10 * kSecond);
     EXPECT_TRUE(keys.seen(k, 6, 0)) << "once: the head may be gone";
     EXPECT_FALSE(keys.seen(k, 7, kSecond / 2)) << "and then only now and then";
+    EXPECT_EQ(keys.next_look(any), kSecond) << "but what was passed by is looked for soon";
+    keys.looked(k, Keys::Head{5, 10 * kSecond});
     EXPECT_TRUE(keys.seen(k, 5, kSecond / 2)) << "but the head itself, or an earlier one, at once";
     EXPECT_TRUE(keys.seen(k, 8, 2 * kSecond));
     EXPECT_TRUE(keys.to_look_at(9 * kSecond, 10, any).empty());
     EXPECT_EQ(keys.to_look_at(10 * kSecond, 10, any).size(), 1U);
+}
+
+TEST(Keys, AnEarlierJobThatComesWhileALaterOneRunsIsNext) {
+    Keys keys;
+    keys.started(k, 5);
+    EXPECT_FALSE(keys.seen(k, 3, 0)) << "it was committed later, or redriven";
+    EXPECT_FALSE(keys.seen(k, 9, 0));
+    keys.ended(k, 5);
+    ASSERT_EQ(keys.to_look_at(0, 10, any).size(), 1U);
+    EXPECT_EQ(keys.to_look_at(0, 10, any)[0].from, 3);
+    keys.looked(k, Keys::Head{3, 0});
+    EXPECT_EQ(keys.to_look_at(0, 10, any)[0].from, 3);
 }
 
 TEST(Keys, ClosedQueuesAreNotLookedAt) {
