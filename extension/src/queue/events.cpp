@@ -27,4 +27,10 @@ void publish_change(std::string_view queue, const char *event, int64 id, std::st
     publish.run({pg::param_text(room), pg::param_text(std::string_view(event)), pg::param_json(payload)});
 }
 
+void try_publish_change(std::string_view queue, const char *event, int64 id, std::string_view kind, const char *state, int attempt,
+                        std::string_view error) {
+    const auto failed = pg::subtransaction([&] { publish_change(queue, event, id, kind, state, attempt, error); });
+    if (failed) pg::log_swallowed("publishing a job's change", *failed);
+}
+
 }  // namespace pulse::queue

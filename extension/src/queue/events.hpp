@@ -10,4 +10,8 @@ namespace pulse::queue {
 void publish_change(std::string_view queue, const char *event, int64 id, std::string_view kind, const char *state, int attempt,
                     std::string_view error = {});
 
+// The same from a process of ours, where an event that cannot be published must not undo the change: it is logged and left out.
+void try_publish_change(std::string_view queue, const char *event, int64 id, std::string_view kind, const char *state, int attempt,
+                        std::string_view error = {});
+
 }  // namespace pulse::queue

@@ -156,7 +156,7 @@ std::vector<AttemptId> ask(const std::string &name, const std::string &worker, i
             const bool answered = mine->state == Fetch::kAnswered;
             if (answered || (wait > 0 && now - began >= wait)) {
                 for (int n = 0; answered && n < mine->count; ++n) got.push_back({mine->ids[n], mine->attempts[n]});
-                mine->state = Fetch::kFree;
+                mine->state = Fetch::kRead;
                 return got;
             }
         }

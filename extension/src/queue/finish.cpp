@@ -52,18 +52,36 @@ bool to_dead_letters(const Ended &ended, const char *reason, std::string_view er
                      param_time(ended.finished_at), pg::param_text(job.worker.empty() ? std::nullopt : std::optional(job.worker))}) > 0;
 }
 
-bool give_back(const Ended &ended) {
-    static pg::Plan back(
-        "UPDATE _pulse.jobs SET state = CASE WHEN attempt > 1 THEN 'retryable' ELSE 'available' END, attempt = attempt - 1, "
-        "worker = NULL, lease_until = NULL WHERE id = $1 AND attempt = $2 AND state = 'executing' RETURNING run_at");
-    const Attempt &job = *ended.attempt;
-    if (back.run({pg::param_int8(job.id), pg::param_int4(job.attempt)}) == 0) return false;
-    tell_waiting(job.queue, job.priority, job.channel, DatumGetTimestampTz(pg::result_row().datum(1)), job.id);
-    return true;
-}
-
 // What became of it, for the event and on_end.
 enum class End { kNothing, kWaits, kDead, kUnwanted };
+
+// Back to where it waited; kUnwanted: it was cancelled meanwhile, or is not executing any more.
+End wait_again(const Ended &ended, const std::string &superseded, pg::Plan &plan, std::initializer_list<pg::Plan::Param> params) {
+    const Attempt &job = *ended.attempt;
+    std::optional<TimestampTz> waits_until;
+    const auto update = [&] {
+        if (plan.run(params) > 0) waits_until = DatumGetTimestampTz(pg::result_row().datum(1));
+    };
+    if (!job.unique_key) {
+        update();
+    } else if (const auto conflict = pg::subtransaction(update)) {
+        if (conflict->sqlstate != ERRCODE_UNIQUE_VIOLATION) throw pg::Error(*conflict);
+        return to_dead_letters(ended, "superseded", superseded) ? End::kDead : End::kNothing;
+    }
+    if (!waits_until) return End::kUnwanted;
+    tell_waiting(job.queue, job.priority, job.channel, *waits_until, job.id);
+    return End::kWaits;
+}
+
+End give_back(const Ended &ended) {
+    static pg::Plan back(
+        "UPDATE _pulse.jobs SET state = CASE WHEN attempt > 1 THEN 'retryable' ELSE 'available' END, attempt = attempt - 1, "
+        "worker = NULL, lease_until = NULL WHERE id = $1 AND attempt = $2 AND state = 'executing' AND cancelled_at IS NULL "
+        "RETURNING run_at");
+    const Attempt &job = *ended.attempt;
+    return wait_again(ended, "superseded by a newer job with the same unique_key", back,
+                      {pg::param_int8(job.id), pg::param_int4(job.attempt)});
+}
 
 End retry(const Ended &ended) {
     static pg::Plan again("UPDATE _pulse.jobs SET state = 'retryable', last_error = $3, errors = $4, attempted_at = $5, worker = NULL, "
@@ -73,26 +91,13 @@ End retry(const Ended &ended) {
     const std::string &error = ended.outcome.error;
     if (job.is_last()) return to_dead_letters(ended, "attempts", error) ? End::kDead : End::kNothing;
     const double seconds = retry_seconds(job.attempt, random_share(), backoff_of(job.queue, job.kind), ended.outcome.retry_after_ms);
-    std::optional<TimestampTz> waits_until;
-    const auto update = [&] {
-        if (again.run({pg::param_int8(job.id),
+    return wait_again(ended, "superseded by a newer job with the same unique_key; its own error: " + error, again,
+                      {pg::param_int8(job.id),
                        pg::param_int4(job.attempt),
                        pg::param_text(short_error(error)),
                        pg::param_json(failures_of(ended)),
                        param_time(ended.started_at),
-                       {FLOAT8OID, Float8GetDatum(seconds)}}) > 0)
-            waits_until = DatumGetTimestampTz(pg::result_row().datum(1));
-    };
-    if (!job.unique_key) {
-        update();
-    } else if (const auto conflict = pg::subtransaction(update)) {
-        if (conflict->sqlstate != ERRCODE_UNIQUE_VIOLATION) throw pg::Error(*conflict);
-        const std::string superseded = "superseded by a newer job with the same unique_key; its own error: " + error;
-        return to_dead_letters(ended, "superseded", superseded) ? End::kDead : End::kNothing;
-    }
-    if (!waits_until) return End::kUnwanted;
-    tell_waiting(job.queue, job.priority, job.channel, *waits_until, job.id);
-    return End::kWaits;
+                       {FLOAT8OID, Float8GetDatum(seconds)}});
 }
 
 // The job that the end of this one sets off. It is given all there is to know, as {"function", "args": {…}}.
@@ -113,7 +118,7 @@ void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
 }
 
 void publish_end(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
-    if (queue_settings(job.queue).events) publish_change(job.queue, event, job.id, job.kind, state, job.attempt, outcome.error);
+    if (queue_settings(job.queue).events) try_publish_change(job.queue, event, job.id, job.kind, state, job.attempt, outcome.error);
 }
 
 void follow_up(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
@@ -133,16 +138,15 @@ std::vector<int64> finish(std::span<const Ended> ended) {
         switch (one.outcome.what) {
             case Outcome::kCompleted:
             case Outcome::kCancelled: finished.push_back(&one); break;
-            case Outcome::kReturned:
-                if (give_back(one)) changed.push_back(job.id);
-                break;
             case Outcome::kDiscard:
                 if (!to_dead_letters(one, "permanent", one.outcome.error)) break;
                 changed.push_back(job.id);
                 follow_up(job, "job:discarded", "discarded", one.outcome);
                 break;
+            case Outcome::kReturned:
             case Outcome::kRetry: {
-                const End end = retry(one);
+                const bool returned = one.outcome.what == Outcome::kReturned;
+                const End end = returned ? give_back(one) : retry(one);
                 if (end == End::kNothing) break;
                 if (end == End::kUnwanted) {  // it was cancelled, or is not executing any more
                     unwanted.push_back(one);
@@ -151,6 +155,7 @@ std::vector<int64> finish(std::span<const Ended> ended) {
                     break;
                 }
                 changed.push_back(job.id);
+                if (end == End::kWaits && returned) break;
                 if (end == End::kWaits)
                     publish_end(job, "job:retry", "retryable", one.outcome);
                 else

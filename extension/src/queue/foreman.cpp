@@ -44,7 +44,7 @@ void Foreman::hear() {
     if (pg_atomic_read_u32(&entry_->jobs_untold) != 0) {
         pg_atomic_write_u32(&entry_->jobs_untold, 0);
         pg_memory_barrier();
-        look_ = true;
+        look_ = settings_ = schedules_ = check_outside_ = true;  // whatever a prepared transaction may have told
     }
     for (int n = 0; n < lane_count; ++n)
         lanes_.told(news[n].queue, news[n].priority, static_cast<Class>(news[n].klass), {news[n].run_at, news[n].id});
@@ -52,7 +52,7 @@ void Foreman::hear() {
     ended_outside_.insert(ended_outside_.end(), ended, ended + ended_count);
     now_ = GetCurrentTimestamp();
     const Places::Seen &seen = places_.look(waits_for_idle_);
-    for (const int64 id : seen.ended) job_ended(id);
+    for (const AttemptId &attempt : seen.ended) attempt_ended(attempt);
     lost_.insert(lost_.end(), seen.lost.begin(), seen.lost.end());
     if (now_ >= stuck_until_) {
         lost_.insert(lost_.end(), stuck_.begin(), stuck_.end());

@@ -52,6 +52,7 @@ private:
     // recover.cpp: attempts that end otherwise than by their worker
     void recover();
     void job_ended(int64 id);
+    void attempt_ended(const AttemptId &attempt);  // unless another one runs
     void end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error);
     void end_held(const std::vector<AttemptId> &attempts, Outcome::What what, const char *error);
     void forget_ended_outside();

@@ -36,6 +36,7 @@ bool begun(const AttemptId &attempt) {
     if (offer == nullptr || offer->ended || offer->lost) return false;
     offer->begun = true;
     slot->running = attempt.id;
+    slot->cancel = offer->cancelled ? attempt.id : 0;
     slot->since = GetCurrentTimestamp();
     return true;
 }

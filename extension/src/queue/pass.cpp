@@ -32,7 +32,7 @@ std::map<std::string, Foreman::State>::iterator Foreman::state_of(const std::str
     state.limiter.configure(settings.concurrency.value_or(0), settings.rate.value_or(0), settings.per);
     if (!state.limiter.has_rate() || had_rate) return found;
     // What is not on record may have been anything.
-    if (guc::job_retention == 0)
+    if (int64{guc::job_retention} * kSecond < settings.per)
         for (int n = 0; n < *settings.rate; ++n) state.limiter.seed(now_);
     else
         for (const TimestampTz at : ends_since(queue, now_ - settings.per)) state.limiter.seed(at);
@@ -171,7 +171,7 @@ void Foreman::look_everywhere() {
 void Foreman::announce(const std::vector<Claimed> &claimed) {
     for (const Claimed &one : claimed) {
         const Running &job = running_.at(one.id.id);
-        if (job.queue->second.events) publish_change(job.queue->first, "job:started", one.id.id, one.kind, "executing", one.id.attempt);
+        if (job.queue->second.events) try_publish_change(job.queue->first, "job:started", one.id.id, one.kind, "executing", one.id.attempt);
     }
 }
 
@@ -238,7 +238,9 @@ void Foreman::claim_pass() {
     claim_fetched();
     if (!chosen_.empty() && look_again_at_ == DT_NOEND) look_again_at_ = now_ + std::max(kLookEvery, look_took_ * kLookShare);
     waits_for_idle_ = lanes_.any_waits_for_idle();
-    std::erase_if(queues_, [&](auto &one) { return !one.second.paused && one.second.limiter.is_idle(now_); });
+    // Those with a rate stay, so that their ends need not be read again; there are as many as are configured.
+    std::erase_if(queues_,
+                  [&](auto &one) { return !one.second.paused && !one.second.limiter.has_rate() && one.second.limiter.is_idle(now_); });
 }
 
 void Foreman::deliver() {

@@ -30,7 +30,7 @@ void Places::sweep(Slot &slot) {
     for (int n = 0; n < slot.count; ++n) {
         const Offer offer = slot.offers[n];
         if (offer.ended)
-            seen_.ended.push_back(offer.id);
+            seen_.ended.push_back({offer.id, offer.attempt});
         else if (offer.lost)
             seen_.lost.push_back({offer.id, offer.attempt});
         else
@@ -168,8 +168,10 @@ Places::Cancel Places::cancel(int64 id) {
                 return Cancel::kTakenBack;
             }
             offer.cancelled = true;
-            here.cancel = id;
-            if (here.pid != 0 && place != kHttp) kill(here.pid, SIGUSR2);
+            if (here.running == id) {
+                here.cancel = id;
+                if (here.pid != 0 && place != kHttp) kill(here.pid, SIGUSR2);
+            }
             pg::wake(here.latch);
             return Cancel::kTold;
         }

@@ -16,8 +16,7 @@ public:
     // to somebody who is free, and looks at everybody's room. `reserve`: somebody is to become idle, so the one with the least to do
     // gets nothing.
     struct Seen {
-        std::vector<int64> ended;
-        std::vector<AttemptId> lost;
+        std::vector<AttemptId> ended, lost;
     };
     const Seen &look(bool reserve);  // good until the next
 

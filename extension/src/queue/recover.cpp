@@ -55,8 +55,7 @@ void Foreman::end_held(const std::vector<AttemptId> &attempts, Outcome::What wha
         if (is_meant(job)) held.insert(job.id.id);
     for (const AttemptId &attempt : attempts) {
         if (!held.contains(attempt.id)) {
-            const auto known = running_.find(attempt.id);
-            if (known != running_.end() && known->second.attempt == attempt.attempt) job_ended(attempt.id);
+            attempt_ended(attempt);
         } else {
             stuck_.push_back(attempt);
             stuck_until_ = now_ + kAgain;
@@ -111,6 +110,11 @@ void Foreman::job_ended(int64 id) {
         lanes_.told(early->second.queue, early->second.priority, early->second.klass, early->second.place());
         early_.erase(early);
     }
+}
+
+void Foreman::attempt_ended(const AttemptId &attempt) {
+    const auto known = running_.find(attempt.id);
+    if (known != running_.end() && known->second.attempt == attempt.attempt) job_ended(attempt.id);
 }
 
 // Somebody outside has ended attempts, or has new leases.

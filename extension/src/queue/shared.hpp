@@ -41,7 +41,7 @@ struct Slot {
     Offer *offers;
 };
 
-enum class Fetch : int { kFree, kAsked, kAnswered };
+enum class Fetch : int { kFree, kAsked, kAnswered, kRead };
 
 // Somebody outside waits for jobs.
 struct FetchRequest {

@@ -99,7 +99,6 @@ bool Worker::run_one(const Attempt &job, Done &done) {
 void Worker::run_jobs(const std::vector<Attempt> &jobs, Done &done) {
     for (const Attempt &job : jobs) {
         if (!fits(job, done)) break;
-        again_.reset();
         if (!begun(job.key())) continue;
         pg::call([&] {
             char activity[128];
@@ -148,7 +147,9 @@ void Worker::run_batch(const std::vector<AttemptId> &ids) {
             }
             {
                 const pg::SpiSession spi;
-                finish(done.ended);
+                // An attempt that was not ours any more must leave nothing behind: all is rolled back, and begins again.
+                if (finish(done.ended).size() < done.ended.size())
+                    pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "a job of this transaction has been ended by somebody else");
             }
             pg::call([] { PopActiveSnapshot(); });
         });
@@ -198,7 +199,8 @@ void Worker::run() {
             give_back_all();
             pg::end_worker();
         }
-        const std::vector<AttemptId> ids = again_ ? std::vector<AttemptId>{*again_} : waiting(typical_.batch(kMostInBatch, kBatchTime));
+        const std::optional<AttemptId> again = std::exchange(again_, std::nullopt);
+        const std::vector<AttemptId> ids = again ? std::vector<AttemptId>{*again} : waiting(typical_.batch(kMostInBatch, kBatchTime));
         if (!ids.empty()) {
             run_batch(ids);
             pg::serve_interrupts();
