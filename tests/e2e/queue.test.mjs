@@ -69,6 +69,18 @@ test('E4: a running job that is cancelled stops, leaves nothing, and is not trie
   assert.equal(await value('SELECT pulse.cancel($1)', [id]), false)
 })
 
+test('E4: a job that is replaced, keeps its time and gets another priority is found in its new place', async () => {
+  await close()
+  await value(`SELECT pulse.configure_queue('moved', concurrency => 1)`)
+  const first = await enqueue('moved', 'wait', { n: 1 })
+  await inState(first, 'executing')
+  const id = await enqueue('moved', 'note', { n: 2 }, `, unique_key => 'k'`)
+  assert.equal(await enqueue('moved', 'note', { n: 3 }, `, unique_key => 'k', unique_mode => 'keep_run_at', priority => 5`), id)
+  await open()
+  await inState(id, 'completed')
+  assert.deepEqual(await sql('SELECT n FROM app.ran ORDER BY n'), [{ n: 1 }, { n: 3 }])
+})
+
 test('E4: a paused queue starts nothing, others go on; resumed, it goes on', async () => {
   await value(`SELECT pulse.pause_queue('quiet')`)
   const held = await enqueue('quiet', 'note', { n: 1 })

@@ -100,6 +100,21 @@ test('E4: a worker that ends without a crash: what it had not begun runs at once
   await finished(1)
 })
 
+test('E4: a job that is given back and meets a newer one of its key is superseded; one that was cancelled meanwhile does not run again', async () => {
+  const old = await enqueue({ gate: 'given' }, `, unique_key => 'k'`), stopped = await enqueue({ gate: 'never' })
+  const [worker, other] = [await workerOf(old), await workerOf(stopped)]
+  const newer = await enqueue({ gate: 'given' }, `, unique_key => 'k', run_at => now() + interval '1 hour'`)
+  assert.notEqual(newer, old)
+  await cluster.sql('UPDATE _pulse.jobs SET cancelled_at = now() WHERE id = $1', [stopped])  // asked, and the foreman not told
+  await cluster.sql('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [[worker, other]])
+  await until(() => cluster.value(`SELECT true FROM _pulse.dead_letters WHERE id = $1 AND reason = 'superseded'`, [old]), { what: 'the older one superseded' })
+  await until(() => cluster.value(`SELECT true FROM _pulse.job_history WHERE id = $1 AND state = 'cancelled'`, [stopped]), { what: 'the cancelled one ended' })
+  assert.equal(await cluster.value('SELECT pulse.retry($1)', [newer]), true)
+  await open('given')
+  await finished(1)
+  assert.deepEqual((await done()).map(row => String(row.job)), [String(newer)])
+})
+
 test('E4: the foreman killed with -9, and one that is told to end: nothing is lost and nothing runs twice', async () => {
   for (const signal of ['SIGTERM', 'SIGKILL']) {
     await cluster.sql(`SELECT pulse.configure_queue('q', concurrency => 3)`)

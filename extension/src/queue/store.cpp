@@ -141,7 +141,10 @@ private:
 
 void tell(Oid owner, const JobOptions &options, const std::vector<int64> &ids) {
     if (ids.empty()) return;
-    tell_waiting(options.queue, options.priority, options.channel, options.run_at, *std::min_element(ids.begin(), ids.end()));
+    // A row that keeps its run_at may wait since long ago, and have come from another lane.
+    const bool kept = options.mode == UniqueMode::kKeepRunAt;
+    tell_waiting(options.queue, options.priority, options.channel, kept ? DT_NOBEGIN : options.run_at,
+                 kept ? 0 : *std::min_element(ids.begin(), ids.end()));
     if (!options.events) return;
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;
