@@ -254,6 +254,37 @@ test('E4: workers outside get what limits and leases allow; a lease that runs ou
   assert.equal(await cluster.value('SELECT state FROM _pulse.job_history WHERE id = $1', [first[1].id]), 'cancelled')
 })
 
+test('E4: an outside worker that keeps its transaction open beyond its lease holds nobody else', async () => {
+  await cluster.sql(`SELECT pulse.job_kind('outside', 'external'); SELECT pulse.enqueue('held', 'outside', '{}', max_attempts => 2)`)
+  const [mine] = await cluster.sql(`SELECT id FROM pulse.fetch_jobs('held', 'me', 1, '1 s')`)
+  const session = await cluster.connect()
+  try {
+    await session.query('BEGIN')
+    await session.query(`SELECT pulse.heartbeat($1, 1, '1 s')`, [mine.id])
+    await until(() => cluster.value('SELECT lease_until < clock_timestamp() FROM _pulse.jobs WHERE id = $1', [mine.id]), { what: 'the end of the lease' })
+    for (let n = 0; n < 5; n++) {
+      await enqueue({ n })
+      await until(async () => await doneCount() === n + 1, { what: 'another job' })
+    }
+    assert.equal((await job(mine.id)).state, 'executing')
+  } finally {
+    await session.end()
+  }
+  await until(async () => (await job(mine.id)).state === 'retryable', { what: 'the end of the attempt' })
+})
+
+test('E4: what is given back meets a newer job with its unique key: it is superseded, and its worker goes on', async () => {
+  const older = await enqueue({ gate: 'never' }, `, unique_key => 'u'`)
+  const pid = await workerOf(older)
+  const newer = await enqueue({ n: 2 }, `, unique_key => 'u', run_at => clock_timestamp() + interval '1 h'`)
+  assert.notEqual(newer, older)
+  await cluster.sql('SELECT pg_terminate_backend($1)', [pid])
+  await until(async () => await cluster.value('SELECT reason FROM _pulse.dead_letters WHERE id = $1', [older]) === 'superseded', { what: 'the dead letter' })
+  assert.equal((await job(newer)).state, 'scheduled')
+  await enqueue({ n: 3 })
+  await until(async () => (await done()).some(row => row.n === 3), { what: 'another job' })
+})
+
 test('E4: an idle queue costs nothing', async () => {
   // Read from another database, since reading counts too. Sessions report what they did up to ten seconds later: first it has to be quiet.
   const commits = () => cluster.value(`SELECT xact_commit::int FROM pg_stat_database WHERE datname = 'pulse'`, [], 'postgres')

@@ -50,7 +50,7 @@ void Foreman::hear() {
         lanes_.told(news[n].queue, news[n].priority, static_cast<Class>(news[n].klass), {news[n].run_at, news[n].id});
     cancels_.insert(cancels_.end(), cancels, cancels + cancel_count);
     ended_outside_.insert(ended_outside_.end(), ended, ended + ended_count);
-    now_ = GetCurrentTimestamp();
+    look_at_clocks();
     const Places::Seen &seen = places_.look(waits_for_idle_);
     for (const AttemptId &attempt : seen.ended) attempt_ended(attempt);
     lost_.insert(lost_.end(), seen.lost.begin(), seen.lost.end());
@@ -59,6 +59,12 @@ void Foreman::hear() {
         stuck_.clear();
     }
     read_requests();
+}
+
+// Rates are counted by a clock that nobody sets.
+void Foreman::look_at_clocks() {
+    now_ = GetCurrentTimestamp();
+    steady_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 bool Foreman::has_work() const {
@@ -71,7 +77,8 @@ TimestampTz Foreman::next_time() {
     TimestampTz next = lanes_.next_due([&](const LaneName &name, const Lanes::Lane &lane) { return open(name, lane); });
     next = std::min<TimestampTz>(next, keys_.next_look(is_open));
     for (auto &[name, state] : queues_)
-        if (!state.paused && state.limiter.room(now_) == 0) next = std::min<TimestampTz>(next, state.limiter.room_at(now_));
+        if (!state.paused && state.limiter.room(steady_) == 0)
+            if (const int64 at = state.limiter.room_at(steady_); at != kNever) next = std::min<TimestampTz>(next, now_ + (at - steady_));
     if (!leases_.empty()) next = std::min(next, leases_.begin()->first);
     next = std::min({next, next_chore(), look_again_at_});
     if (!stuck_.empty()) next = std::min(next, stuck_until_);

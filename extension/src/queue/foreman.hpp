@@ -46,6 +46,7 @@ private:
 
     // foreman.cpp: what others tell
     void hear();
+    void look_at_clocks();
     bool has_work() const;
     void wait_for_more();
     TimestampTz next_time();
@@ -119,6 +120,7 @@ private:
     std::vector<Places::Given> given_;
     std::uint64_t settings_reading_ = 0;
     TimestampTz now_ = 0;
+    int64 steady_ = 0;                      // µs of the clock for the limiters
     TimestampTz looked_at_ = 0;             // when we looked everywhere last …
     TimestampTz look_again_at_ = DT_NOEND;  // … and when, if at all, we will again
     int64 look_took_ = 0;

@@ -1,6 +1,6 @@
 // How many more jobs of one queue may begin now: concurrency, and a rate that holds at the receiver. A job's request reaches the receiver
 // somewhere between its start and its end, so it occupies a place of the rate from its start until `per` after its end: no window of that
-// length, wherever the receiver begins it, sees more than `rate`. Pure; times are microseconds and never go back (give the latest known).
+// length, wherever the receiver begins it, sees more than `rate`. Pure; times are microseconds of a steady clock.
 #pragma once
 
 #include <algorithm>

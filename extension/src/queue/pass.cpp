@@ -33,15 +33,15 @@ std::map<std::string, Foreman::State>::iterator Foreman::state_of(const std::str
     if (!state.limiter.has_rate() || had_rate) return found;
     // What is not on record may have been anything.
     if (int64{guc::job_retention} * kSecond < settings.per)
-        for (int n = 0; n < *settings.rate; ++n) state.limiter.seed(now_);
+        for (int n = 0; n < *settings.rate; ++n) state.limiter.seed(steady_);
     else
-        for (const TimestampTz at : ends_since(queue, now_ - settings.per)) state.limiter.seed(at);
+        for (const TimestampTz at : ends_since(queue, now_ - settings.per)) state.limiter.seed(steady_ - std::max<int64>(now_ - at, 0));
     return found;
 }
 
 bool Foreman::has_room(const std::string &queue) {
     const auto found = queues_.find(queue);
-    return found == queues_.end() || (!found->second.paused && found->second.limiter.room(now_) > 0);
+    return found == queues_.end() || (!found->second.paused && found->second.limiter.room(steady_) > 0);
 }
 
 bool Foreman::open(const LaneName &name, const Lanes::Lane &lane) {
@@ -76,7 +76,7 @@ bool Foreman::is_free_key(const Candidate &job) {
 
 bool Foreman::take(const Candidate &job) {
     const auto queue = state_of(job.queue);
-    if (queue->second.paused || queue->second.limiter.room(now_) == 0 || !place_for(job)) return false;
+    if (queue->second.paused || queue->second.limiter.room(steady_) == 0 || !place_for(job)) return false;
     const bool alone = job.klass == Class::kSql && job.is_last();
     const int place = job.klass == Class::kExternal ? request_for(job.queue) : places_.plan(job.klass, alone);
     if (job.klass == Class::kExternal) --requests_[place].room;
@@ -240,7 +240,7 @@ void Foreman::claim_pass() {
     waits_for_idle_ = lanes_.any_waits_for_idle();
     // Those with a rate stay, so that their ends need not be read again; there are as many as are configured.
     std::erase_if(queues_,
-                  [&](auto &one) { return !one.second.paused && !one.second.limiter.has_rate() && one.second.limiter.is_idle(now_); });
+                  [&](auto &one) { return !one.second.paused && !one.second.limiter.has_rate() && one.second.limiter.is_idle(steady_); });
 }
 
 void Foreman::deliver() {

@@ -86,7 +86,7 @@ void Foreman::recover() {
         const Locked locked(queue_);
         knows = queue_->knows;
     }
-    now_ = GetCurrentTimestamp();
+    look_at_clocks();
     std::vector<AttemptId> nobodys;
     for (const Executing &job : orphans) nobodys.push_back(job.id);
     end_held(nobodys, knows ? Outcome::kReturned : Outcome::kRetry, kWorkerEnded);
@@ -102,7 +102,7 @@ void Foreman::job_ended(int64 id) {
     const auto found = running_.find(id);
     if (found == running_.end()) return;
     Running &job = found->second;
-    job.queue->second.limiter.ended(now_);
+    job.queue->second.limiter.ended(steady_);
     if (job.key) keys_.ended({job.queue->first, *job.key}, id);
     if (job.klass == Class::kExternal) leases_.erase({job.lease_until, id});
     running_.erase(found);
