@@ -8,10 +8,12 @@ SQL_FILES = \
     schema/presence.sql \
     schema/hospitals.sql \
     schema/requests.sql \
+    schema/notifications.sql \
     api/rows.sql \
     api/search.sql \
     api/emergencies.sql \
     api/presence.sql \
+    api/notifications.sql \
     api/fan_out.sql \
     api/rooms.sql \
     api/handlers.sql \

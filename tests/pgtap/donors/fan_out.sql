@@ -22,7 +22,7 @@ SELECT results_eq($$SELECT queue, args ->> 'function', args #>> '{args,requestId
     $$VALUES ('donors', 'donors.fan_out', '00000000-0000-4000-8000-00000000000a')$$, 'D7: an insert leaves one job');
 SELECT is_empty('SELECT * FROM pg_temp.told()', 'D7: the insert itself tells nobody nearby');
 
-SELECT is((SELECT donors.fan_out(args -> 'args')::jsonb FROM pg_temp.jobs()), '{"nearby":2}', 'D7: the job tells the two');
+SELECT is((SELECT donors.fan_out(args -> 'args')::jsonb FROM pg_temp.jobs()), '{"nearby":2,"queued":0}', 'D7: the job tells the two');
 SELECT results_eq('SELECT rooms FROM pg_temp.told()', $$VALUES (ARRAY['user:near']), (ARRAY['user:a%3Ab'])$$,
     'D7: nearest first, in their own rooms; not the requester, nor those incompatible, far, unavailable or expired');
 SELECT is((SELECT payload::jsonb - 'distanceKm' FROM pg_temp.told() LIMIT 1), (SELECT donors.emergency_json(r)::jsonb FROM donors.blood_requests r),
@@ -38,7 +38,7 @@ VALUES ('00000000-0000-4000-8000-00000000000b', 'r', 'A-', 19.0760, 72.8777, 'IN
 SAVEPOINT attempt;
 SELECT donors.fan_out('{"requestId":"00000000-0000-4000-8000-00000000000b"}');
 ROLLBACK TO attempt;
-SELECT is(donors.fan_out('{"requestId":"00000000-0000-4000-8000-00000000000b"}')::jsonb, '{"nearby":3}', 'D7: the attempt after a failed one tells all');
+SELECT is(donors.fan_out('{"requestId":"00000000-0000-4000-8000-00000000000b"}')::jsonb, '{"nearby":3,"queued":0}', 'D7: the attempt after a failed one tells all');
 
 -- what alerts nobody
 INSERT INTO donors.blood_requests (id, requester_id, blood_group, latitude, longitude, country_code)

@@ -1,5 +1,5 @@
 -- Who is told of a new blood request in person: everybody available nearby who can give. The insert only writes a job; the
--- search and the events happen in a worker's own transaction, so the insert waits for nothing.
+-- search, the events and the push jobs happen in a worker's own transaction, so the insert waits for nothing.
 
 CREATE OR REPLACE FUNCTION _donors.on_request() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -20,7 +20,9 @@ CREATE OR REPLACE FUNCTION donors.fan_out(args json) RETURNS json
 AS $$
 DECLARE
     v_request donors.blood_requests;
+    v_near    text[];
     v_nearby  integer;
+    v_queued  bigint;
 BEGIN
     SELECT * INTO v_request FROM donors.blood_requests r WHERE r.id = pulse.to_uuid(fan_out.args ->> 'requestId');
     IF NOT FOUND OR v_request.status <> 'open' THEN
@@ -31,16 +33,37 @@ BEGIN
         RETURN json_build_object('nearby', 0);
     END IF;
 
-    SELECT count(pulse.publish('user:' || pulse.room_part(n.user_id), 'emergency:nearby',
-                               donors.emergency_json(v_request, n.distance_km), partition_key => v_request.id::text))
-      INTO v_nearby
-      FROM donors.nearby(v_request.latitude, v_request.longitude, v_request.radius_km, v_request.blood_group, NULL) n
-     WHERE n.user_id <> v_request.requester_id;
+    SELECT array_agg(n.user_id ORDER BY n.place), count(n.published) INTO v_near, v_nearby
+      FROM (SELECT n.user_id, n.place,
+                   pulse.publish('user:' || pulse.room_part(n.user_id), 'emergency:nearby',
+                                 donors.emergency_json(v_request, n.distance_km), partition_key => v_request.id::text) AS published
+              FROM donors.nearby(v_request.latitude, v_request.longitude, v_request.radius_km, v_request.blood_group, NULL)
+                   WITH ORDINALITY AS n (user_id, blood_group, distance_km, updated_at, place)
+             WHERE n.user_id <> v_request.requester_id
+             ORDER BY n.place) n;
+    INSERT INTO donors.notifications (request_id, user_id, channel, recipient, state, ended_at)
+    SELECT v_request.id, u.user_id, 'socket', u.user_id, 'sent', clock_timestamp() FROM unnest(v_near) AS u (user_id);
+
+    -- The nearest first; of a critical request each donor's devices and phone side by side, so that neither waits for all of the other.
+    SELECT _donors.notify(v_request, array_agg(t.user_id ORDER BY t.place, t.channel), array_agg(t.channel ORDER BY t.place, t.channel),
+                          array_agg(t.recipient ORDER BY t.place, t.channel))
+      INTO v_queued
+      FROM (SELECT u.user_id, u.place, 'push' AS channel, d.token AS recipient
+              FROM unnest(v_near) WITH ORDINALITY AS u (user_id, place) JOIN donors.device_tokens d ON d.user_id = u.user_id
+            UNION ALL
+            SELECT u.user_id, u.place, 'sms', d.phone
+              FROM unnest(v_near) WITH ORDINALITY AS u (user_id, place) JOIN donors.donors d ON d.user_id = u.user_id
+             WHERE v_request.urgency = 'critical' AND d.phone IS NOT NULL) t;
+    IF v_request.urgency = 'high' AND donors.sms_after() > '0' AND v_nearby > 0 THEN
+        PERFORM pulse.enqueue('donors', 'sql',
+            json_build_object('function', 'donors.remind', 'args', json_build_object('requestId', v_request.id)),
+            run_at => clock_timestamp() + donors.sms_after());
+    END IF;
 
     UPDATE _donors.fan_outs f SET nearby = v_nearby WHERE f.request_id = v_request.id;
-    RETURN json_build_object('nearby', v_nearby);
+    RETURN json_build_object('nearby', v_nearby, 'queued', coalesce(v_queued, 0));
 END
 $$;
 COMMENT ON FUNCTION donors.fan_out(json) IS
-    'job: publishes emergency:nearby to every available donor in the radius of a request who can give, once a request';
+    'job: tells every available donor in the radius of a request who can give, by event, push and, when it is critical, SMS; once a request';
 REVOKE EXECUTE ON FUNCTION donors.fan_out(json) FROM PUBLIC;

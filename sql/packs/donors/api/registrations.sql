@@ -30,3 +30,8 @@ SELECT pulse.route('GET', '/api/v1/donors/nearby', 'donors.get_nearby');
 SELECT pulse.route('GET', '/api/v1/donors/online', 'donors.get_online');
 SELECT pulse.route('POST', '/api/v1/users/me/tokens', 'donors.post_token');
 SELECT pulse.route('DELETE', '/api/v1/users/me/tokens/{token}', 'donors.delete_token');
+
+-- The channels of an emergency, as quick as the providers allow: 10 at once, 100 a minute, three attempts.
+SELECT pulse.job_kind('emergency_push', 'fcm', 'donors.push_args');
+SELECT pulse.job_kind('emergency_sms', 'sms', 'donors.sms_args');
+SELECT pulse.configure_queue('emergency-notifications', concurrency => 10, rate => 100, per => '1 min', max_attempts => 3);

@@ -266,7 +266,7 @@ DECLARE
 BEGIN
     INSERT INTO donors.device_tokens (token, user_id, token_type, device_type) VALUES (v_token, v_user, v_type, v_device)
         ON CONFLICT ON CONSTRAINT device_tokens_pkey DO UPDATE
-       SET user_id = excluded.user_id, token_type = excluded.token_type, device_type = excluded.device_type;
+       SET user_id = excluded.user_id, token_type = excluded.token_type, device_type = excluded.device_type, last_used_at = clock_timestamp();
     RETURN pulse.http_response(201, json_build_object('token', v_token, 'tokenType', v_type, 'deviceType', v_device));
 END
 $$;

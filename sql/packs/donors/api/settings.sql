@@ -3,3 +3,5 @@ SELECT pulse.define_setting('donors', 'presence_ttl', '30 min',
     'how long a donor stays available after the last update of the presence');
 SELECT pulse.define_setting('donors', 'search_radius_km', '25',
     'radius of the donor search of a blood request that names none');
+SELECT pulse.define_setting('donors', 'sms_after', '5 min',
+    'who was told of a request of urgency high and has not answered by then gets an SMS; 0: nobody');

@@ -14,3 +14,10 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION donors.search_radius_km() IS 'setting donors.search_radius_km: radius of a blood request that names none';
 
+CREATE OR REPLACE FUNCTION donors.sms_after() RETURNS interval
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pulse.setting('donors', 'sms_after')::interval;
+END;
+COMMENT ON FUNCTION donors.sms_after() IS 'setting donors.sms_after: when those who have not answered get an SMS';
+

@@ -7,3 +7,4 @@ SELECT pg_catalog.pg_extension_config_dump('donors.blood_inventory', '');
 SELECT pg_catalog.pg_extension_config_dump('donors.blood_requests', '');
 SELECT pg_catalog.pg_extension_config_dump('donors.blood_request_responses', '');
 SELECT pg_catalog.pg_extension_config_dump('_donors.fan_outs', '');
+SELECT pg_catalog.pg_extension_config_dump('donors.notifications', '');
