@@ -29,6 +29,7 @@
 #include "loop/loop.hpp"
 #include "loop/wheel.hpp"
 #include "net/stream.hpp"
+#include "transport/refusals.hpp"
 #include "transport/server.hpp"
 
 namespace bridge::app {
@@ -40,7 +41,7 @@ constexpr auto kStatusEvery = std::chrono::seconds(1);
 void raise_descriptor_limit(std::size_t connections) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlim_t wanted = connections + net::kMostGoodbyes + 256;
+    const rlim_t wanted = connections + net::kMostGoodbyes + transport::Refusals::kMostRead + 256;
     limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? wanted : std::min<rlim_t>(wanted, limit.rlim_max);
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
         log::warn("the descriptor limit is below max-connections", {{"limit", static_cast<std::int64_t>(limit.rlim_cur)}});

@@ -8,7 +8,7 @@ namespace bridge::transport {
 
 namespace {
 
-constexpr std::size_t kMostGoodbyes = 64;  // of those that are not read
+constexpr std::size_t kMostUnread = 64;  // of those that are not read
 
 http::Limits impatient(http::Limits limits) {
     limits.max_body = 0;
@@ -40,7 +40,7 @@ void Refusals::refuse(net::StreamPtr stream, net::Refusal why, std::size_t goodb
     Door &door = doors_[static_cast<std::size_t>(why)];
     if (size() + goodbyes < kMostRead) return door.add(std::move(stream));
     stream->write(http::render({}, door.answer()));
-    if (goodbyes < kMostGoodbyes) net::close_after_writing(std::move(stream));
+    if (goodbyes < kMostUnread) net::close_after_writing(std::move(stream));
 }
 
 std::size_t Refusals::size() const {

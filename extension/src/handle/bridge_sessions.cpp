@@ -79,10 +79,7 @@ static void tidy(const char *what, Task &&task) {
 static void sweep_leases() {
     static pg::Plan plan("SELECT _pulse.sweep_leases($1)");
     plan.run({pg::param_int4(kSweepAtOnce)});
-    pg::DatabaseEntry *database = pg::my_database();
-    if (pg::result_row().int4(1) < kSweepAtOnce || database == nullptr) return;
-    pg_atomic_write_u32(&database->leases_due, 1);
-    pg::wake_at_commit(pg::Wake::kDispatcher);
+    if (pg::result_row().int4(1) >= kSweepAtOnce) pg::wake_at_commit(pg::Wake::kLeases);
 }
 
 // The token under which the bridge is to write all of its leases; nullopt: they are here.

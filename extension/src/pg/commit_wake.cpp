@@ -17,7 +17,9 @@ static void finish(XactEvent event) {
             wanted = 0;
             // Latches live in shared memory for good; an entry's pointer is written once a worker starts and read unlocked.
             if (DatabaseEntry *database = my_database()) {
-                if (who & static_cast<unsigned>(Wake::kDispatcher)) wake_dispatcher(database);
+                // After the commit: a dispatcher that is awake would else look while the leases are still locked.
+                if (who & static_cast<unsigned>(Wake::kLeases)) pg_atomic_write_u32(&database->leases_due, 1);
+                if (who & (static_cast<unsigned>(Wake::kDispatcher) | static_cast<unsigned>(Wake::kLeases))) wake_dispatcher(database);
                 if (who & static_cast<unsigned>(Wake::kForeman)) {
                     pg_atomic_write_u32(&database->jobs_untold, 1);
                     pg_memory_barrier();

@@ -21,12 +21,13 @@ GRANT EXECUTE ON FUNCTION pulse.to_uuid(text) TO PUBLIC;
 
 -- pulse.to_time(value text) returns timestamptz
 -- ISO 8601 with a zone, or a number of milliseconds since 1970, which is what Date.now() gives.
+-- Not for parallel plans: PostgreSQL before 17 begins no subtransaction, which EXCEPTION is, in one.
 CREATE OR REPLACE FUNCTION pulse.to_time(value text) RETURNS timestamptz
-    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF to_time.value ~ '^\d{1,15}(\.\d{1,20})?$' THEN
+    IF to_time.value ~ '^[0-9]{1,15}(\.[0-9]{1,20})?$' THEN
         RETURN to_timestamp(to_time.value::double precision / 1000);
-    ELSIF to_time.value ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,20})?)?(Z|[+-]\d\d:?\d\d)$' THEN
+    ELSIF to_time.value ~ '^[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9](:[0-9][0-9](\.[0-9]{1,20})?)?(Z|[+-][0-9][0-9]:?[0-9][0-9])$' THEN
         RETURN to_time.value::timestamptz;
     END IF;
     RETURN NULL;
@@ -98,7 +99,7 @@ DECLARE
 BEGIN
     IF v_text IS NULL AND NOT input_number.required THEN
         RETURN NULL;
-    ELSIF json_typeof(input_number.input -> input_number.name) = 'number' AND length(v_text) <= 100 AND v_text !~ '[eE][+-]?\d{3}'
+    ELSIF json_typeof(input_number.input -> input_number.name) = 'number' AND length(v_text) <= 100 AND v_text !~ '[eE][+-]?[0-9]{3}'
       AND v_text::numeric BETWEEN input_number.lowest AND input_number.highest THEN
         RETURN v_text::numeric;
     END IF;
@@ -157,7 +158,7 @@ DECLARE
 BEGIN
     IF v_text IS NULL THEN
         RETURN coalesce(page_size.usual, page_size.most);
-    ELSIF v_text ~ '^\d{1,9}$' AND v_text::integer BETWEEN 1 AND page_size.most THEN
+    ELSIF v_text ~ '^[0-9]{1,9}$' AND v_text::integer BETWEEN 1 AND page_size.most THEN
         RETURN v_text;
     END IF;
     PERFORM pulse.fail('invalid', format('limit must be a whole number from 1 to %s', page_size.most),

@@ -4,7 +4,7 @@
 -- next time.
 
 -- _pulse.sweep_leases(most integer) returns integer
--- Looks at no more than so many leases that are due; how many it dealt with. When it is less, there was no more.
+-- Looks at no more than so many leases that are due; how many it dealt with. When it is less, there was no more, or somebody has locked the rest.
 CREATE OR REPLACE FUNCTION _pulse.sweep_leases(most integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET jit = off AS $$

@@ -32,6 +32,14 @@ def lost(stage):
     return int(stage.cluster.psql("SELECT pulse.status() -> 'counters' ->> 'warnedEvents'", 'bench_pulse'))
 
 
+def check(name, clients, seconds, tps, gone, said):
+    """Healthy loses nothing and says nothing; broken loses every row's event, and says so now and then."""
+    expected = name == 'healthy' and gone == said == 0 or \
+        name == 'broken' and gone >= 0.95 * tps * seconds and 1 <= said <= clients * (seconds // 10 + 2)
+    if not expected:
+        raise BenchError(f'{name}, {clients} clients: {gone} events lost and {said} warnings of {tps * seconds:.0f} rows')
+
+
 def measure(stage):
     seconds, repetitions = (3, 1) if stage.quick else (5, 5)
     stage.cluster.psql((BENCH / 'sql' / 'broken.sql').read_text(), 'bench_pulse')
@@ -43,7 +51,9 @@ def measure(stage):
             for n in range(repetitions):
                 for name in sorted(STATES, reverse=n % 2 == 0):  # each goes first as often
                     state(stage, name)
+                    had = lost(stage)
                     tps, said = pgbench(stage, clients, seconds)
+                    check(name, clients, seconds, tps, lost(stage) - had, said)
                     runs.setdefault(str(clients), {}).setdefault(name, []).append(tps)
                     warnings += said
     finally:

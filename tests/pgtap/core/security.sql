@@ -1,6 +1,6 @@
 -- Who may do what: walks the catalog, so that a new object cannot slip through. The lists here are docs/reference/roles.md.
 BEGIN;
-SELECT plan(55);
+SELECT plan(56);
 
 CREATE VIEW pg_temp.functions AS
     SELECT p.oid, p.oid::regprocedure::text AS signature, n.nspname || '.' || p.proname AS name, p.prosecdef, l.lanname, p.proconfig,
@@ -57,6 +57,9 @@ SELECT is_empty($$SELECT r.rolname FROM pg_roles r WHERE r.rolname IN ('pulse_cl
 SELECT is_empty($$SELECT m.roleid::regrole, m.member::regrole FROM pg_auth_members m
     WHERE m.member IN ('pulse_client'::regrole, 'pulse_bridge'::regrole, 'pulse_publisher'::regrole)
       AND m.roleid IN ('pulse_client'::regrole, 'pulse_bridge'::regrole, 'pulse_publisher'::regrole, 'pulse_admin'::regrole)$$, 'and are no members of each other');
+
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('pulse'::regnamespace, '_pulse'::regnamespace) AND p.proparallel <> 'u' AND p.prosrc ~ 'EXCEPTION\s+WHEN'$$,
+    'what begins a subtransaction is in no parallel plan');
 
 -- a search_path full of traps: our own SQL must not step into them
 CREATE SCHEMA trap;

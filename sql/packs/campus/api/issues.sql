@@ -36,6 +36,9 @@ BEGIN
     IF FOUND AND require_issue.writes THEN
         PERFORM _campus.require_write(v_issue.organization_id);
         SELECT * INTO v_issue FROM campus.issues i WHERE i.id = v_issue.id FOR NO KEY UPDATE;   -- whoever deletes it meanwhile was first
+        IF FOUND THEN
+            PERFORM _campus.require_write(v_issue.organization_id);   -- or whoever gives its campus to another organization
+        END IF;
     ELSIF FOUND THEN
         PERFORM _campus.require_access(v_issue.organization_id);
     END IF;

@@ -21,6 +21,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_alert FROM care.alerts a WHERE a.id = acknowledge_alert.alert_id;
     PERFORM _care.require_member(v_alert.family_id);
+    PERFORM FROM care.alerts a WHERE a.id = v_alert.id FOR NO KEY UPDATE;   -- before the family, as every UPDATE has it
     PERFORM _care.lock_family(v_alert.family_id);
     UPDATE care.alerts a SET acknowledged_by = pulse.user_id() WHERE a.id = v_alert.id AND a.acknowledged_at IS NULL;
     SELECT * INTO v_alert FROM care.alerts a WHERE a.id = acknowledge_alert.alert_id;
@@ -83,9 +84,9 @@ AS $$
 DECLARE
     v_alert care.alerts;
 BEGIN
-    PERFORM _care.lock_family((SELECT a.family_id FROM care.alerts a WHERE a.id = escalate.args ->> 'alertId'));
     SELECT * INTO v_alert FROM care.alerts a WHERE a.id = escalate.args ->> 'alertId' FOR UPDATE;
-    IF NOT FOUND OR v_alert.acknowledged_at IS NOT NULL OR v_alert.escalated_at IS NOT NULL THEN
+    PERFORM _care.lock_family(v_alert.family_id);
+    IF v_alert.id IS NULL OR v_alert.acknowledged_at IS NOT NULL OR v_alert.escalated_at IS NOT NULL THEN
         RETURN json_build_object('escalated', false);
     ELSIF v_alert.created_at + care.alert_escalate_after() > clock_timestamp() THEN
         PERFORM _care.arm_escalation(v_alert);

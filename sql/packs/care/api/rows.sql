@@ -100,10 +100,11 @@ $$;
 COMMENT ON FUNCTION _care.fill_message() IS 'trigger: the default channel, or the channel''s family';
 
 CREATE OR REPLACE FUNCTION _care.acknowledge() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM _care.lock_family(NEW.family_id);
     NEW.acknowledged_at := clock_timestamp();
     RETURN NEW;
 END
