@@ -273,6 +273,26 @@ test('E4: an outside worker that keeps its transaction open beyond its lease hol
   await until(async () => (await job(mine.id)).state === 'retryable', { what: 'the end of the attempt' })
 })
 
+test('E4: a lost attempt whose unique key somebody is about to take holds nobody else', async () => {
+  await cluster.sql(`SELECT pulse.job_kind('outside', 'external'); SELECT pulse.enqueue('held', 'outside', '{}', max_attempts => 2, unique_key => 'u')`)
+  const [mine] = await cluster.sql(`SELECT id FROM pulse.fetch_jobs('held', 'me', 1, '1 s')`)
+  const session = await cluster.connect()
+  try {
+    await session.query('BEGIN')
+    await session.query(`SELECT pulse.enqueue('held', 'outside', '{}', unique_key => 'u', run_at => clock_timestamp() + interval '1 h')`)
+    await until(() => cluster.value('SELECT lease_until < clock_timestamp() FROM _pulse.jobs WHERE id = $1', [mine.id]), { what: 'the end of the lease' })
+    for (let n = 0; n < 5; n++) {
+      await enqueue({ n })
+      await until(async () => await doneCount() === n + 1, { what: 'another job' })
+    }
+    assert.equal((await job(mine.id)).state, 'executing')
+    await session.query('COMMIT')
+  } finally {
+    await session.end()
+  }
+  await until(async () => await cluster.value('SELECT reason FROM _pulse.dead_letters WHERE id = $1', [mine.id]) === 'superseded', { what: 'the end of the attempt' })
+})
+
 test('E4: what is given back meets a newer job with its unique key: it is superseded, and its worker goes on', async () => {
   const older = await enqueue({ gate: 'never' }, `, unique_key => 'u'`)
   const pid = await workerOf(older)

@@ -65,6 +65,7 @@ End wait_again(const Ended &ended, const std::string &superseded, pg::Plan &plan
     if (!job.unique_key) {
         update();
     } else if (const auto conflict = pg::subtransaction(update)) {
+        if (conflict->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) return End::kNothing;  // who cannot wait tries again
         if (conflict->sqlstate != ERRCODE_UNIQUE_VIOLATION) throw pg::Error(*conflict);
         return to_dead_letters(ended, "superseded", superseded) ? End::kDead : End::kNothing;
     }

@@ -1,4 +1,5 @@
 // Attempts that end otherwise than by their worker: those of a dead worker or server, cancelled ones, leases that ran out.
+#include "pg/run_as.hpp"
 #include "queue/finish.hpp"
 #include "queue/foreman.hpp"
 #include "queue/load.hpp"
@@ -36,6 +37,9 @@ void Foreman::end_all(const std::vector<Executing> &jobs, Outcome::What what, co
         std::vector<Ended> ended;
         for (const Attempt &attempt : attempts)
             ended.push_back({&attempt, {.what = what, .error = error}, started.at(attempt.id), GetCurrentTimestamp()});
+        // An open transaction that has inserted one of their unique keys is not waited for either.
+        pg::SettingScope settings;
+        settings.set("lock_timeout", "200ms");
         finish(ended);
     }
 }
