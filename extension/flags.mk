@@ -8,3 +8,4 @@ override CXXFLAGS = -std=c++20 -O2 -g -fPIC -Wall -Wextra -Wno-unused-parameter 
     -fno-omit-frame-pointer $(PULSE_CXXFLAGS)
 PULSE_CPPFLAGS = -I$(PULSE_SRC) -isystem $(shell $(PG_CONFIG) --includedir-server) -D_GNU_SOURCE \
     '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+PULSE_LIBS = -lstdc++ -lcurl -lcrypto

@@ -97,6 +97,7 @@ for (const [name, restore] of [
       await target.sql(`SELECT pulse.retry(id) FROM pulse.jobs WHERE queue = 'q'; SELECT pulse.enqueue('new', 'sql', '{"function":"app.job","args":{"n":8}}')`)
       assert.equal(await problem(), 1)
       assert.deepEqual(await target.sql('SELECT name, paused, pause_reason, available::int FROM pulse.queues ORDER BY 1'), [
+        { name: 'emergency-notifications', paused: true, pause_reason: 'restored', available: 0 },
         { name: 'new', paused: true, pause_reason: 'restored', available: 1 }, { name: 'q', paused: true, pause_reason: 'restored', available: 2 },
         { name: 'quiet', paused: true, pause_reason: 'by hand', available: 1 }])
       const ran = async () => (await target.value('SELECT array_agg(n ORDER BY n) FROM app.ran'))?.join()

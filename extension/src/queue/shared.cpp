@@ -1,6 +1,7 @@
 // Reservation, and the places of processes.
 #include "queue/shared.hpp"
 
+#include <cstddef>
 #include <cstring>
 
 namespace pulse::queue {
@@ -17,16 +18,18 @@ static void on_request() {
     RequestNamedLWLockTranche(kTranche, pg::kMaxDatabases);
 }
 
-static void init(Queue &queue, LWLock *lock, Oid database) {
-    std::memset(static_cast<void *>(&queue), 0, sizeof queue);
-    queue.lock = lock;
-    queue.database = database;
+// The lock is there from the start of the server on: who waits for it reads it without one.
+static void init(Queue &queue, Oid database) {
+    constexpr std::size_t kFirst = offsetof(Queue, database);
+    std::memset(reinterpret_cast<char *>(&queue) + kFirst, 0, sizeof queue - kFirst);
     queue.http.offers = queue.http_offers;
     queue.http.size = kHttpInboxSize;
     for (int worker = 0; worker < pg::kMostJobWorkers; ++worker) {
         queue.workers[worker].offers = queue.worker_offers[worker];
         queue.workers[worker].size = kInboxSize;
     }
+    pg_write_barrier();
+    queue.database = database;
 }
 
 static void on_startup() {
@@ -36,7 +39,10 @@ static void on_startup() {
     pieces = static_cast<Queue *>(ShmemInitStruct(kTranche, mul_size(MAXALIGN(sizeof(Queue)), pg::kMaxDatabases), &found));
     if (!found) {
         LWLockPadded *locks = GetNamedLWLockTranche(kTranche);
-        for (int n = 0; n < pg::kMaxDatabases; ++n) init(pieces[n], &locks[n].lock, InvalidOid);
+        for (int n = 0; n < pg::kMaxDatabases; ++n) {
+            pieces[n].lock = &locks[n].lock;
+            init(pieces[n], InvalidOid);
+        }
     }
     LWLockRelease(AddinShmemInitLock);
 }
@@ -54,10 +60,9 @@ Queue *memory() {
     if (entry == nullptr) return nullptr;
     Queue *queue = &pieces[entry - pg::shared()->databases];
     if (queue->database != MyDatabaseId) {
-        LWLock *lock = queue->lock;
-        LWLockAcquire(lock, LW_EXCLUSIVE);
-        if (queue->database != MyDatabaseId) init(*queue, lock, MyDatabaseId);
-        LWLockRelease(lock);
+        LWLockAcquire(queue->lock, LW_EXCLUSIVE);
+        if (queue->database != MyDatabaseId) init(*queue, MyDatabaseId);
+        LWLockRelease(queue->lock);
     }
     return queue;
 }

@@ -58,7 +58,7 @@ struct FetchRequest {
 };
 
 struct Queue {
-    LWLock *lock;
+    LWLock *lock;  // first: it is never written again
     Oid database;  // whose it is: an entry may come to belong to another one
     pid_t foreman_pid;
     Latch *foreman;
