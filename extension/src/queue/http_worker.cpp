@@ -64,6 +64,7 @@ void HttpWorker::in_transaction(F &&f) {
         pg::call([] { PopActiveSnapshot(); });
     });
     if (gone) pg::end_without_extension();
+    pg::call([] { SetLatch(MyLatch); });  // a wait for a lock has reset it: what was told meanwhile is heard in one more turn
 }
 
 void HttpWorker::make_wait_set() {
