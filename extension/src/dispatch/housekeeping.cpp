@@ -36,9 +36,7 @@ static bool end_leases() {
 template <class Task>
 static bool run(const char *what, Task &&task) {
     bool more = false;
-    pg::transaction([&] {
-        if (!OidIsValid(pg::lock_extension())) return;
-        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+    (void)pg::extension_transaction([&] {
         const auto error = pg::subtransaction([&] {
             pg::SettingScope settings;
             settings.set("lock_timeout", "1ms");
@@ -46,7 +44,6 @@ static bool run(const char *what, Task &&task) {
         });
         if (error && error->sqlstate != ERRCODE_LOCK_NOT_AVAILABLE)
             pg::call([&] { ereport(WARNING, (errcode(error->sqlstate), errmsg("pulse: %s: %s", what, error->message))); });
-        pg::call([] { PopActiveSnapshot(); });
         if (error) forget_rotation();
     });
     return more;

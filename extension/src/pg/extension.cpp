@@ -9,6 +9,14 @@ bool Installed::is_ours() const { return exists() && std::strcmp(version, kVersi
 
 bool Installed::operator==(const Installed &other) const { return oid == other.oid && std::strcmp(version, other.version) == 0; }
 
+std::optional<std::string> running_extension() {
+    if (!creating_extension) return std::nullopt;
+    return call([]() -> const char * {
+        const char *name = get_extension_name(CurrentExtensionObject);
+        return name != nullptr ? name : "";
+    });
+}
+
 Installed installed_extension() {
     Installed found;
     Relation table = table_open(ExtensionRelationId, AccessShareLock);

@@ -22,4 +22,7 @@ struct Installed {
 // May ereport: from inside call() or where no object is alive.
 Installed installed_extension();
 
+// The extension whose script is running: what is registered there is its own. nullopt: none, so it is the application's.
+std::optional<std::string> running_extension();
+
 }  // namespace pulse::pg

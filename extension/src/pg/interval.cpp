@@ -12,4 +12,9 @@ std::optional<int64> microseconds_of(Datum interval, int64 shortest, int64 longe
     return us;
 }
 
+std::optional<int64> fixed_microseconds_of(Datum interval, int64 shortest, int64 longest) {
+    if (DatumGetIntervalP(interval)->month != 0) return std::nullopt;
+    return microseconds_of(interval, shortest, longest);
+}
+
 }  // namespace pulse::pg

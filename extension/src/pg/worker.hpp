@@ -48,4 +48,18 @@ void transaction(F &&f) {
     call([] { CommitTransactionCommand(); });
 }
 
+// The same for work on the extension's tables: with lock_extension(), and a snapshot. False: it is gone, and f was not run.
+template <class F>
+[[nodiscard]] bool extension_transaction(F &&f) {
+    bool there = false;
+    transaction([&] {
+        there = OidIsValid(lock_extension());
+        if (!there) return;
+        call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+        f();
+        call([] { PopActiveSnapshot(); });
+    });
+    return there;
+}
+
 }  // namespace pulse::pg

@@ -1,5 +1,6 @@
 // Workers outside: pulse.fetch_jobs asks the foreman through shared memory, so that limits, keys and order hold for them too; ack, nack
 // and heartbeat say what became of an attempt. Both sides of the request are here.
+#include "pg/interval.hpp"
 #include "pg/run_as.hpp"
 #include "queue/finish.hpp"
 #include "queue/foreman.hpp"
@@ -120,10 +121,9 @@ public:
 // µs of an interval argument.
 int64 microseconds(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) refuse(std::string(name) + " is null");
-    const Interval *interval = DatumGetIntervalP(pg::arg(fcinfo, n));
-    const int64 value = interval->time + interval->day * USECS_PER_DAY;
-    if (interval->month != 0 || value < 0 || value > 7 * USECS_PER_DAY) refuse(std::string(name) + " is not between 0 and 7 days");
-    return value;
+    const auto value = pg::fixed_microseconds_of(pg::arg(fcinfo, n), 0, 7 * USECS_PER_DAY);
+    if (!value) refuse(std::string(name) + " is not between 0 and 7 days");
+    return *value;
 }
 
 Queue *serving_queue() {

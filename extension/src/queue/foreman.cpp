@@ -8,18 +8,11 @@ namespace pulse::queue {
 
 template <class F>
 void Foreman::in_transaction(F &&f) {
-    bool gone = false;
-    pg::transaction([&] {
-        gone = !OidIsValid(pg::lock_extension());
-        if (gone) return;
-        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-        {
-            const pg::SpiSession spi;
-            f();
-        }
-        pg::call([] { PopActiveSnapshot(); });
+    const bool there = pg::extension_transaction([&] {
+        const pg::SpiSession spi;
+        f();
     });
-    if (gone) pg::end_without_extension();
+    if (!there) pg::end_without_extension();
 }
 
 // News are taken before a snapshot is: what is told later was committed later, or is seen already, which costs one more look.

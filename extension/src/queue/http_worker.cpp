@@ -55,15 +55,7 @@ private:
 template <class F>
 void HttpWorker::in_transaction(F &&f) {
     const Busy busy;
-    bool gone = false;
-    pg::transaction([&] {
-        gone = !OidIsValid(pg::lock_extension());
-        if (gone) return;
-        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-        f();
-        pg::call([] { PopActiveSnapshot(); });
-    });
-    if (gone) pg::end_without_extension();
+    if (!pg::extension_transaction(std::forward<F>(f))) pg::end_without_extension();
     pg::call([] { SetLatch(MyLatch); });  // a wait for a lock has reset it: what was told meanwhile is heard in one more turn
 }
 

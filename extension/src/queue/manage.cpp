@@ -1,4 +1,6 @@
 // What is done to jobs and said about kinds from outside: pulse.cancel, pulse.job_kind, and the news of jobs that SQL makes wait.
+#include "pg/extension.hpp"
+#include "pg/interval.hpp"
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/events.hpp"
@@ -73,14 +75,13 @@ void check_channel(const std::string &kind, const std::string &channel, bool has
 
 void check_backoff(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) return;
-    const Interval *wait = DatumGetIntervalP(pg::arg(fcinfo, n));
-    const int64 us = (int64{wait->month} * 30 + wait->day) * USECS_PER_DAY + wait->time;
-    if (wait->month < 0 || wait->month > 1 || us < 0 || us > 7 * USECS_PER_DAY) refuse(std::string(name) + " is between 0 and 7 days");
+    const int32 months = DatumGetIntervalP(pg::arg(fcinfo, n))->month;
+    if (months < 0 || months > 1 || !pg::microseconds_of(pg::arg(fcinfo, n), 0, 7 * USECS_PER_DAY))
+        refuse(std::string(name) + " is between 0 and 7 days");
 }
 
 Datum job_kind(FunctionCallInfo fcinfo) {
     enum { kKind, kChannel, kFunction, kMaxAttempts, kBackoff, kBackoffMax };
-    static pg::Plan running("SELECT _pulse.running_extension()");
     static pg::Plan rival("SELECT k.extension FROM _pulse.job_kinds k JOIN pg_catalog.pg_extension e ON e.extname = k.extension "
                           "WHERE k.kind = $1 AND k.extension <> $2");
     static pg::Plan write("INSERT INTO _pulse.job_kinds (kind, channel, function, max_attempts, backoff, backoff_max, extension) "
@@ -99,9 +100,7 @@ Datum job_kind(FunctionCallInfo fcinfo) {
     check_backoff(fcinfo, kBackoffMax, "backoff_max");
     const pg::OwnerScope scope(pg::function_owner(fcinfo));
     const pg::SpiSession spi;
-    running.run();
-    std::optional<std::string> extension;
-    if (const auto found = pg::result_row().optional_text(1)) extension = std::string(*found);
+    const auto extension = pg::running_extension();
     if (extension && rival.run({pg::param_text(kind), pg::param_text(*extension)}) > 0)
         pg::fail(ERRCODE_DUPLICATE_OBJECT,
                  "the kind \"" + kind + "\" is already registered by extension " + std::string(pg::result_row().text(1)), {},

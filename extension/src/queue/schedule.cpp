@@ -1,6 +1,8 @@
 // pulse.schedule and its kin, and the enqueuing of what is due. A slot and its job commit together, and next_slot only grows: whoever
 // runs this, how often and with what clock, no slot is enqueued twice.
 #include "json/slice.hpp"
+#include "pg/extension.hpp"
+#include "pg/interval.hpp"
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/news.hpp"
@@ -22,14 +24,6 @@ constexpr const char *kSpecs = "A schedule is a cron expression as '30 8 * * MON
 
 [[noreturn]] void refuse(const std::string &message, std::string_view hint = {}) {
     pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, message, {}, hint);
-}
-
-// Microseconds of an interval without months; nullopt for one with months or out of bounds.
-std::optional<int64> microseconds(const Interval *interval, int64 least, int64 most) {
-    if (interval->month != 0 || std::abs(int64{interval->day}) > 1000) return std::nullopt;
-    const int64 us = interval->day * USECS_PER_DAY + interval->time;
-    if (us < least || us > most) return std::nullopt;
-    return us;
 }
 
 // The interval a spec is; nullopt when it is a cron expression, or nothing: then it is for the cron parser to say what is wrong.
@@ -230,16 +224,6 @@ static Datum run_schedules(FunctionCallInfo fcinfo) {
 
 // ---- registering ----------------------------------------------------------------------------------------------------------------
 
-// Whose script is running: its schedules are its own. nullopt: the application's.
-static std::optional<std::string> running_extension(Oid owner) {
-    static pg::Plan plan("SELECT _pulse.running_extension()");
-    const pg::OwnerScope scope(owner);
-    const pg::SpiSession spi;
-    plan.run();
-    const auto name = pg::result_row().optional_text(1);
-    return name ? std::optional<std::string>(*name) : std::nullopt;
-}
-
 struct Belongs {
     std::string role, extension;
 };
@@ -282,15 +266,13 @@ static Datum schedule(FunctionCallInfo fcinfo) {
         refuse("name has " + std::to_string(name.size()) + " bytes", "A schedule's name has 1 to 200 bytes.");
     if (overlap != "skip" && overlap != "queue" && overlap != "allow")
         refuse("unknown overlap \"" + overlap + "\"", "Values: skip, queue, allow.");
-    if (!microseconds(DatumGetIntervalP(pg::arg(fcinfo, kBackfill)), 0, kLongest))
-        refuse("backfill is between 0 and 366 days, without months");
+    if (!pg::fixed_microseconds_of(pg::arg(fcinfo, kBackfill), 0, kLongest)) refuse("backfill is between 0 and 366 days, without months");
 
     const TimestampTz now = pg::call([] { return GetCurrentTimestamp(); });
     const auto every = interval_of(spec);
-    if (every && !microseconds(DatumGetIntervalP(*every), kShortest, kLongest))
-        refuse("\"" + spec + "\" is not between 1 second and 366 days, without months", kSpecs);
-    const Slots slots =
-        every ? Slots::every(*microseconds(DatumGetIntervalP(*every), kShortest, kLongest), now) : Slots::cron(spec, timezone);
+    const auto every_us = every ? pg::fixed_microseconds_of(*every, kShortest, kLongest) : std::nullopt;
+    if (every && !every_us) refuse("\"" + spec + "\" is not between 1 second and 366 days, without months", kSpecs);
+    const Slots slots = every ? Slots::every(*every_us, now) : Slots::cron(spec, timezone);
     const auto first = slots.after(now);
     if (!first) refuse("\"" + spec + "\" is never due");
     const Job job{pg::arg(fcinfo, kQueue),
@@ -305,7 +287,7 @@ static Datum schedule(FunctionCallInfo fcinfo) {
     const std::string role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
     const std::string search_path = pg::call([] { return GetConfigOption("search_path", false, false); });
     const Oid owner = pg::function_owner(fcinfo);
-    const auto extension = running_extension(owner);
+    const auto extension = pg::running_extension();
     if (const auto other = belongs_to(owner, name)) {
         if (!other->extension.empty() && extension != other->extension)
             pg::fail(ERRCODE_DUPLICATE_OBJECT, "schedule \"" + name + "\" belongs to extension " + other->extension, {},

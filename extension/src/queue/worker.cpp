@@ -130,13 +130,10 @@ void Worker::report(const Done &done) {
 void Worker::run_batch(const std::vector<AttemptId> &ids) {
     std::vector<Attempt> jobs;
     Done done;
-    bool gone = false;
+    bool there = false;
     {
         const Busy busy;
-        pg::transaction([&] {
-            gone = !OidIsValid(pg::lock_extension());
-            if (gone) return;
-            pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
+        there = pg::extension_transaction([&] {
             {
                 const pg::SpiSession spi;
                 jobs = load(ids, name_);
@@ -151,17 +148,16 @@ void Worker::run_batch(const std::vector<AttemptId> &ids) {
                 if (finish(done.ended).size() < done.ended.size())
                     pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "a job of this transaction has been ended by somebody else");
             }
-            pg::call([] { PopActiveSnapshot(); });
         });
-        if (!gone) pg::wait_for_standby(XactLastCommitEnd);
+        if (there) pg::wait_for_standby(XactLastCommitEnd);
         for (const Ended &end : done.ended) done.over.push_back(end.attempt->key());
         // What could not be loaded has ended otherwise.
         for (const AttemptId &id : ids)
             if (std::none_of(jobs.begin(), jobs.end(), [&](const Attempt &job) { return job.key() == id; })) done.over.push_back(id);
         slot_->typical = typical_.lately();
-        if (!gone) ended(done.over);
+        if (there) ended(done.over);
     }
-    if (gone) pg::end_without_extension();
+    if (!there) pg::end_without_extension();
     report(done);
     pg::forget_all();
     pg::call([] { pgstat_report_stat(false); });
@@ -173,20 +169,15 @@ void Worker::give_back_all() {
     std::vector<AttemptId> ids = waiting(kInboxSize);
     if (again_) ids.push_back(*again_);
     if (ids.empty()) return;
-    pg::transaction([&] {
-        if (!OidIsValid(pg::lock_extension())) return;
-        pg::call([] { PushActiveSnapshot(GetTransactionSnapshot()); });
-        {
-            const pg::SpiSession spi;
-            const std::vector<Attempt> jobs = load(ids, name_);
-            std::vector<Ended> returned;
-            const TimestampTz now = GetCurrentTimestamp();
-            for (const Attempt &job : jobs)
-                if (begun(job.key())) returned.push_back({&job, {.what = Outcome::kReturned}, now, now});
-            slot_->running = 0;
-            finish(returned);
-        }
-        pg::call([] { PopActiveSnapshot(); });
+    (void)pg::extension_transaction([&] {
+        const pg::SpiSession spi;
+        const std::vector<Attempt> jobs = load(ids, name_);
+        std::vector<Ended> returned;
+        const TimestampTz now = GetCurrentTimestamp();
+        for (const Attempt &job : jobs)
+            if (begun(job.key())) returned.push_back({&job, {.what = Outcome::kReturned}, now, now});
+        slot_->running = 0;
+        finish(returned);
     });
     ended(ids);
 }

@@ -52,7 +52,7 @@ PULSE_FN(pulse_limit) {
     const int32 points = DatumGetInt32(pg::arg(fcinfo, 1));
     if (points < 1) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "points is at least 1");
     rooms::check_per(fcinfo, 2);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     const pg::OwnerScope scope(pg::function_owner(fcinfo));
     const pg::SpiSession spi;
     if (extension) rooms::refuse_rival(rival, {pg::param_text(name), pg::param_text(*extension)}, "the limit class \"" + name + "\"");
@@ -65,7 +65,7 @@ PULSE_FN(pulse_drop_limit) {
     static pg::Plan bound("SELECT b.event, b.namespace FROM _pulse.limit_events b WHERE b.class = $1 "
                           "AND NOT EXISTS (SELECT FROM _pulse.limits l WHERE l.class = b.class) ORDER BY b.namespace, b.event LIMIT 1");
     const std::string name = rooms::argument(fcinfo, 0, "class");
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     const pg::OwnerScope scope(pg::function_owner(fcinfo));
     const pg::SpiSession spi;
     const bool dropped = drop.run({pg::param_text(name), pg::param_text(extension)}) > 0;
@@ -86,7 +86,7 @@ PULSE_FN(pulse_limit_event) {
                           "ON CONFLICT (namespace, event, extension) DO UPDATE SET class = excluded.class");
     const std::string event = rooms::limited_event_argument(fcinfo, 0), name = rooms::class_argument(fcinfo, 1),
                       nsp = rooms::namespace_argument(fcinfo, 2);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     const pg::OwnerScope scope(pg::function_owner(fcinfo));
     const pg::SpiSession spi;
     if (known.run({pg::param_text(name)}) == 0)
@@ -101,7 +101,7 @@ PULSE_FN(pulse_limit_event) {
 PULSE_FN(pulse_drop_limit_event) {
     static pg::Plan plan("DELETE FROM _pulse.limit_events WHERE event = $1 AND namespace = $2 AND extension IS NOT DISTINCT FROM $3");
     const std::string event = rooms::argument(fcinfo, 0, "event"), nsp = rooms::argument(fcinfo, 1, "namespace");
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     const pg::OwnerScope scope(pg::function_owner(fcinfo));
     const pg::SpiSession spi;
     return BoolGetDatum(plan.run({pg::param_text(event), pg::param_text(nsp), pg::param_text(extension)}) > 0);

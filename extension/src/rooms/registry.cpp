@@ -11,14 +11,6 @@
 
 namespace pulse::rooms {
 
-std::optional<std::string> extension() {
-    if (!creating_extension) return std::nullopt;
-    return pg::call([]() -> const char * {
-        const char *name = get_extension_name(CurrentExtensionObject);
-        return name != nullptr ? name : "";
-    });
-}
-
 std::string argument(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null");
     return pg::to_string(pg::arg(fcinfo, n));
@@ -75,7 +67,7 @@ PULSE_FN(pulse_policy) {
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "unknown operation \"" + operation + "\"", {},
                  std::string("Known operations: ") + rooms::kOperationList + ".");
     const std::string function = rooms::check_function(argument(fcinfo, 2, "function"), rooms::kPolicyShape);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     if (extension)
@@ -88,7 +80,7 @@ PULSE_FN(pulse_policy) {
 PULSE_FN(pulse_drop_policy) {
     static pg::Plan plan("DELETE FROM _pulse.policies WHERE pattern = $1 AND operation = $2 AND extension IS NOT DISTINCT FROM $3");
     const std::string pattern = argument(fcinfo, 0, "pattern"), operation = argument(fcinfo, 1, "operation");
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     return BoolGetDatum(plan.run({pg::param_text(pattern), pg::param_text(operation), pg::param_text(extension)}) > 0);
@@ -108,7 +100,7 @@ PULSE_FN(pulse_on) {
     const std::string name = rooms::namespace_argument(fcinfo, 2);
     const auto key = pg::optional_text(fcinfo, 3);
     if (key) rooms::check_key(*key);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     if (extension)
@@ -121,7 +113,7 @@ PULSE_FN(pulse_on) {
 PULSE_FN(pulse_drop_handler) {
     static pg::Plan plan("DELETE FROM _pulse.handlers WHERE event = $1 AND namespace = $2 AND extension IS NOT DISTINCT FROM $3");
     const std::string event = argument(fcinfo, 0, "event"), name = argument(fcinfo, 1, "namespace");
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     return BoolGetDatum(plan.run({pg::param_text(event), pg::param_text(name), pg::param_text(extension)}) > 0);
@@ -132,7 +124,7 @@ PULSE_FN(pulse_namespace) {
                           "ON CONFLICT (name, connect, extension) DO NOTHING");
     const std::string name = rooms::namespace_argument(fcinfo, 0);
     const std::string function = rooms::check_function(argument(fcinfo, 1, "connect"), rooms::kConnectShape);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     write.run({pg::param_text(name), pg::param_text(function), pg::param_text(extension)});
@@ -146,13 +138,13 @@ PULSE_FN(pulse_drop_namespace) {
     const std::string name = argument(fcinfo, 0, "name");
     auto connect = pg::optional_text(fcinfo, 1);
     if (connect) connect = rooms::qualified_or_as_given(*connect, rooms::kConnectShape);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     return Int32GetDatum(static_cast<int32>(plan.run({pg::param_text(name), pg::param_text(connect), pg::param_text(extension)})));
 }
 
 PULSE_FN(pulse_running_extension) {
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     return extension ? pg::text_datum(*extension) : pg::null_result(fcinfo);
 }

@@ -1,12 +1,10 @@
 // What the functions that register something share: whose registration it is, and that no pack takes another's place.
 #pragma once
 
+#include "pg/extension.hpp"
 #include "pg/spi.hpp"
 
 namespace pulse::rooms {
-
-// The extension whose script is running: its registrations are its own. nullopt: the application's.
-std::optional<std::string> extension();
 
 std::string argument(FunctionCallInfo fcinfo, int n, const char *name);  // raises for NULL
 std::string namespace_argument(FunctionCallInfo fcinfo, int n);          // raises for what is no namespace

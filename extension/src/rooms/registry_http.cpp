@@ -64,7 +64,7 @@ PULSE_FN(pulse_stream) {
     const std::string path = rooms::path_argument(fcinfo, 0);
     const std::string function = rooms::check_function(argument(fcinfo, 1, "function"), rooms::kStreamShape);
     const std::string auth = rooms::auth_argument(fcinfo, 2);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     if (extension) rooms::refuse_rival(rival, {pg::param_text(path), pg::param_text(*extension)}, "the stream \"" + path + "\"");
@@ -76,7 +76,7 @@ PULSE_FN(pulse_stream) {
 PULSE_FN(pulse_unstream) {
     static pg::Plan plan("DELETE FROM _pulse.streams WHERE path = $1 AND extension IS NOT DISTINCT FROM $2");
     const std::string path = argument(fcinfo, 0, "path");
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     return BoolGetDatum(plan.run({pg::param_text(path), pg::param_text(extension)}) > 0);
@@ -93,7 +93,7 @@ PULSE_FN(pulse_route) {
     const std::string path = rooms::path_argument(fcinfo, 1);
     const std::string function = rooms::check_function(argument(fcinfo, 2, "function"), rooms::kRouteShape);
     const std::string auth = rooms::auth_argument(fcinfo, 3);
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     if (extension)
@@ -107,7 +107,7 @@ PULSE_FN(pulse_route) {
 PULSE_FN(pulse_unroute) {
     static pg::Plan plan("DELETE FROM _pulse.routes WHERE method = upper($1) AND path = $2 AND extension IS NOT DISTINCT FROM $3");
     const std::string method = argument(fcinfo, 0, "method"), path = argument(fcinfo, 1, "path");
-    const auto extension = rooms::extension();
+    const auto extension = pg::running_extension();
     pg::OwnerScope scope(pg::function_owner(fcinfo));
     pg::SpiSession spi;
     return BoolGetDatum(plan.run({pg::param_text(method), pg::param_text(path), pg::param_text(extension)}) > 0);
