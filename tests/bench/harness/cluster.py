@@ -69,6 +69,14 @@ class Cluster:
             raise BenchError(f'psql in {database}: {done.stderr.strip()}')
         return done.stdout.strip()
 
+    def session(self, database):
+        return Session(self.bin / 'psql', self.conninfo(database))
+
+    def configure(self, **settings):
+        """Settings that a reload can change, by names with __ for the dot; None takes one back."""
+        self.psql('\n'.join(f'ALTER SYSTEM RESET {name.replace("__", ".")};' if value is None else f"ALTER SYSTEM SET {name.replace('__', '.')} = '{value}';"
+                            for name, value in settings.items()) + '\nSELECT pg_reload_conf()', 'postgres')
+
     def log_tail(self):
         try:
             return (self.home / 'log').read_text()[-2000:]
@@ -91,3 +99,26 @@ class Cluster:
     @staticmethod
     def _output(command):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Session:
+    """A connection that stays: psql, one statement or several a call."""
+
+    def __init__(self, psql, conninfo):
+        self.process = subprocess.Popen([psql, conninfo, '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+
+    def query(self, sql):
+        """What the statements print."""
+        self.process.stdin.write(f'{sql};\n\\echo (done)\n')
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            if line == '(done)\n':
+                return '\n'.join(lines)
+            lines.append(line.rstrip('\n'))
+        raise BenchError(f'psql: {self.process.stderr.read().strip()}')
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(60)

@@ -1,15 +1,18 @@
 // What the measurements of the peers' queues share: the commands of tests/bench/run, each answered by one line of JSON.
-//   drain N        N jobs that do nothing are enqueued in bulk (not counted), then worked off: seconds until the last one
-//   single N       enqueue N jobs one after the other, some at a time
-//   bulk N         enqueue N jobs by the peer's bulk call
-//   pickup N       enqueue → start of N jobs, one after the other, into an idle queue
-//   turns N W [held]   N jobs by one worker that takes one at a time, with W waiting behind: ms from start to start; held: while a
-//                  transaction elsewhere keeps its snapshot, after as many jobs again were worked off behind it
-// A peer gives: open(), close(), one(n), bulk(from, count), work(options, onJob) → stop(), and clear().
+//   drain N [W] [held]  N jobs that do nothing are enqueued in bulk (not counted), then worked off: seconds until the last one has run,
+//                       and until each tenth; W more wait behind; held: while a transaction elsewhere keeps a snapshot
+//   single N            enqueue N jobs one after the other, some at a time
+//   bulk N              enqueue N jobs by the peer's bulk call
+//   pickup N            enqueue → start of N jobs, one after the other, into an idle queue
+//   turns N W [held]    N jobs, or as many as fit into a time, by one worker that takes one at a time, with W waiting behind: ms from start
+//                       to start; held: once more then, with a snapshot held since as many jobs before
+// A peer gives: open(), close(), one(n), bulk(from, count), work(options, onJob) → stop(), hold() → release(), and clear().
 import { once } from 'node:events';
 
 const BULK = 1000;
 const AT_A_TIME = 32;
+const TENTHS = 10;
+const MOST_MS = 20_000;
 
 export const percentile = (values, q) => {
   const ordered = [...values].sort((a, b) => a - b);
@@ -20,26 +23,49 @@ const fill = async (peer, count) => {
   for (let from = 0; from < count; from += BULK) await peer.bulk(from, Math.min(BULK, count - from));
 };
 
-// Resolves with the milliseconds from the first call to the last job, each job counted once.
+// Seconds from the first call until each tenth of the jobs has run, each job counted once.
 const worked = async (peer, count, options) => {
   const seen = new Set();
+  const tenths = [0];
   let resolve;
   const done = new Promise((found) => { resolve = found; });
   const began = performance.now();
   const stop = await peer.work(options, (n) => {
     seen.add(n);
-    if (seen.size === count) resolve(performance.now() - began);
+    if (seen.size * TENTHS < tenths.length * count) return;
+    tenths.push((performance.now() - began) / 1000);
+    if (seen.size === count) resolve();
   });
-  const ms = await done;
+  await done;
   await stop();
-  return ms;
+  return tenths.slice(0, TENTHS + 1);
+};
+
+// Milliseconds from start to start of so many jobs, one at a time, or of those that a worker could do in MOST_MS.
+const turns = async (peer, count) => {
+  const took = [];
+  let last;
+  let resolve;
+  const done = new Promise((found) => { resolve = found; });
+  const began = performance.now();
+  const stop = await peer.work({ best: false, concurrency: 1 }, () => {
+    const now = performance.now();
+    if (last !== undefined && took.length < count) took.push(now - last);
+    last = now;
+    if (took.length === count || now - began > MOST_MS) resolve();
+  });
+  await done;
+  await stop();
+  return { jobs: took.length, p50: percentile(took, 0.5), p99: percentile(took, 0.99) };
 };
 
 const commands = {
-  async drain(peer, count) {
-    await fill(peer, count);
-    const ms = await worked(peer, count, { best: true });
-    return { jobs: count, seconds: ms / 1000 };
+  async drain(peer, count, waiting = 0, how = '') {
+    const release = how === 'held' ? await peer.hold() : null;
+    await fill(peer, count + waiting);
+    const tenths = await worked(peer, count, { best: true });
+    await release?.();
+    return { jobs: count, seconds: tenths.at(-1), tenths };
   },
 
   async single(peer, count) {
@@ -74,24 +100,14 @@ const commands = {
   },
 
   async turns(peer, count, waiting, how) {
-    const wanted = how === 'held' ? 2 * count : count;
-    await fill(peer, waiting + wanted + 1);
-    const release = how === 'held' ? await peer.hold() : null;
-    const took = [];
-    let last;
-    let resolve;
-    const done = new Promise((found) => { resolve = found; });
-    const stop = await peer.work({ best: false, concurrency: 1 }, () => {
-      const now = performance.now();
-      if (last !== undefined && took.length < wanted) took.push(now - last);
-      last = now;
-      if (took.length === wanted) resolve();
-    });
-    await done;
-    await stop();
-    await release?.();
-    const counted = took.slice(-count);
-    return { waiting, jobs: count, p50: percentile(counted, 0.5), p99: percentile(counted, 0.99) };
+    await fill(peer, waiting + 4 * count);
+    const found = { waiting, ...await turns(peer, count) };
+    if (how !== 'held') return found;
+    const release = await peer.hold();
+    await turns(peer, count);
+    found.held = await turns(peer, count);
+    await release();
+    return found;
   },
 };
 
@@ -101,9 +117,9 @@ export async function serve(peer) {
   let rest = '';
   process.stdin.setEncoding('utf8');
   const answer = async (line) => {
-    const [command, count, ...more] = line.split(' ');
+    const [command, ...more] = line.split(' ');
     await peer.clear();
-    return commands[command](peer, Number(count), ...(more.length > 0 ? [Number(more[0]), ...more.slice(1)] : []));
+    return commands[command](peer, ...more.map((word) => (/^\d+$/.test(word) ? Number(word) : word)));
   };
   process.stdin.on('data', async (chunk) => {
     rest += chunk;

@@ -1,0 +1,1 @@
+DELETE FROM bench.by_hand WHERE id = ANY (ARRAY(SELECT id FROM bench.by_hand ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED));

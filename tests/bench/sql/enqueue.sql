@@ -1,0 +1,1 @@
+SELECT pulse.enqueue('bench', 'sql', '{"function": "bench.noop", "args": {"n": 1}}');
