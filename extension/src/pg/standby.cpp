@@ -19,18 +19,16 @@ static int wait_mode() {
 
 bool standby_wanted() { return wait_mode() != SYNC_REP_NO_WAIT && SyncRepStandbyNames != nullptr && SyncRepStandbyNames[0] != '\0'; }
 
+bool standby_has(XLogRecPtr position) {
+    if (!standby_wanted()) return true;
+    LWLockAcquire(SyncRepLock, LW_SHARED);
+    const bool there = WalSndCtl->lsn[wait_mode()] >= position;
+    LWLockRelease(SyncRepLock);
+    return there;
+}
+
 void wait_for_standby(XLogRecPtr position) {
-    long pause = 1;
-    for (;;) {
-        const int mode = wait_mode();
-        if (!standby_wanted()) return;
-        LWLockAcquire(SyncRepLock, LW_SHARED);
-        const bool there = WalSndCtl->lsn[mode] >= position;
-        LWLockRelease(SyncRepLock);
-        if (there) return;
-        wait(pause);
-        pause = std::min(pause * 2, 16L);
-    }
+    for (long pause = 1; !standby_has(position); pause = std::min(pause * 2, 16L)) wait(pause);
 }
 
 }  // namespace pulse::pg

@@ -18,11 +18,23 @@ static void on_timeout() {
     SetLatch(MyLatch);
 }
 
+// Code that has caught the cancel is cancelled again, outside of what caught it: a loop round an EXCEPTION clause would go on for ever.
+static void on_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    callback("a time limit", [=] {
+        if (event != SUBXACT_EVENT_ABORT_SUB || limits == 0 || cancels == 0) return;
+        InterruptPending = true;
+        QueryCancelPending = true;
+    });
+}
+
 TimeLimit::TimeLimit(long ms, long again_ms, int most_cancels) : armed_(limits == 0 && ms > 0) {
     if (limits == 0) cancels = 0;
     if (armed_)
         call([=] {
-            if (timeout_id == MAX_TIMEOUTS) timeout_id = RegisterTimeout(USER_TIMEOUT, on_timeout);
+            if (timeout_id == MAX_TIMEOUTS) {
+                timeout_id = RegisterTimeout(USER_TIMEOUT, on_timeout);
+                RegisterSubXactCallback(on_subtransaction, nullptr);
+            }
             cancels_before_the_end = most_cancels;
             enable_timeout_every(timeout_id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), static_cast<int>(again_ms));
         });

@@ -20,6 +20,7 @@ namespace pulse::queue {
 namespace {
 
 constexpr long kConnectWithin = 10'000;  // ms, at most: a host that is not there should not take all of a job's time
+constexpr int kMostRounds = 64;          // of reading what has arrived, before anybody's time is looked at
 
 std::int64_t monotonic_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -66,6 +67,7 @@ struct Http::Transfer {
     std::uint64_t id;
     Request request;
     long timeout_ms;
+    std::int64_t deadline;
     std::shared_ptr<const AllowList> allow;
     Response response;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{nullptr, curl_easy_cleanup};
@@ -201,8 +203,10 @@ void Http::configure(std::string ca_file, std::shared_ptr<const AllowList> allow
 }
 
 std::optional<long> Http::due_in() const {
-    if (!due_at_) return std::nullopt;
-    return std::max<std::int64_t>(*due_at_ - monotonic_ms(), 0);
+    std::optional<std::int64_t> at = due_at_;
+    if (!deadlines_.empty()) at = std::min(at.value_or(deadlines_.begin()->first), deadlines_.begin()->first);
+    if (!at) return std::nullopt;
+    return std::max<std::int64_t>(*at - monotonic_ms(), 0);
 }
 
 void Http::start(std::uint64_t id, Request request, long timeout_ms) {
@@ -213,6 +217,8 @@ void Http::start(std::uint64_t id, Request request, long timeout_ms) {
     transfer.id = id;
     transfer.request = std::move(request);
     transfer.timeout_ms = std::max(timeout_ms, 1L);
+    transfer.deadline = monotonic_ms() + transfer.timeout_ms;
+    deadlines_.emplace(transfer.deadline, id);
     if (transfer.request.guarded) transfer.allow = allow_;
     transfer.easy.reset(curl_easy_init());
     curl_slist *headers = curl_slist_append(nullptr, "Expect:");  // never: it costs a round trip
@@ -232,7 +238,6 @@ void Http::start(std::uint64_t id, Request request, long timeout_ms) {
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever http_proxy says
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "pulse");
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, transfer.timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(transfer.timeout_ms, kConnectWithin));
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -273,19 +278,36 @@ bool Http::cancel(std::uint64_t id) {
 
 void Http::end(Transfer &transfer) {
     curl_multi_remove_handle(multi_, transfer.easy.get());
+    deadlines_.erase({transfer.deadline, transfer.id});
     transfers_.erase(transfer.id);
+}
+
+Http::Done Http::conclude(Transfer &transfer, int code) {
+    long status = 0;
+    curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    Response &response = transfer.response;
+    response.whole = code == CURLE_OK;
+    response.status = status >= 200 ? static_cast<int>(status) : 0;
+    if (response.status == 0 && !response.refused)
+        response.failure = failure_of(static_cast<CURLcode>(code), transfer.said.data(), transfer.timeout_ms);
+    redact(response, transfer.request.secrets);
+    Done done{transfer.id, std::move(response)};
+    end(transfer);
+    return done;
 }
 
 std::vector<Http::Done> Http::drive() {
     const SignalsBlocked blocked;
     std::array<epoll_event, 64> events;
     int running = 0;
-    const int ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
-    for (int n = 0; n < ready; ++n) {
-        const unsigned what = events[static_cast<std::size_t>(n)].events;
-        const int mask = (what & EPOLLIN ? CURL_CSELECT_IN : 0) | (what & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                         (what & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-        curl_multi_socket_action(multi_, events[static_cast<std::size_t>(n)].data.fd, mask, &running);
+    for (int round = 0, ready = static_cast<int>(events.size()); round < kMostRounds && ready == static_cast<int>(events.size()); ++round) {
+        ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+        for (int n = 0; n < ready; ++n) {
+            const unsigned what = events[static_cast<std::size_t>(n)].events;
+            const int mask = (what & EPOLLIN ? CURL_CSELECT_IN : 0) | (what & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                             (what & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+            curl_multi_socket_action(multi_, events[static_cast<std::size_t>(n)].data.fd, mask, &running);
+        }
     }
     if (due_at_ && *due_at_ <= monotonic_ms()) {
         due_at_.reset();
@@ -298,17 +320,10 @@ std::vector<Http::Done> Http::drive() {
         const CURLcode code = message->data.result;
         char *data = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &data);
-        auto &transfer = *reinterpret_cast<Transfer *>(data);
-        long status = 0;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-        Response &response = transfer.response;
-        response.whole = code == CURLE_OK;
-        response.status = status >= 200 ? static_cast<int>(status) : 0;
-        if (response.status == 0 && !response.refused) response.failure = failure_of(code, transfer.said.data(), transfer.timeout_ms);
-        redact(response, transfer.request.secrets);
-        done.push_back({transfer.id, std::move(response)});
-        end(transfer);
+        done.push_back(conclude(*reinterpret_cast<Transfer *>(data), code));
     }
+    while (!deadlines_.empty() && deadlines_.begin()->first <= monotonic_ms())
+        done.push_back(conclude(*transfers_.at(deadlines_.begin()->second), CURLE_OPERATION_TIMEDOUT));
     return done;
 }
 

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 
 namespace pulse::queue {
 
@@ -45,6 +46,7 @@ private:
     struct Transfer;
 
     void end(Transfer &transfer);
+    Done conclude(Transfer &transfer, int code);
 
     Hooks hooks_;
     void *multi_ = nullptr;
@@ -53,6 +55,8 @@ private:
     std::shared_ptr<const AllowList> allow_;
     std::optional<std::int64_t> due_at_;  // of the monotonic clock
     std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;
+    // Ours, not libcurl's, which would not read an answer that has come in time when it is looked at too late.
+    std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of the monotonic clock; which transfer
 
     friend struct HttpCallbacks;
 };

@@ -1,6 +1,7 @@
 // The HTTP worker: one process a database, for deliveries by fcm, sms and webhook. Loads attempts and asks kinds' builders for their
-// arguments in a short transaction; sends with no transaction open, many at once; ends them in batches, whatever has an answer by then.
-// Waits on its latch and libcurl's descriptor together. A server that hangs holds its own deliveries only.
+// arguments in short transactions; sends with no transaction open, many at once; ends them in batches, whatever has an answer by then.
+// Waits for its latch and libcurl's descriptor together. A server that hangs holds its own deliveries only, and neither builders nor a
+// standby that is away keep answers from being read.
 #include "pg/worker.hpp"
 
 #include "guc.hpp"
@@ -14,12 +15,15 @@
 #include "queue/run.hpp"
 
 #include <algorithm>
+#include <deque>
 
 namespace pulse::queue {
 
 namespace {
 
-constexpr long kBuildWithin = 5000;  // ms, for a builder: the others wait for it
+constexpr long kBuildWithin = 5000;          // ms, for a builder: the others wait for it
+constexpr int64 kBuildingTime = 100 * 1000;  // µs: after so long no other builder is called before answers are read
+constexpr long kStandbyPause = 10;           // ms between looks at what the standby has
 
 Http::Hooks descriptors() {
     return {[] { return AcquireExternalFD(); }, [] { ReleaseExternalFD(); }};
@@ -33,13 +37,21 @@ public:
     [[noreturn]] void run();
 
 private:
+    // Committed here, and not yet by the standby that is asked for.
+    struct Unconfirmed {
+        XLogRecPtr position;
+        std::vector<AttemptId> over;
+    };
     void configure() { deliveries_.configure(configured_channels()); }
     void make_wait_set();
     void wait();
+    std::vector<AttemptId> to_load() const;
     void take();
+    void build_some(std::vector<AttemptId> &begun_now);
     void begin(Attempt attempt);
-    void cancel_some();
     void finish_all(std::vector<Delivered> delivered);
+    void tell_confirmed();
+    [[noreturn]] void leave();
     void report(const std::vector<Delivered> &delivered);
     template <class F>
     void in_transaction(F &&f);
@@ -48,7 +60,8 @@ private:
     Slot *slot_;
     std::string name_;
     Deliveries deliveries_;
-    std::vector<AttemptId> on_their_way_;
+    std::deque<Attempt> to_build_;  // loaded, and not begun
+    std::deque<Unconfirmed> unconfirmed_;
     WaitEventSet *wait_set_ = nullptr;
 };
 
@@ -69,7 +82,8 @@ void HttpWorker::make_wait_set() {
 }
 
 void HttpWorker::wait() {
-    const std::optional<long> due = deliveries_.due_in();
+    std::optional<long> due = to_build_.empty() ? deliveries_.due_in() : 0;
+    if (!unconfirmed_.empty()) due = std::min(due.value_or(kStandbyPause), kStandbyPause);
     if (due == 0) return;
     pg::call([&] {
         if (deliveries_.size() == 0) {
@@ -106,47 +120,63 @@ void HttpWorker::begin(Attempt attempt) {
         case CallResult::kTimedOut:
             return deliveries_.end(std::move(delivery), retry("57014: its builder ran longer than " + std::to_string(limit) + " ms"));
         case CallResult::kInterrupted:
-            return deliveries_.end(std::move(delivery), stopping() ? Outcome{.what = Outcome::kReturned}
-                                                                   : Outcome{.what = Outcome::kCancelled, .error = "cancelled"});
+            if (slot_->cancel == job.id) return deliveries_.end(std::move(delivery), {.what = Outcome::kCancelled, .error = "cancelled"});
+            return deliveries_.end(std::move(delivery), stopping() ? Outcome{.what = Outcome::kReturned} : retry(built.error));
+    }
+}
+
+// What waits here and is not loaded yet. The foreman gives no more than may be on their way at once.
+std::vector<AttemptId> HttpWorker::to_load() const {
+    std::vector<AttemptId> ids = waiting(kHttpInboxSize);
+    std::erase_if(ids, [&](const AttemptId &id) {
+        return std::any_of(to_build_.begin(), to_build_.end(), [&](const Attempt &job) { return job.key() == id; });
+    });
+    return ids;
+}
+
+// Somebody's code: called for a while, then the others are looked after.
+void HttpWorker::build_some(std::vector<AttemptId> &begun_now) {
+    if (to_build_.empty()) return;
+    const TimestampTz until = GetCurrentTimestamp() + kBuildingTime;
+    const UserCode user;
+    while (!to_build_.empty() && !stopping() && GetCurrentTimestamp() < until) {
+        Attempt attempt = std::move(to_build_.front());
+        to_build_.pop_front();
+        if (!begun(attempt.key())) continue;  // taken back meanwhile
+        begun_now.push_back(attempt.key());
+        begin(std::move(attempt));
+        slot_->running = 0;
     }
 }
 
 void HttpWorker::take() {
-    const int room = guc::http_concurrency - static_cast<int>(deliveries_.size());
-    if (room <= 0) return;
-    std::vector<AttemptId> ids;
-    for (const AttemptId &id : waiting(room))
-        if (begun(id)) ids.push_back(id);
-    slot_->running = 0;
-    if (ids.empty()) return;
+    std::vector<AttemptId> ids = to_load();
+    if (ids.empty() && to_build_.empty()) return;
     pg::call([&] {
         char activity[64];
         snprintf(activity, sizeof activity, "pulse: %zu deliveries", ids.size() + deliveries_.size());
         pgstat_report_activity(STATE_RUNNING, activity);
     });
-    std::vector<Attempt> attempts;
+    std::vector<AttemptId> begun_now;
     in_transaction([&] {
         {
             const pg::SpiSession spi;
-            attempts = load(ids, name_);
+            for (Attempt &attempt : load(ids, name_)) {
+                std::erase(ids, attempt.key());
+                if (attempt.function) {
+                    to_build_.push_back(std::move(attempt));
+                } else if (begun(attempt.key())) {
+                    begun_now.push_back(attempt.key());
+                    begin(std::move(attempt));
+                }
+            }
+            slot_->running = 0;
         }
-        std::vector<AttemptId> loaded;
-        const UserCode user;
-        for (Attempt &attempt : attempts) {
-            loaded.push_back(attempt.key());
-            begin(std::move(attempt));
-        }
-        on_their_way_.insert(on_their_way_.end(), loaded.begin(), loaded.end());
-        // What could not be loaded has ended otherwise.
-        std::erase_if(ids, [&](const AttemptId &id) { return std::find(loaded.begin(), loaded.end(), id) != loaded.end(); });
+        build_some(begun_now);
     });
-    if (!ids.empty()) ended(ids);
+    sent(begun_now);
+    if (!ids.empty()) ended(ids);  // what could not be loaded has ended otherwise
     pg::forget_all();
-}
-
-void HttpWorker::cancel_some() {
-    for (const AttemptId &id : on_their_way_)
-        if (cancelled(id)) deliveries_.cancel(id);
 }
 
 void HttpWorker::report(const std::vector<Delivered> &delivered) {
@@ -186,11 +216,28 @@ void HttpWorker::finish_all(std::vector<Delivered> delivered) {
         }
         finish(ends);
     });
-    pg::wait_for_standby(XactLastCommitEnd);
-    ended(over);
-    std::erase_if(on_their_way_, [&](const AttemptId &id) { return std::find(over.begin(), over.end(), id) != over.end(); });
+    unconfirmed_.push_back({XactLastCommitEnd, std::move(over)});
+    tell_confirmed();
     report(delivered);
     pg::call([] { pgstat_report_stat(false); });
+}
+
+// The foreman gives their places to others once the standby has their ends, too.
+void HttpWorker::tell_confirmed() {
+    for (; !unconfirmed_.empty() && pg::standby_has(unconfirmed_.front().position); unconfirmed_.pop_front())
+        ended(unconfirmed_.front().over);
+}
+
+// What has not been sent waits again. Nobody waits for a standby: what has ended here has ended.
+void HttpWorker::leave() {
+    deliveries_.stop();
+    finish_all(deliveries_.drive());
+    for (const Unconfirmed &one : unconfirmed_) ended(one.over);
+    {
+        const Busy busy;
+        give_back(waiting(kHttpInboxSize), name_);
+    }
+    pg::end_worker();
 }
 
 void HttpWorker::run() {
@@ -199,15 +246,12 @@ void HttpWorker::run() {
     make_wait_set();
     for (;;) {
         pg::call([] { ResetLatch(MyLatch); });
-        if (stopping()) {
-            deliveries_.stop();
-            finish_all(deliveries_.drive());
-            pg::end_worker();
-        }
+        if (stopping()) leave();
         const bool reload = ConfigReloadPending;
         pg::serve_interrupts();
         if (reload) configure();
-        cancel_some();
+        for (const AttemptId &id : cancelled()) deliveries_.cancel(id);
+        tell_confirmed();
         take();
         finish_all(deliveries_.drive());
         wait();

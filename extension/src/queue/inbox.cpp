@@ -1,6 +1,9 @@
 // A worker's offers, under the lock of the queue's memory.
 #include "queue/inbox.hpp"
 
+#include "pg/worker.hpp"
+#include "queue/finish.hpp"
+#include "queue/load.hpp"
 #include "queue/shared.hpp"
 
 #include <algorithm>
@@ -51,10 +54,40 @@ void ended(std::span<const AttemptId> attempts) {
     wake_foreman(memory());
 }
 
-bool cancelled(const AttemptId &attempt) {
+void sent(std::span<const AttemptId> attempts) {
+    Slot *slot = my_slot();
     const Locked locked(memory());
-    const Offer *offer = find(my_slot(), attempt);
-    return offer != nullptr && offer->cancelled;
+    for (const AttemptId &attempt : attempts)
+        if (Offer *offer = find(slot, attempt)) offer->sent = true;
+}
+
+std::vector<AttemptId> cancelled() {
+    AttemptId found[kHttpInboxSize];
+    int count = 0;
+    Slot *slot = my_slot();
+    {
+        const Locked locked(memory());
+        for (int n = 0; n < slot->count; ++n) {
+            const Offer &offer = slot->offers[n];
+            if (offer.begun && offer.cancelled && !offer.ended) found[count++] = {offer.id, offer.attempt};
+        }
+    }
+    return {found, found + count};
+}
+
+void give_back(const std::vector<AttemptId> &attempts, const std::string &worker) {
+    if (attempts.empty()) return;
+    (void)pg::extension_transaction([&] {
+        const pg::SpiSession spi;
+        const std::vector<Attempt> jobs = load(attempts, worker);
+        std::vector<Ended> returned;
+        const TimestampTz now = GetCurrentTimestamp();
+        for (const Attempt &job : jobs)
+            if (begun(job.key())) returned.push_back({&job, {.what = Outcome::kReturned}, now, now});
+        my_slot()->running = 0;
+        finish(returned);
+    });
+    ended(attempts);
 }
 
 }  // namespace pulse::queue

@@ -15,9 +15,13 @@ namespace pulse::queue {
 std::vector<AttemptId> waiting(int most);
 // Whether it is still ours to work on; from now on it stays ours, and its failure counts.
 bool begun(const AttemptId &attempt);
+// What of them asks somebody outside is about to leave.
+void sent(std::span<const AttemptId> attempts);
 // After the commit that ended them (whatever their outcome): the foreman may give more.
 void ended(std::span<const AttemptId> attempts);
-// Whether somebody cancelled it since it was begun.
-bool cancelled(const AttemptId &attempt);
+// Of what was begun here, what somebody has cancelled since.
+std::vector<AttemptId> cancelled();
+// On the way out: of these, what is not begun waits again as if it had not been claimed. In a transaction of its own.
+void give_back(const std::vector<AttemptId> &attempts, const std::string &worker);
 
 }  // namespace pulse::queue

@@ -35,6 +35,14 @@ void on_cancel(SIGNAL_ARGS) {
     errno = saved;
 }
 
+// pg_cancel_backend is for the job whose code runs; between jobs it would end this process.
+void on_interrupt(SIGNAL_ARGS) {
+    const int saved = errno;
+    if (interruptible) interrupt();
+    SetLatch(MyLatch);
+    errno = saved;
+}
+
 // It may have caught the first one, or wait for something in between jobs.
 void on_tick() {
     if (!stop) return;
@@ -54,6 +62,7 @@ void begin_interrupts(Slot *slot) {
     pg::call([] { clock_id = RegisterTimeout(USER_TIMEOUT, on_tick); });
     pqsignal(SIGUSR2, on_cancel);
     pqsignal(SIGTERM, on_terminate);
+    pqsignal(SIGINT, on_interrupt);
 }
 
 bool stopping() { return stop != 0; }

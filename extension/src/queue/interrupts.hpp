@@ -1,6 +1,6 @@
 // A job worker's signals. SIGTERM lets it end the transaction it is in: the job whose code runs is interrupted and given back, those
 // before it are kept. Who is not through within about a second ends at once. SIGUSR2 interrupts the job that the foreman names as
-// cancelled.
+// cancelled, SIGINT (pg_cancel_backend) whichever runs.
 #pragma once
 
 #include "queue/shared.hpp"

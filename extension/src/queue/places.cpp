@@ -151,6 +151,7 @@ void Places::give(const std::vector<Given> &given) {
                                  .cancelled = false,
                                  .alone = one.alone,
                                  .lost = false,
+                                 .sent = false,
                                  .tries = 0};
     }
     for (const Given &one : given) pg::wake(slot(one.place).latch);
@@ -170,7 +171,7 @@ Places::Cancel Places::cancel(int64 id) {
             offer.cancelled = true;
             if (here.running == id) {
                 here.cancel = id;
-                if (here.pid != 0 && place != kHttp) kill(here.pid, SIGUSR2);
+                if (here.pid != 0) kill(here.pid, SIGUSR2);
             }
             pg::wake(here.latch);
             return Cancel::kTold;

@@ -73,12 +73,13 @@ void wake_foreman(Queue *queue) { pg::wake(queue->foreman); }
 constexpr int kMostTries = 3;
 
 // What the worker had begun: the job whose code ran has lost its attempt. What ran in the same transaction before it is rolled back
-// with it, and begins again elsewhere; when that was committed, whoever begins it will not find it. Of HTTP jobs all were under way.
-static void leave_offers(Slot &slot, bool http) {
+// with it, and begins again elsewhere; when that was committed, whoever begins it will not find it. Of deliveries those were under way
+// that libcurl was given.
+static void leave_offers(Slot &slot) {
     for (int n = 0; n < slot.count; ++n) {
         Offer &offer = slot.offers[n];
         if (!offer.begun || offer.ended) continue;
-        if (http || offer.id == slot.running || ++offer.tries >= kMostTries)
+        if (offer.sent || offer.id == slot.running || ++offer.tries >= kMostTries)
             offer.lost = true;
         else
             offer.begun = false;
@@ -90,7 +91,7 @@ static void leave_slot(int, Datum piece) {
     pg::callback("the end of a job worker", [=] {
         auto *queue = reinterpret_cast<Queue *>(DatumGetPointer(piece));
         LWLockAcquire(queue->lock, LW_EXCLUSIVE);
-        leave_offers(*my_place, my_place == &queue->http);
+        leave_offers(*my_place);
         my_place->pid = 0;
         my_place->latch = nullptr;
         LWLockRelease(queue->lock);

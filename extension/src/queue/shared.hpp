@@ -26,6 +26,7 @@ struct Offer {
     bool begun, ended, cancelled;
     bool alone;  // nothing else is given to the worker beside it
     bool lost;   // its worker ended while it ran
+    bool sent;   // what it asks for may have reached somebody outside
     int tries;   // workers that ended after they had begun it, none of them while it ran
 };
 

@@ -168,18 +168,7 @@ void Worker::give_back_all() {
     const Busy busy;
     std::vector<AttemptId> ids = waiting(kInboxSize);
     if (again_) ids.push_back(*again_);
-    if (ids.empty()) return;
-    (void)pg::extension_transaction([&] {
-        const pg::SpiSession spi;
-        const std::vector<Attempt> jobs = load(ids, name_);
-        std::vector<Ended> returned;
-        const TimestampTz now = GetCurrentTimestamp();
-        for (const Attempt &job : jobs)
-            if (begun(job.key())) returned.push_back({&job, {.what = Outcome::kReturned}, now, now});
-        slot_->running = 0;
-        finish(returned);
-    });
-    ended(ids);
+    give_back(ids, name_);
 }
 
 void Worker::run() {
