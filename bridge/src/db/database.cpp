@@ -156,7 +156,7 @@ std::optional<RefreshAnswer> refresh_answer(std::string_view text) {
     return answer;
 }
 
-// A policy's own words: an SQL error, as JSON.
+// A policy's own words: an SQL error, as JSON. What cannot be read is nothing: then the client hears the general ones.
 std::optional<SqlError> policy_error(std::string_view text) {
     const auto error = json::parse(text);
     if (!error || !error->is_object()) return std::nullopt;

@@ -86,10 +86,10 @@ private:
         std::uint32_t serial = 0;  // a late answer finds its namespace by this
         State state = State::ended;
         SessionId session;
-        std::uint64_t generation = 0;  // of the session's row: this connection's
-        std::uint64_t last_leave = 0;  // the bookkeeper's number of it, or of a lease: what is to be stored before its next event
-        std::int64_t expires_at = 0;   // monotonic ms; 0: never
-        TokenBucket rate;              // outlives the session: leaving and coming back gives no new burst
+        std::uint64_t generation = 0;   // of the session's row: this connection's
+        std::uint64_t last_change = 0;  // the bookkeeper's number of a leave, or of a lease: to be stored before its next event
+        std::int64_t expires_at = 0;    // monotonic ms; 0: never
+        TokenBucket rate;               // outlives the session: leaving and coming back gives no new burst
         std::unique_ptr<Waiting> waiting;
         std::unique_ptr<Asks> asks;  // once something was asked
     };
@@ -206,9 +206,9 @@ private:
     // `gone` is called instead when the session has ended meanwhile.
     template <class F, class Gone>
     void after_leaves(Namespace &nsp, F f, Gone gone) {
-        if (services_.bookkeeper.stored(nsp.last_leave)) return f(*this, nsp, true);
-        services_.bookkeeper.when_stored(nsp.last_leave, [&services = services_, id = id_, serial = nsp.serial, f = std::move(f),
-                                                          gone = std::move(gone)](bool stored) mutable {
+        if (services_.bookkeeper.stored(nsp.last_change)) return f(*this, nsp, true);
+        services_.bookkeeper.when_stored(nsp.last_change, [&services = services_, id = id_, serial = nsp.serial, f = std::move(f),
+                                                           gone = std::move(gone)](bool stored) mutable {
             Client *client = services.clients.find(id);
             Namespace *found = client != nullptr ? client->find(serial) : nullptr;
             if (found != nullptr && found->state == State::connected) return f(*client, *found, stored);

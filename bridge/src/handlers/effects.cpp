@@ -84,7 +84,7 @@ void Client::present(Namespace &nsp, bool there, std::string_view value) {
         const std::uint64_t before = services_.bookkeeper.last();
         services_.leases.untracked(session->key, *room);
         if (const std::uint64_t last = services_.bookkeeper.last(); last != before)
-            nsp.last_leave = last;  // what tracks it again comes behind it
+            nsp.last_change = last;  // what tracks it again comes behind it
     }
 }
 
@@ -92,7 +92,7 @@ void Client::present(Namespace &nsp, bool there, std::string_view value) {
 void Client::write_presence(Namespace &nsp, std::string_view rooms) {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr) return;
-    if (const std::uint64_t last = services_.leases.write_unstored(session->key, rooms)) nsp.last_leave = last;
+    if (const std::uint64_t last = services_.leases.write_unstored(session->key, rooms)) nsp.last_change = last;
 }
 
 void Client::join_given(Namespace &nsp, const std::string &room, const Cursor &position, const Trace &trace) {

@@ -36,7 +36,7 @@ bool Client::answer_at_once(Namespace &nsp, const Inbound &packet) {
 }
 
 void Client::event(Namespace &nsp, Inbound packet) {
-    if (services_.bookkeeper.stored(nsp.last_leave)) return ask_event(nsp, std::move(packet));
+    if (services_.bookkeeper.stored(nsp.last_change)) return ask_event(nsp, std::move(packet));
     const auto kept = std::make_shared<Inbound>(std::move(packet));
     after_leaves(
         nsp,

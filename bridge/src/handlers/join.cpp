@@ -160,7 +160,7 @@ void Client::enter_room(Namespace &nsp, JoinUnderWay join, const Cursor &positio
 void Client::not_joined(Namespace &nsp, std::string_view room) {
     const hub::Session *session = services_.hub.find(nsp.session);
     if (session == nullptr || services_.hub.in_room(nsp.session, room)) return;
-    nsp.last_leave = services_.bookkeeper.left(session->key, nsp.generation, room);
+    nsp.last_change = services_.bookkeeper.left(session->key, nsp.generation, room);
 }
 
 std::string Client::join_ack(const JoinUnderWay &join, const Cursor &position) const {

@@ -27,7 +27,7 @@ void Client::leave_room(Namespace &nsp, std::string_view room) {
     if (!services_.hub.leave(nsp.session, room)) return;
     if (const hub::Session *session = services_.hub.find(nsp.session)) {
         services_.leases.left(session->key, room);
-        nsp.last_leave = services_.bookkeeper.left(session->key, nsp.generation, room);
+        nsp.last_change = services_.bookkeeper.left(session->key, nsp.generation, room);
     }
 }
 
@@ -36,7 +36,7 @@ void Client::evicted(SessionId session, std::string_view room, Position position
     const hub::Session *found = services_.hub.find(session);
     if (nsp == nullptr || found == nullptr) return;
     services_.leases.left(found->key, room);
-    nsp->last_leave = services_.bookkeeper.evicted(found->key, nsp->generation, room, position);
+    nsp->last_change = services_.bookkeeper.evicted(found->key, nsp->generation, room, position);
 }
 
 }  // namespace bridge::handlers

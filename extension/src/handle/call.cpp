@@ -18,7 +18,8 @@ pg::Raised explain(const pg::Raised &error, const std::string &what, const pg::T
 
 pg::Raised blame(const pg::Raised &error, std::string_view given) {
     const bool about_text = error.sqlstate == ERRCODE_UNTRANSLATABLE_CHARACTER || error.sqlstate == ERRCODE_INVALID_TEXT_REPRESENTATION;
-    if (!about_text || !json::has_unreadable_escape(given)) return error;
+    // Else a client could have any other 22P02 of the handler taken for its own doing, and kept out of the log.
+    if (!about_text || !error.from_json_parser || !json::has_unreadable_escape(given)) return error;
     return pg::make_raised(kBadRequest, "a text has \\u0000 or half of a surrogate pair, which PostgreSQL cannot hold", {}, {});
 }
 

@@ -4,6 +4,7 @@
 
 #include "auth/context.hpp"
 #include "guc.hpp"
+#include "handle/codes.hpp"
 #include "handle/effects.hpp"
 #include "pg/leftovers.hpp"
 #include "pg/run_as.hpp"
@@ -11,13 +12,6 @@
 #include "pg/time_limit.hpp"
 
 namespace pulse::handle {
-
-// SQLSTATEs of class PL: the last three characters are the HTTP status.
-constexpr int kBadRequest = MAKE_SQLSTATE('P', 'L', '4', '0', '0');
-constexpr int kUnauthenticated = MAKE_SQLSTATE('P', 'L', '4', '0', '1');
-constexpr int kForbidden = MAKE_SQLSTATE('P', 'L', '4', '0', '3');
-constexpr int kNotFound = MAKE_SQLSTATE('P', 'L', '4', '0', '4');
-inline bool is_client_error(int sqlstate) { return (sqlstate & 0xFFF) == (kBadRequest & 0xFFF); }
 
 struct Cursor {
     std::string epoch;

@@ -87,9 +87,12 @@ static void ask(Request &request, const Work &work) {
     request.reason = (request.allowed ? "allowed by the policy of \"" : "refused by the policy of \"") + work.rule->pattern.text() + "\"";
 }
 
-// PostgreSQL 15 lets read-only transactions create and change large objects. Whatever is written needs a transaction id first.
+// PostgreSQL 15 lets read-only transactions create and change large objects. Whatever is written needs a transaction id first. So do rows
+// of a temporary table, which are harmless; and an id that was given stays when what it was for is rolled back.
 static void refuse_writes() {
-    if (TransactionIdIsValid(GetCurrentTransactionIdIfAny())) pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "a policy has written something");
+    if (TransactionIdIsValid(GetCurrentTransactionIdIfAny()))
+        pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION,
+                 "a policy has written something: temporary tables and blocks that are rolled back count, too");
 }
 
 void decide_all(Oid owner, std::vector<Request> &requests, Errors errors) {

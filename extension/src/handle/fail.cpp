@@ -1,5 +1,5 @@
 // pulse.fail: an error for the client, as SQLSTATE class PL. Further members of the error travel as JSON object in its DETAIL.
-#include "handle/call.hpp"
+#include "handle/codes.hpp"
 #include "json/slice.hpp"
 
 #include <algorithm>
@@ -7,18 +7,6 @@
 namespace pulse::handle {
 
 namespace {
-
-struct Code {
-    const char *name;
-    int sqlstate;
-};
-constexpr Code kCodes[] = {
-    {"bad_request", MAKE_SQLSTATE('P', 'L', '4', '0', '0')}, {"unauthenticated", MAKE_SQLSTATE('P', 'L', '4', '0', '1')},
-    {"forbidden", MAKE_SQLSTATE('P', 'L', '4', '0', '3')},   {"not_found", MAKE_SQLSTATE('P', 'L', '4', '0', '4')},
-    {"conflict", MAKE_SQLSTATE('P', 'L', '4', '0', '9')},    {"payload_too_large", MAKE_SQLSTATE('P', 'L', '4', '1', '3')},
-    {"invalid", MAKE_SQLSTATE('P', 'L', '4', '2', '2')},     {"rate_limited", MAKE_SQLSTATE('P', 'L', '4', '2', '9')},
-    {"unavailable", MAKE_SQLSTATE('P', 'L', '5', '0', '3')},
-};
 
 constexpr std::size_t kMostDetails = 1000;  // bytes; an error's DETAIL holds them
 

@@ -1,4 +1,5 @@
-// Reading _pulse.handlers by its index.
+// Reading _pulse.handlers by its index, without the planner. Nobody asks here whether the index may be used: after a REINDEX by hand, a
+// transaction whose snapshot is older than that could miss a handler that changed meanwhile, which a plan would find by reading all.
 #include "handle/handler.hpp"
 
 #include "pg/text.hpp"

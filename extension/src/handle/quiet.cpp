@@ -3,7 +3,7 @@
 // log_min_messages to debug1.
 #include "handle/quiet.hpp"
 
-#include "handle/call.hpp"
+#include "handle/codes.hpp"
 
 namespace pulse::handle {
 

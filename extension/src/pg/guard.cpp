@@ -21,6 +21,7 @@ Raised make_raised(int sqlstate, std::string_view message, std::string_view deta
     copy_text(raised.detail, sizeof raised.detail, detail);
     copy_text(raised.hint, sizeof raised.hint, hint);
     raised.context[0] = '\0';
+    raised.from_json_parser = false;
     return raised;
 }
 
@@ -47,6 +48,7 @@ Raised take_error(MemoryContext caller) {
             raised = make_raised(error->sqlerrcode, error->message ? error->message : "", error->detail ? error->detail : "",
                                  error->hint ? error->hint : "");
             copy_text(raised.context, sizeof raised.context, error->context ? error->context : "");
+            raised.from_json_parser = error->filename != nullptr && std::strcmp(error->filename, "jsonfuncs.c") == 0;
             FreeErrorData(error);
         }
     }

@@ -21,6 +21,7 @@ struct Raised {
     char detail[1024];
     char hint[512];
     char context[1024];
+    bool from_json_parser;  // PostgreSQL's own stumbled over a JSON text
 };
 
 class Error : public std::exception {

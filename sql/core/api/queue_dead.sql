@@ -68,7 +68,7 @@ DECLARE
          ORDER BY d.finished_at, d.id LIMIT redrive.max_jobs);
 BEGIN
     -- a driver's parameter without a type is text to PostgreSQL
-    IF v_ids = '{}' AND queue ~ '^\d{1,18}$' AND EXISTS (SELECT FROM _pulse.dead_letters d WHERE d.id = redrive.queue::bigint) THEN
+    IF v_ids = '{}' AND queue ~ '^[0-9]{1,18}$' AND EXISTS (SELECT FROM _pulse.dead_letters d WHERE d.id = redrive.queue::bigint) THEN
         RAISE EXCEPTION 'no dead letter is of a queue "%"', queue USING ERRCODE = 'invalid_parameter_value',
             HINT = format('It is the id of one: pulse.redrive(%s::bigint).', queue);
     END IF;

@@ -1,6 +1,6 @@
 -- pulse.explain_access, and by it the documented order in which one of several policies is chosen.
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -15,6 +15,15 @@ CREATE FUNCTION shop.writes(claims json, room text, params json) RETURNS boolean
 BEGIN PERFORM pulse.publish('a', 'b', '1'::json); RETURN true; END $$;
 CREATE FUNCTION shop.stores(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN PERFORM lo_from_bytea(424242, 'kept'); RETURN true; END $$;
+CREATE FUNCTION shop.tries(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lo_from_bytea(424243, 'tried');
+    RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+    RETURN true;
+END $$;
+CREATE FUNCTION shop.made_up(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'a teapot with secrets' USING ERRCODE = 'PL418'; END $$;
 CREATE FUNCTION shop.joins(claims json, room text, params json) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN PERFORM pulse.join('shop:1'); RETURN true; END $$;
 CREATE FUNCTION shop.gone(claims json, room text, params json) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
@@ -47,14 +56,15 @@ SELECT is(shop.explain('shop:ann', NULL), 'f | shop:{id} | shop.own | refused by
 SELECT is(shop.explain('shop:ann', '{"userId":"ann","role":"owner"}', 'history'), 'f | no policy allows to history this room', 'each operation has its own');
 SELECT is(shop.explain('shop:ann', '{}', 'steal'), 'f | unknown operation "steal"; known: join, publish, history, presence', 'an unknown one is named');
 SELECT shop.policy('null:{id}', 'shop.nothing'), shop.policy('broken:{id}', 'shop.broken'), shop.policy('why:{id}', 'shop.says_why'),
-       shop.policy('writes:{id}', 'shop.writes'), shop.policy('stores:{id}', 'shop.stores'), shop.policy('joins:{id}', 'shop.joins'), shop.policy('gone:{id}', 'shop.gone'), shop.policy('private:{id}', 'shop.private');
+       shop.policy('writes:{id}', 'shop.writes'), shop.policy('stores:{id}', 'shop.stores'), shop.policy('tries:{id}', 'shop.tries'), shop.policy('made_up:{id}', 'shop.made_up'), shop.policy('joins:{id}', 'shop.joins'), shop.policy('gone:{id}', 'shop.gone'), shop.policy('private:{id}', 'shop.private');
 DROP FUNCTION shop.gone(json, text, json);
 REVOKE ALL ON FUNCTION shop.private(json, text, json) FROM PUBLIC;
 SELECT is(shop.explain('null:1'), 'f | null:{id} | shop.nothing | refused by the policy of "null:{id}"', 'NULL denies');
 SELECT is(shop.explain('why:1'), 'f | why:{id} | shop.says_why | Not a member', 'what the policy says to the client');
 SELECT is(shop.explain('broken:1'), 'f | broken:{id} | shop.broken | the policy of "broken:{id}" failed: no such table of secrets', 'an error denies, and is told here');
 SELECT is(shop.explain('writes:1'), 'f | writes:{id} | shop.writes | the policy of "writes:{id}" failed: cannot publish in a read-only transaction', 'policies write nothing');
-SELECT is(shop.explain('stores:1'), 'f | stores:{id} | shop.stores | the policy of "stores:{id}" failed: a policy has written something', 'large objects neither, which PostgreSQL 15 lets read-only transactions write');
+SELECT is(shop.explain('stores:1'), 'f | stores:{id} | shop.stores | the policy of "stores:{id}" failed: a policy has written something: temporary tables and blocks that are rolled back count, too', 'large objects neither, which PostgreSQL 15 lets read-only transactions write');
+SELECT is(shop.explain('tries:1'), 'f | tries:{id} | shop.tries | the policy of "tries:{id}" failed: a policy has written something: temporary tables and blocks that are rolled back count, too', 'nor what a block has rolled back');
 SELECT is_empty('SELECT FROM pg_largeobject_metadata m WHERE m.oid = 424242', 'and nothing of them stays');
 SELECT is((SELECT array_agg(d.allowed ORDER BY d.n) FROM pulse.decide('[{"operation":"join","room":"shop:ann","context":{"userId":"ann","claims":{"userId":"ann","role":"owner"}}},{"operation":"join","room":"stores:1","context":{}},{"operation":"join","room":"shop:ann","context":{"userId":"ann","claims":{"userId":"ann","role":"owner"}}}]') d),
     '{t,f,t}'::boolean[], 'who asks beside it has his own answer');
@@ -71,6 +81,7 @@ CREATE TEMPORARY TABLE counted AS SELECT (pulse.status() -> 'counters' ->> 'poli
 SELECT shop.explain('broken:1');
 SELECT is((pulse.status() -> 'counters' ->> 'policyErrors')::int - errors, 0, 'explaining counts no error') FROM counted;
 SELECT is((SELECT d.allowed || ' ' || d.reason FROM pulse.decide('[{"operation":"join","room":"broken:1","context":{}}]') d), 'false the policy of "broken:{id}" failed', 'a client is denied in general words');
+SELECT is((SELECT d.allowed || ' ' || d.reason || ' ' || coalesce(d.error::text, 'no words') FROM pulse.decide('[{"operation":"join","room":"made_up:1","context":{}}]') d), 'false the policy of "made_up:{id}" failed no words', 'an error code that no client knows is an error like any other');
 SELECT cmp_ok((pulse.status() -> 'counters' ->> 'policyErrors')::int - errors, '>=', 1, 'and the error is counted') FROM counted;
 
 -- arguments, rights

@@ -1,6 +1,6 @@
 -- pulse.handle, what handlers may do, and what they may not.
 BEGIN;
-SELECT plan(79);
+SELECT plan(80);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -145,6 +145,8 @@ SELECT shop.handler('look', 'BEGIN RETURN args -> 0; END');
 SELECT is(shop.error_of(format($$SELECT shop.call('look', %L)$$, args)), 'PL400 a text has \u0000 or half of a surrogate pair, which PostgreSQL cannot hold', 'a handler that looks into ' || args || ' fails by its client')
     FROM unnest(ARRAY['["\u0000"]', '[{"a":[1,"\ud800"]}]', '["\ude00x"]']) args;
 SELECT is((shop.call('look', '["\\u0000 \ud83d\ude00"]')).ack::text, '["\\u0000 \ud83d\ude00"]', 'other escapes are as good as what they stand for');
+SELECT shop.handler('wrong', $$BEGIN RETURN to_json('x'::integer); END$$);
+SELECT is(shop.error_of($$SELECT shop.call('wrong', '["\u0000"]')$$), '22P02 invalid input syntax for type integer: "x"', 'a handler''s own mistake stays its own, whatever its client sent');
 SELECT shop.handler('own', $$BEGIN RETURN '["\u0000"]'::json -> 0; END$$);
 SELECT matches(shop.error_of($$SELECT shop.call('own')$$), '^22P05', 'a function''s own such text is its own error');
 
