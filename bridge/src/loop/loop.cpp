@@ -31,7 +31,24 @@ void close_handle(Handle *handle) {
 struct Watch::Handle {
     uv_poll_t uv{};
     Callback callback;
+    int mask = 0;
     bool owned = true;  // false once the Watch is gone: a callback may destroy its own Watch
+
+    void start() {
+        uv_poll_start(&uv, mask, [](uv_poll_t *poll, int status, int fired) {
+            auto *handle = static_cast<Handle *>(poll->data);
+            if (!handle->owned) return;
+            unsigned happened = kNone;
+            if (status < 0) {
+                happened |= kFailed;
+                // libuv stops at POLLERR; but what the other side said before it hung up is still to be read, and then its end.
+                handle->start();
+            }
+            if (fired & UV_READABLE) happened |= kReadable;
+            if (fired & UV_WRITABLE) happened |= kWritable;
+            handle->callback(happened);
+        });
+    }
 };
 
 Watch::Watch(uv_loop_s *loop, int fd, Callback callback) : handle_(new Handle), fd_(fd) {
@@ -56,16 +73,8 @@ void Watch::want(unsigned events) {
         uv_poll_stop(&handle_->uv);
         return;
     }
-    const int mask = ((events & kReadable) ? UV_READABLE : 0) | ((events & kWritable) ? UV_WRITABLE : 0);
-    uv_poll_start(&handle_->uv, mask, [](uv_poll_t *poll, int status, int fired) {
-        auto *handle = static_cast<Handle *>(poll->data);
-        if (!handle->owned) return;
-        unsigned happened = kNone;
-        if (status < 0) happened |= kFailed;
-        if (fired & UV_READABLE) happened |= kReadable;
-        if (fired & UV_WRITABLE) happened |= kWritable;
-        handle->callback(happened);
-    });
+    handle_->mask = ((events & kReadable) ? UV_READABLE : 0) | ((events & kWritable) ? UV_WRITABLE : 0);
+    handle_->start();
 }
 
 // ---- Timer

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
+#include <string>
 #include <thread>
 
 #include "loop/wheel.hpp"
@@ -102,6 +104,33 @@ TEST(Loop, AWatchMayBeDestroyedInItsOwnCallbackAndItsNumberUsedAgain) {
     ASSERT_EQ(write(pipe.ends[1], "x", 1), 1);
     loop.run();
     EXPECT_EQ(calls, 2);
+}
+
+// A server that ends a session with a statement of ours unread: its last words are there, and the error behind them.
+TEST(Loop, AWatchGoesOnAfterAnErrorUntilTheLastWordsAndTheEndAreRead) {
+    Loop loop;
+    Deadline deadline(loop);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    ASSERT_EQ(write(ends[0], "hello", 5), 5);
+    ASSERT_EQ(write(ends[1], "bye", 3), 3);
+    close(ends[1]);
+    std::string read_so_far;
+    bool failed = false;
+    const auto watch = loop.watch(ends[0], [&](unsigned events) {
+        failed = failed || (events & kFailed) != 0;
+        char next = 0;
+        if (read(ends[0], &next, 1) == 1) {
+            read_so_far += next;
+        } else {
+            loop.stop();
+        }
+    });
+    watch->want(kReadable);
+    loop.run();
+    EXPECT_TRUE(failed);
+    EXPECT_EQ(read_so_far, "bye");
+    close(ends[0]);
 }
 
 TEST(Loop, ATimerMayBeSetAnewOrDestroyedWhileItFires) {
