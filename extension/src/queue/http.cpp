@@ -143,6 +143,9 @@ struct HttpCallbacks {
                 return CURL_PREREQFUNC_ABORT;
             }
         }
+        // libcurl sends once more, unasked, what met a kept connection that broke before an answer began. The receiver may have had it, and
+        // a queue's rate counts what it gets: one attempt is one request.
+        if (transfer.response.sent) return CURL_PREREQFUNC_ABORT;
         transfer.response.sent = true;
         return CURL_PREREQFUNC_OK;
     }
