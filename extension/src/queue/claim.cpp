@@ -123,6 +123,8 @@ std::vector<TimestampTz> ends_since(std::string_view queue, TimestampTz since) {
     // Bitmap scans are off in this session; the summary of the history by time is one. The history is what it is for.
     static pg::Plan plan(
         "SELECT ended.at FROM (SELECT h.finished_at AS at FROM _pulse.job_history h WHERE h.finished_at >= $2 AND h.queue = $1 "
+        "UNION ALL SELECT (e ->> 'finishedAt')::timestamptz FROM _pulse.job_history h, json_array_elements(h.errors) AS e "
+        "WHERE h.finished_at >= $2 AND h.queue = $1 "
         "UNION ALL SELECT (e ->> 'finishedAt')::timestamptz FROM _pulse.dead_letters d, json_array_elements(d.errors) AS e "
         "WHERE d.queue = $1 AND d.finished_at >= $2 "
         "UNION ALL SELECT (e ->> 'finishedAt')::timestamptz FROM _pulse.jobs j, json_array_elements(j.errors) AS e "
