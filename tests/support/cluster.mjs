@@ -154,7 +154,9 @@ export class Cluster {
     return { ...process.env, PGHOST: this.host, PGPORT: String(this.port), PGUSER: 'postgres', PGDATABASE: this.database }
   }
 
-  get log() { return readFileSync(join(this.#dir, 'data', 'server.log'), 'utf8') }
+  get logPath() { return join(this.#dir, 'data', 'server.log') }
+
+  get log() { return readFileSync(this.logPath, 'utf8') }
 
   get postmasterPid() { return Number(readFileSync(join(this.#dir, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]) }
 

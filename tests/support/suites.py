@@ -211,8 +211,8 @@ def node(folder: str, bridge: str, jobs: int):
 
 
 def torture(runner: Runner, files: list[str]):
-    """The checker's own tests, then one run of SECONDS with kills, which counts as one more test and has the last words."""
-    output, passed, failed, skipped = node("torture", "plain", 1)(runner, ["tests/torture/checker.test.mjs"])
+    """The checkers' own tests, then one run of SECONDS with kills, which counts as one more test and has the last words."""
+    output, passed, failed, skipped = node("torture", "plain", 1)(runner, ["tests/torture/checker.test.mjs", "tests/torture/queue/check_queue.test.mjs"])
     report, code = runner.call(["node", "tests/torture/main.mjs"])
     return output + report, passed + int(code == 0), failed + int(code != 0), skipped
 

@@ -44,7 +44,7 @@ async function plant(name) {
   for (const bridge of stage.bridges) await bridge.restart({ PULSE_FAULT: where === 'bridge' ? name : '' })
 }
 
-const short = kills => run(stage, { seconds: 1.5, kills: kills ?? [], each: 3, writers: { pause: 6 } })
+const short = kills => run(stage, { seconds: 1.5, kills: kills ?? [], each: 3, writers: { pause: 6 }, jobs: false })
 
 test('without a fault nothing is found', async () => {
   await plant('none')

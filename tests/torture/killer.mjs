@@ -3,9 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../support/wait.mjs'
 
-export const kindsOfKills = ['backend', 'dispatcher', 'postmaster', 'bridge', 'all bridges', 'stopped bridge', 'cut', 'half-open']
+// Of the queue's processes: killed, or told to end.
+const ofJobs = ['foreman', 'job worker', 'http worker', 'end of workers', 'restart']
+export const kindsOfKills = ['backend', 'dispatcher', 'postmaster', 'bridge', 'all bridges', 'stopped bridge', 'cut', 'half-open', ...ofJobs]
 
-const eachSeconds = 18   // a kind comes once in so many seconds, so at least three times in a minute
+// A kind comes once in so many seconds, so at least three times in a minute, and those of jobs twice: most of them restart the server.
+const eachSeconds = kind => ofJobs.includes(kind) ? 28 : 18
 
 export class Killer {
   counts = Object.fromEntries(kindsOfKills.map(kind => [kind, 0]))
@@ -17,8 +20,9 @@ export class Killer {
 
   // [{at, kind}]: at in ms after the start.
   plan(seconds) {
-    const rounds = Math.max(1, Math.floor(seconds / eachSeconds))
-    const kinds = Array.from({ length: rounds }, () => this.random.shuffle(this.kinds)).flat()
+    const times = kind => Math.max(1, Math.floor(seconds / eachSeconds(kind)))
+    const rounds = Math.max(0, ...this.kinds.map(times))
+    const kinds = Array.from({ length: rounds }, (_, round) => this.random.shuffle(this.kinds.filter(kind => times(kind) > round))).flat()
     const apart = seconds * 1000 * 0.92 / kinds.length
     return kinds.map((kind, n) => ({ kind, at: Math.round((n + 0.3 + this.random.next() * 0.5) * apart) }))
   }
@@ -46,13 +50,29 @@ export class Killer {
     await this.#killOfServer(this.random.pick(pids).pid)
   }
 
-  async dispatcher() {
-    await this.#killOfServer(await until(() => this.stage.cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse dispatcher'`), { what: 'a dispatcher' }))
+  async dispatcher() { await this.#killOfServer(await this.#pidOf('dispatcher')) }
+  async foreman() { await this.#killOfServer(await this.#pidOf('foreman')) }
+  async 'job worker'() { await this.#killOfServer(await this.#pidOf('worker')) }
+  async 'http worker'() { await this.#killOfServer(await this.#pidOf('http worker')) }
+
+  // SIGTERM, which they answer in good order. The server goes on.
+  async 'end of workers'() {
+    await this.stage.cluster.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = ANY ($1)`,
+      [this.random.sample(['pulse foreman', 'pulse worker', 'pulse http worker'], this.random.integer(1, 3))]).catch(() => { /* the server is away already */ })
   }
 
+  async restart() {
+    const { cluster } = this.stage
+    await cluster.stop('fast')
+    await until(async () => { await cluster.start(); return true }, { what: 'the server starting again', every: 50 })
+    await this.#epoch()
+  }
+
+  // Killed, or told to stop at once.
   async postmaster() {
     const { cluster } = this.stage
-    process.kill(cluster.postmasterPid, 'SIGKILL')
+    if (this.random.chance(0.5)) process.kill(cluster.postmasterPid, 'SIGKILL')
+    else await cluster.stop('immediate')
     await until(async () => { await cluster.start(); return true }, { what: 'the server starting again', every: 50 })
     await this.#epoch()
   }
@@ -78,6 +98,14 @@ export class Killer {
       await sleep(this.random.integer(300, 4000))
       resume()
     })
+  }
+
+  async #pidOf(type) {
+    const pids = await until(async () => {
+      const found = await this.stage.cluster.sql('SELECT pid FROM pg_stat_activity WHERE backend_type = $1 ORDER BY pid', [`pulse ${type}`])
+      return found.length > 0 && found
+    }, { what: `a ${type}` })
+    return this.random.pick(pids).pid
   }
 
   // A kill that the server recovers from by itself.

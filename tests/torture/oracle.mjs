@@ -13,9 +13,11 @@ export class Oracle {
     return transaction
   }
 
+  tick() { return ++this.#clock }
+
   // Call it when the statement is sent. rooms: whom it is for. row: of a watched table's row, or null.
   event(transaction, rooms, row = null) {
-    const event = { n: this.events.length, t: transaction.t, k: transaction.events.length, rooms, row, sentAt: ++this.#clock, undone: false }
+    const event = { n: this.events.length, t: transaction.t, k: transaction.events.length, rooms, row, sentAt: this.tick(), undone: false }
     this.events.push(event)
     transaction.events.push(event)
     return event
@@ -26,7 +28,8 @@ export class Oracle {
 
   committed(transaction) {
     transaction.status = 'committed'
-    transaction.committedAt = ++this.#clock
+    transaction.committedAt = this.tick()
+    transaction.committedTime = Date.now()
   }
 
   aborted(transaction) { transaction.status = 'aborted' }

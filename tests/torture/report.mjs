@@ -12,6 +12,11 @@ export function report({ findings, counts }, { seed, seconds }) {
     `sessions: ${list(counts.sessions)}; cut ${counts.cuts} times, ${counts.recoveries} recoveries, ${counts.refetches} refetches, ${counts.evictions} evictions`,
     `deliveries: ${counts.deliveries} checked, ${counts.required} required`
   ]
+  if (counts.jobs) {
+    const { enqueued, committed, merged, ended, runs, operations, fullest } = counts.jobs
+    lines.push(`jobs: ${enqueued} enqueued, ${committed} committed, ${merged} taken for one that waited; ended: ${list(ended)}; by operators: ${list(operations)}`)
+    lines.push(`runs: ${list(runs)}; fullest: ${list(fullest)}`)
+  }
   if (counts.unsettled.length > 0) lines.push(`never settled: ${counts.unsettled.join(', ')}`)
   for (const { kind, where, what } of findings.slice(0, most)) lines.push(`not ok ${kind} (${where}): ${what}`)
   if (findings.length > most) lines.push(`… and ${findings.length - most} more`)

@@ -4,12 +4,14 @@ import { Audit } from './audit.mjs'
 import { check } from './checker.mjs'
 import { Fleet } from './fleet.mjs'
 import { Killer, kindsOfKills } from './killer.mjs'
+import { checkQueue } from './queue/check_queue.mjs'
+import { QueueRun } from './queue/run.mjs'
 import { Warden } from './warden.mjs'
 import { Writers } from './writers.mjs'
 
-// kills: of which kinds. enough: deliveries that there must be. each: sessions a protocol. Returns {findings, counts}: what the checker says, and how much there
-// was to say it about, and the run itself as the checker got it.
-export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enough = 0, writers = {}, tell }) {
+// kills: of which kinds. enough: deliveries that there must be. each: sessions a protocol. jobs: whether the queue works beside the events. Returns
+// {findings, counts}: what the checkers say, and how much there was to say it about, and the run itself as they got it.
+export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enough = 0, writers = {}, jobs = true, tell }) {
   await stage.clear()
   const { cluster, oracle, rooms, random } = stage
   const audit = await Audit.begin(cluster)
@@ -20,6 +22,7 @@ export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enou
   const work = new Writers(stage, random, writers)
   const killer = new Killer(stage, random('killer'), kills)
   const warden = new Warden(stage, fleet, random('warden'))
+  const queue = jobs ? await QueueRun.begin(stage) : undefined
   work.start()
   warden.start()
   await killer.run(seconds, tell)
@@ -27,6 +30,7 @@ export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enou
   await until(() => fleet.deliveries >= enough, { what: `${enough} deliveries`, timeout: seconds * 3000, every: 100 })
   await warden.stop()
   await work.stop()
+  await queue?.end()
   const unsettled = await fleet.settle()
 
   const fence = await publishFence(stage)
@@ -43,6 +47,12 @@ export async function run(stage, { seconds, kills = kindsOfKills, each = 6, enou
     sessions: fleet.sessions.map(({ name, userId, protocol, forbidden, log }) => ({ name, userId, protocol, forbidden, log }))
   }
   const { findings, counts } = check(data)
+  if (jobs) {
+    data.jobs = await queue.data(oracle.transactions)
+    const checked = checkQueue(data.jobs)
+    findings.push(...checked.findings)
+    counts.jobs = checked.counts
+  }
   Object.assign(counts, { unsettled: unsettled.map(({ name }) => name), resolved, kills: killer.counts, ...count(oracle, fleet, audit) })
   return { findings, counts, run: data }
 }

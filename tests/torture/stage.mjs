@@ -1,4 +1,4 @@
-// Where a run takes place: a cluster, bridges behind one proxy, the tables, the writers' oracle. Torn down by stop().
+// Where a run takes place: a cluster, bridges behind one proxy, a receiver of webhooks, the tables, the writers' oracle. Torn down by stop().
 import { readFileSync } from 'node:fs'
 import { Bridge } from '../support/bridge.mjs'
 import { Cluster } from '../support/cluster.mjs'
@@ -6,8 +6,11 @@ import { until } from '../support/wait.mjs'
 import { Oracle } from './oracle.mjs'
 import { Proxy } from '../support/proxy.mjs'
 import { Random } from '../support/random.mjs'
+import { Sink } from './queue/sink.mjs'
 
-const schema = readFileSync(new URL('schema.sql', import.meta.url), 'utf8')
+const schema = ['schema.sql', 'queue/schema.sql'].map(file => readFileSync(new URL(file, import.meta.url), 'utf8')).join('')
+// For the queue: several workers, and the receiver of webhooks is on this machine.
+const forJobs = { 'pulse.job_workers': 3, 'pulse.webhook_allow': '127.0.0.1', max_worker_processes: 20 }
 
 export class Stage {
   bridges = []
@@ -18,8 +21,9 @@ export class Stage {
   static async build({ seed, bridges = 3, settings = {}, environment = {} }) {
     const stage = new Stage()
     stage.random = stream => new Random(seed, stream)
-    stage.cluster = await Cluster.create({ settings: { max_prepared_transactions: 100, ...settings } })
+    stage.cluster = await Cluster.create({ settings: { max_prepared_transactions: 100, ...forJobs, ...settings } })
     try {
+      stage.sink = await Sink.start()
       await stage.cluster.sql(schema)
       await until(() => stage.cluster.value('SELECT pulse.position()'), { what: 'the first epoch' })
       for (let n = 0; n < bridges; n++)
@@ -46,6 +50,7 @@ export class Stage {
 
   async stop() {
     await this.proxy?.stop()
+    await this.sink?.stop()
     const errors = []
     for (const bridge of this.bridges) await bridge.stop().catch(error => errors.push(error))
     await this.cluster.drop()

@@ -5,6 +5,19 @@ import { kinds } from './transactions.mjs'
 
 const usual = { single: 40, several: 22, rollback: 8, savepoint: 8, conflict: 12, 'two-phase': 5 }
 
+// Commits or rolls back a part of what stands prepared; returns how many it found.
+export async function finishPrepared({ cluster, oracle }, random, part) {
+  const found = await cluster.sql(`SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'torture:%' ORDER BY prepared`)
+  for (const { gid } of found.filter(() => random.chance(part))) {
+    const transaction = oracle.transactions[Number(gid.split(':')[1])]
+    const commit = random.chance(0.8)
+    await cluster.sql(`${commit ? 'COMMIT' : 'ROLLBACK'} PREPARED '${gid}'`)
+    if (commit) oracle.committed(transaction)
+    else oracle.aborted(transaction)
+  }
+  return found.length
+}
+
 export class Writers {
   #writers = []
   #stopped = false
@@ -30,28 +43,14 @@ export class Writers {
     this.#stopped = true
     await Promise.all(this.running)
     await this.#finisher
-    await until(async () => await this.finishPrepared(1) === 0, { what: 'no prepared transaction being left' })
+    await until(async () => await finishPrepared(this.stage, this.random, 1) === 0, { what: 'no prepared transaction being left' })
   }
 
   async #finishOften() {
     while (!this.#stopped) {
       await sleep(100)
-      await this.finishPrepared(0.3).catch(() => { /* the server is away: another time */ })
+      await finishPrepared(this.stage, this.random, 0.3).catch(() => { /* the server is away: another time */ })
     }
-  }
-
-  // Commits or rolls back a part of what stands prepared; returns how many it found.
-  async finishPrepared(part) {
-    const { cluster, oracle } = this.stage
-    const found = await cluster.sql(`SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'torture:%' ORDER BY prepared`)
-    for (const { gid } of found.filter(() => this.random.chance(part))) {
-      const transaction = oracle.transactions[Number(gid.split(':')[1])]
-      const commit = this.random.chance(0.8)
-      await cluster.sql(`${commit ? 'COMMIT' : 'ROLLBACK'} PREPARED '${gid}'`)
-      if (commit) oracle.committed(transaction)
-      else oracle.aborted(transaction)
-    }
-    return found.length
   }
 }
 
@@ -59,6 +58,7 @@ export class Writer {
   #clients = []
   #options
 
+  // options: weights of `kinds` (of transactions.mjs when left out), pause, stopped().
   constructor(stage, random, options) {
     this.random = random
     this.oracle = stage.oracle
@@ -70,7 +70,7 @@ export class Writer {
 
   async run() {
     while (!this.#options.stopped()) {
-      await kinds[this.random.weighted(this.#options.weights)](this)
+      await (this.#options.kinds ?? kinds)[this.random.weighted(this.#options.weights)](this)
       await sleep(this.random.integer(0, this.#options.pause))
     }
     await this.end()
@@ -104,7 +104,7 @@ export class Writer {
       if (!answered && error.severity === undefined && !(error instanceof Error && isConnectionError(error))) throw error
       if (committing && !answered) this.oracle.unknown(transaction)
       else this.oracle.aborted(transaction)
-      await this.#rollback()
+      await this.recover()
     }
   }
 
@@ -135,7 +135,8 @@ export class Writer {
     }
   }
 
-  async #rollback() {
+  // After an error: the transaction is over, and what is broken is connected anew by the next statement.
+  async recover() {
     for (const [number, client] of this.#clients.entries()) {
       if (client === undefined) continue
       await client.query('ROLLBACK').catch(() => {

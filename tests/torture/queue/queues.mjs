@@ -1,0 +1,18 @@
+// The queues of a torture: who works on their jobs, and what limits them. `share`: of all jobs. `keys`: share of their jobs with one of a
+// few partition keys; `unique`: with one of a few unique keys.
+export const queues = {
+  work: { channel: 'sql', share: 40, keys: 0, unique: 0.15 },
+  ordered: { channel: 'sql', share: 15, keys: 1, unique: 0 },
+  few: { channel: 'sql', share: 8, keys: 0, unique: 0, concurrency: 2 },
+  rated: { channel: 'sql', share: 9, keys: 0, unique: 0, rate: 10, per: 1000 },
+  hooks: { channel: 'http', share: 10, keys: 0.3, unique: 0.1 },
+  'few hooks': { channel: 'http', share: 6, keys: 0, unique: 0, concurrency: 3 },
+  'rated hooks': { channel: 'http', share: 9, keys: 0, unique: 0, rate: 10, per: 1500 },
+  errands: { channel: 'external', share: 8, keys: 0.3, unique: 0.1, concurrency: 6 }
+}
+
+export async function configure(cluster) {
+  for (const [name, { concurrency = 0, rate = 0, per = 1000 }] of Object.entries(queues))
+    await cluster.sql(`SELECT pulse.configure_queue($1, concurrency => $2, rate => $3, per => make_interval(secs => $4), backoff => '50 ms', backoff_max => '400 ms')`,
+      [name, concurrency, rate, per / 1000])
+}
