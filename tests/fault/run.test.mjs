@@ -110,6 +110,11 @@ test('push and SMS go to a stand-in, which is said; a channel with secrets of it
   const arrivals = async () => await (await fetch(`${url}/stand-in/arrivals`)).json()
   await query(run, `SELECT pulse.enqueue('q', 'fcm', '{"token": "t"}'), pulse.enqueue('q', 'sms', '{"to": "+919876543210", "body": "x"}')`)
   await until(async () => (await arrivals()).filter(({ path }) => /messages:send|Messages\.json/.test(path)).length === 2, { what: 'both arriving' })
+  // S6: an SOS service on this machine needs its address only.
+  await query(run, `SELECT pulse.configure('sos', 'service_url', '${url}'), sos.verify('sos-1')`)
+  const asked = await until(async () => (await arrivals()).find(({ path }) => path === '/internal/sos/sos-1'), { what: 'the SOS service being asked' })
+  assert.equal(asked.headers['x-internal-token'], run.environment.PULSE_INTERNAL_TOKEN)
+  await query(run, `SELECT pulse.configure('sos', 'service_url', NULL)`)
   await query(run, `ALTER SYSTEM SET pulse.sms_auth_file = 'my_own'`)
   assert.equal(await end(run), 0)
   const second = await up()

@@ -50,7 +50,7 @@ void speak(char who, std::string_view in) {
     switch (who) {
         case 0: check(fcm::judge(response, kNow)); break;
         case 1: check(sms::judge(response, in, kNow)); break;
-        case 2: check(webhook::judge(response, kNow)); break;
+        case 2: check(webhook::judge(response, in, kNow)); break;
         case 3: {
             AccessToken token;
             token.use({"p", "e", "", "no key", "https://oauth.example"}, "");

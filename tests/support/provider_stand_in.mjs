@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A STAND-IN for tests and demos, not the real thing: one server that answers as Firebase Cloud Messaging (HTTP v1), Google's OAuth token
-// endpoint and Twilio's Messages resource are documented to, and takes any webhook. Nothing leaves this machine. It keeps what arrives, and
+// endpoint and Twilio's Messages resource are documented to, as the SOS service of docs/reference/sos.md does, and takes any webhook. Nothing leaves this machine. It keeps what arrives, and
 // goes wrong on demand. Tests run it in their own process:
 //   const standIn = await startStandIn();  standIn.url;  standIn.arrivals;  standIn.fault('/hook', { status: 503 }, 2);  await standIn.stop()
 // `make run` runs it as a program: node provider_stand_in.mjs [--port N] --home FOLDER (it writes its address and the files of secrets there).
@@ -8,6 +8,7 @@
 // Which answer a message gets is said by its device token or its number:
 //   unregistered-…  404 UNREGISTERED        invalid-…  400 INVALID_ARGUMENT      sender-…  403 SENDER_ID_MISMATCH
 //   quota-…  429 with Retry-After           unavailable-…  503 with Retry-After  internal-…  500      apns-…  401 THIRD_PARTY_AUTH_ERROR
+//   /internal/sos/unknown-…  404
 //   +15005550001  400 code 21211            +15005550009  400 code 21614         +15005550002  400 code 21612
 import { createHmac, createPublicKey, generateKeyPairSync, randomBytes, verify } from 'node:crypto'
 import { once } from 'node:events'
@@ -26,6 +27,7 @@ class StandIn {
   accessTokens = new Set()
   reports = []           // promises of reports on their way
   sms = { ...apiKeys }
+  sos = { token: 'stand-in-internal-token', events: [] }   // what was told, each eventId once
   tokenLife = 3600
   latency = 0            // ms before every answer
   #faults = []
@@ -104,7 +106,24 @@ class StandIn {
     if (arrival.path === '/token') return this.#oauth(arrival, response)
     if (/^\/v1\/projects\/[^/]+\/messages:send$/.test(arrival.path)) return this.#fcm(arrival, response)
     if (/^\/2010-04-01\/Accounts\/[^/]+\/Messages\.json$/.test(arrival.path)) return this.#twilio(arrival, response)
+    if (arrival.path.startsWith('/internal/')) return this.#sos(arrival, response)
     answer(response, 200, { received: this.arrivals.length })
+  }
+
+  #sos({ method, path, headers, body }, response) {
+    if (headers['x-internal-token'] !== this.sos.token) return answer(response, 401, { error: 'X-Internal-Token' })
+    const [, id] = path.match(/^\/internal\/sos\/([^/]+)$/) ?? []
+    if (method === 'GET' && id !== undefined) {
+      if (id.startsWith('unknown-')) return answer(response, 404, { error: 'no such case' })
+      return answer(response, 200, { sosId: decodeURIComponent(id), address: `at ${decodeURIComponent(id)}`, severity: 'high' })
+    }
+    if (method !== 'POST' || path !== '/internal/realtime/event') return answer(response, 404, { error: 'no such route' })
+    const told = JSON.parse(body)
+    const missing = ['event', 'sosId', 'data', 'timestamp', 'eventId'].find(name => !(name in told))
+    if (missing) return answer(response, 400, { error: `no ${missing}` })
+    const again = this.sos.events.some(({ eventId }) => eventId === told.eventId)
+    if (!again) this.sos.events.push(told)
+    answer(response, 202, { again })
   }
 
   // Whether that was the whole answer.

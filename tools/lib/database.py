@@ -68,9 +68,13 @@ class Database:
     def sql(self, text: str, database: str = "pulse") -> str:
         return self.tool("psql", "-qAt", "-d", database, "-f", "-", input=text)
 
-    def prepare(self, password: str, jwt_secret: str) -> None:
-        """The database, its extensions in the versions now installed, the sample data, the login roles, and the secret of tokens."""
-        self.give_jwt_secret(jwt_secret)
+    def prepare(self, password: str, jwt_secret: str, internal_token: str) -> None:
+        """The database, its extensions in the versions now installed, the sample data, the login roles, and the secrets."""
+        # pulse.mint_token signs with the bridge's secret. An SOS service on this machine is met with the internal token.
+        self.give_secret("pulse.jwt_secret_file", "pulse_jwt_secret", jwt_secret)
+        service = {"kinds": ["sos_verify", "sos_tell"], "headers": {"X-Internal-Token": internal_token}}
+        self.give_secret("pulse.webhook_secret_file", "pulse_webhook_secrets",
+                         json.dumps({"hosts": {host: service for host in ("127.0.0.1", "[::1]", "localhost")}}))
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = 'pulse'", database="postgres").strip():
             self.sql("CREATE DATABASE pulse", database="postgres")
         for extension in ["pulse", *self.packs]:
@@ -86,12 +90,11 @@ class Database:
             ALTER ROLE postgres PASSWORD '{password}';""")
         self.marker.write_text(json.dumps(self.installed(), indent=1) + "\n")
 
-    def give_jwt_secret(self, secret: str) -> None:
-        """pulse.mint_token signs with the bridge's secret, unless somebody has said otherwise."""
-        name = "pulse_jwt_secret"
+    def give_secret(self, setting: str, name: str, secret: str) -> None:
+        """As a file that the setting names, unless somebody has said otherwise."""
         self.tool("as-owner", "sh", "-c", 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"', "sh", (self.home / "data").resolve() / name, input=secret)
-        if not self.sql("SHOW pulse.jwt_secret_file", database="postgres").strip():
-            self.sql(f"ALTER SYSTEM SET pulse.jwt_secret_file = '{name}';\nSELECT pg_reload_conf();", database="postgres")
+        if not self.sql(f"SHOW {setting}", database="postgres").strip():
+            self.sql(f"ALTER SYSTEM SET {setting} = '{name}';\nSELECT pg_reload_conf();", database="postgres")
 
     def load_sample(self, schema: str) -> None:
         """A pack with something to show has a function <schema>.load_sample(). At every start: what expires is there again."""

@@ -132,7 +132,7 @@ void Deliveries::answered(std::uint64_t id, const Response &response) {
         }
         return end(id, fcm::judge(response, wall()));
     }
-    if (channel == "webhook") return end(id, webhook::judge(response, wall()));
+    if (channel == "webhook") return end(id, webhook::judge(response, flight.delivery.args, wall()));
     Outcome outcome = sms::judge(response, flight.delivery.args, wall());
     if (outcome.what != Outcome::kCompleted && ++flight.providers_tried < channels_.sms.size() && sms::another_may(response)) {
         flight.earlier_error = outcome.error;

@@ -6,6 +6,8 @@
 #include "queue/object.hpp"
 #include "queue/sign.hpp"
 
+#include <algorithm>
+
 #include "pg/pure.hpp"
 
 namespace pulse::queue {
@@ -39,6 +41,31 @@ bool read_keys(const Object &from, std::vector<std::string> &to) {
     return true;
 }
 
+bool read_kinds(const Object &from, std::vector<std::string> &to) {
+    const auto listed = from.raw("kinds");
+    if (!listed) return true;
+    const auto elements = json::elements(*listed);
+    if (!elements || elements->empty()) return false;
+    for (const std::string_view element : *elements) {
+        const auto kind = json::unescape(element);
+        if (!kind) return false;
+        to.push_back(*kind);
+    }
+    return true;
+}
+
+// As host() looks for it: in lower case. Nothing when there is more to it than scheme, name and port.
+std::optional<std::string> host_key(std::string_view text) {
+    std::string key(text);
+    for (char &c : key)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    std::string_view name = key;
+    for (const std::string_view scheme : {"http://", "https://"})
+        if (name.starts_with(scheme)) name.remove_prefix(scheme.size());
+    if (name.empty() || name.find_first_of("/?#@\\ ") != std::string_view::npos) return std::nullopt;
+    return key;
+}
+
 Parsed<WebhookSecrets> parse_webhook_object(const Object &object) {
     WebhookSecrets secrets;
     if (!read_keys(object, secrets.keys)) return kBadKey;
@@ -50,6 +77,7 @@ Parsed<WebhookSecrets> parse_webhook_object(const Object &object) {
         if (!described) return "one of its hosts is no object";
         WebhookSecrets::Host host;
         if (!read_keys(*described, host.keys)) return kBadKey;
+        if (!read_kinds(*described, host.kinds)) return "the kinds of one of its hosts are no list of texts";
         const auto headers = described->object("headers").value_or(Object{});
         for (const auto &[header, text] : headers.members()) {
             const auto content = json::unescape(text);
@@ -57,17 +85,26 @@ Parsed<WebhookSecrets> parse_webhook_object(const Object &object) {
                 return "a header in it is no line of text";
             host.headers.emplace_back(header, *content);
         }
-        secrets.hosts.emplace(name, std::move(host));
+        const auto key = host_key(name);
+        if (!key) return "one of its hosts is none: a name, name:port, or scheme://name:port";
+        secrets.hosts.emplace(*key, std::move(host));
     }
     return secrets;
 }
 
 }  // namespace
 
-const WebhookSecrets::Host *WebhookSecrets::host(std::string_view name, int port) const {
-    auto found = hosts.find(std::string(name) + ":" + std::to_string(port));
-    if (found == hosts.end()) found = hosts.find(name);
-    return found == hosts.end() ? nullptr : &found->second;
+const WebhookSecrets::Host *WebhookSecrets::host(bool tls, std::string_view name, int port, std::string_view kind) const {
+    const std::string plain(name.find(':') == std::string_view::npos ? std::string(name) : "[" + std::string(name) + "]");
+    const std::string with_port = plain + ":" + std::to_string(port), scheme = tls ? "https://" : "http://";
+    auto found = hosts.find(scheme + with_port);
+    if (found == hosts.end() && port == (tls ? 443 : 80)) found = hosts.find(scheme + plain);
+    for (const std::string &key : {with_port, plain, std::string(name)})
+        if (found == hosts.end()) found = hosts.find(key);
+    if (found == hosts.end()) return nullptr;
+    const Host &host = found->second;
+    if (!host.kinds.empty() && std::find(host.kinds.begin(), host.kinds.end(), kind) == host.kinds.end()) return nullptr;
+    return &host;
 }
 
 Parsed<ServiceAccount> parse_service_account(std::string_view file) {

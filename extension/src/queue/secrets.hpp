@@ -21,17 +21,19 @@ struct SmsAccount {
     bool operator==(const SmsAccount &) const = default;
 };
 
-// Lines of secrets, or {"secrets": […], "hosts": {"name" or "name:port": {"headers": {…}, "secrets": […]}}}. Of several secrets each
-// signs, so that receivers can change from one to the other.
+// Lines of secrets, or {"secrets": […], "hosts": {"scheme://name:port", "name:port" or "name": {"headers": {…}, "secrets": […], "kinds":
+// […]}}}. Of several secrets each signs, so that receivers can change from one to the other.
 struct WebhookSecrets {
     struct Host {
         std::vector<std::pair<std::string, std::string>> headers;
-        std::vector<std::string> keys;  // as the HMAC takes them
+        std::vector<std::string> keys;   // as the HMAC takes them
+        std::vector<std::string> kinds;  // for jobs of these, which the allow-list then does not bind; none: of all
     };
     std::vector<std::string> keys;
     std::map<std::string, Host, std::less<>> hosts;
 
-    const Host *host(std::string_view name, int port) const;
+    // The most exact of the hosts; name in lower case, without brackets. nullptr: there is none, or it is not for that kind.
+    const Host *host(bool tls, std::string_view name, int port, std::string_view kind) const;
 };
 
 template <class T>

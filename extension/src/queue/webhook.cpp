@@ -14,16 +14,16 @@ namespace pulse::queue::webhook {
 
 namespace {
 
-constexpr std::size_t kMostResult = 4096;  // of the answer's body that is kept
+constexpr long kResult = 4096, kMostResult = 65'536;  // bytes of the answer's body that are kept
 constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-constexpr std::string_view kKnown[] = {"url", "method", "headers", "body", "text", "contentType", "sign"};
+constexpr std::string_view kKnown[] = {"url", "method", "headers", "body", "text", "contentType", "sign", "final", "keep"};
 // What the transfer itself says, and what receivers must be able to rely on.
 constexpr std::string_view kOurs[] = {
     "host",    "content-length", "transfer-encoding", "connection",   "expect",     "upgrade",           "te",
     "trailer", "keep-alive",     "proxy-connection",  "content-type", "webhook-id", "webhook-timestamp", "webhook-signature"};
 
-template <class List>
-bool has(const List &list, std::string_view one) {
+template <class List, class One>
+bool has(const List &list, const One &one) {
     return std::find(std::begin(list), std::end(list), one) != std::end(list);
 }
 
@@ -54,6 +54,22 @@ void sign(Request &request, std::int64_t job, const std::vector<std::string> &ke
     if (!signatures.empty()) request.headers.push_back("webhook-signature: " + signatures);
 }
 
+// The statuses after which another attempt makes no sense; nullopt: they are no list of such.
+std::optional<std::vector<int>> final_statuses(const Object &args) {
+    std::vector<int> out;
+    const auto listed = args.raw("final");
+    if (!listed) return out;
+    const auto elements = json::elements(*listed);
+    if (!elements) return std::nullopt;
+    for (const std::string_view element : *elements) {
+        int status = 0;
+        const auto [stop, error] = std::from_chars(element.data(), element.data() + element.size(), status);
+        if (error != std::errc() || stop != element.data() + element.size() || status < 300 || status > 599) return std::nullopt;
+        out.push_back(status);
+    }
+    return out;
+}
+
 // Adds the arguments' headers and body; a sentence of what is wrong with them, or nothing.
 std::string fill(Request &request, const Object &args) {
     for (const auto &[key, value] : args.members())
@@ -77,6 +93,9 @@ std::string fill(Request &request, const Object &args) {
     if (request.method != "GET")
         request.headers.push_back("Content-Type: " + type.value_or(args.raw("text") ? "text/plain; charset=utf-8" : "application/json"));
     if (args.raw("sign") && !args.boolean("sign")) return "args: sign is neither true nor false";
+    if (!final_statuses(args)) return "args: final is no list of statuses from 300 to 599";
+    const auto keep = args.whole("keep");
+    if (args.raw("keep") && (!keep || *keep < 0 || *keep > kMostResult)) return "args: keep is no number of bytes up to 65536";
     return {};
 }
 
@@ -126,14 +145,15 @@ Built build(const Attempt &attempt, std::string_view args, const AllowList &allo
     const auto object = Object::parse(args);
     if (!object) return discard("args is no JSON object");
     Request request;
-    request.guarded = true;
     request.url = object->text("url").value_or("");
     const auto url = parse_url(request.url);
     if (!url) return discard("args: url is no address of http or https, without user and password");
-    if (!allow.may_ask(url->host, url->port))
+    const WebhookSecrets::Host *host = secrets.host(url->tls, lower(url->host), url->port, attempt.kind);
+    // Whoever wrote a host into the file for certain kinds of jobs wants them to go there, wherever it is.
+    request.guarded = host == nullptr || host->kinds.empty();
+    if (request.guarded && !allow.may_ask(url->host, url->port))
         return discard("host " + words(url->host, 260) + " is not among those that pulse.webhook_allow names");
     if (std::string wrong = fill(request, *object); !wrong.empty()) return discard(std::move(wrong));
-    const WebhookSecrets::Host *host = secrets.host(lower(url->host), url->port);
     if (attempt.traceparent && fits_header(*attempt.traceparent)) request.headers.push_back("traceparent: " + *attempt.traceparent);
     if (object->boolean("sign").value_or(true))
         sign(request, attempt.id, host != nullptr && !host->keys.empty() ? host->keys : secrets.keys, now);
@@ -145,23 +165,27 @@ Built build(const Attempt &attempt, std::string_view args, const AllowList &allo
     return request;
 }
 
-Outcome judge(const Response &response, std::int64_t now) {
+Outcome judge(const Response &response, std::string_view args, std::int64_t now) {
     const bool done = response.status >= 200 && response.status < 300;
+    const Object said_so = Object::parse(args).value_or(Object{});
     Object result;
     result.put_number("status", response.status);
     if (done) {
-        const std::string body = response.whole ? as_json(response.body, kMostResult) : json::quoted(words(response.body, kMostResult));
+        const auto most = static_cast<std::size_t>(std::clamp(said_so.whole("keep").value_or(kResult), 0L, kMostResult));
+        const std::string body = response.whole ? as_json(response.body, most) : json::quoted(words(response.body, most));
         result.put("body", body);
         if (!response.whole) result.put("cut", "true");
         return completed(result.json());
     }
     if (response.refused) return discard("the receiver: " + response.failure);
-    if (const auto outcome = judge_transport(response, "the receiver", now)) return *outcome;
+    const bool is_final = response.status == 410 || has(final_statuses(said_so).value_or(std::vector<int>{}), response.status);
+    if (!is_final)
+        if (const auto outcome = judge_transport(response, "the receiver", now)) return *outcome;
     std::string why = "the receiver answered " + std::to_string(response.status);
     if (response.status >= 300 && response.status < 400) why += ", and redirects are not followed";
     if (const std::string said = words(response.body); !said.empty()) why += ": " + said;
-    // Gone is meant for good. Anything else may be a receiver that is just being put up or mended.
-    if (response.status == 410) return discard(std::move(why), result.json());
+    // Gone is meant for good. Anything else may be a receiver that is just being put up or mended, unless the job knows better.
+    if (is_final) return discard(std::move(why), result.json());
     return retry(std::move(why), retry_after_ms(response, now));
 }
 

@@ -18,6 +18,6 @@ struct Url {
 std::optional<Url> parse_url(std::string_view text);
 
 Built build(const Attempt &attempt, std::string_view args, const AllowList &allow, const WebhookSecrets &secrets, std::int64_t now);
-Outcome judge(const Response &response, std::int64_t now);
+Outcome judge(const Response &response, std::string_view args, std::int64_t now);
 
 }  // namespace pulse::queue::webhook

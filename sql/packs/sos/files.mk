@@ -16,6 +16,7 @@ SQL_FILES = \
     api/webrtc.sql \
     api/internal.sql \
     api/routes.sql \
+    api/service.sql \
     schema/views.sql \
     schema/triggers.sql \
     schema/events.sql \

@@ -32,6 +32,9 @@ BEGIN
     IF v_case.citizen_id <> v_citizen THEN
         PERFORM pulse.fail('conflict', 'the case belongs to another citizen');
     END IF;
+    IF NOT v_case.verified THEN   -- it does know the case
+        PERFORM sos.verify(v_id);
+    END IF;
     RETURN pulse.http_response(CASE WHEN v_opened THEN 201 ELSE 200 END, _sos.state_json(v_case));
 END
 $$;

@@ -20,3 +20,8 @@ SELECT pulse.route('POST', '/internal/realtime/sos/{sosId}/close', 'sos.internal
 SELECT pulse.route('GET', '/internal/realtime/sos/{sosId}/state', 'sos.internal_state', 'internal');
 SELECT pulse.route('GET', '/api/v1/sos/{sosId}/messages', 'sos.get_messages');
 SELECT pulse.route('GET', '/api/v1/sos/{sosId}/track', 'sos.get_track');
+
+-- The SOS service may be away for a while: twelve attempts within some twenty minutes.
+SELECT pulse.job_kind('sos_verify', 'webhook', '_sos.verify_request');
+SELECT pulse.job_kind('sos_tell', 'webhook', '_sos.tell_request');
+SELECT pulse.configure_queue('sos-service', concurrency => 10, max_attempts => 12, backoff => '1 s', backoff_max => '5 min');

@@ -4,3 +4,4 @@ SELECT pulse.define_setting('sos', 'closed_ttl', '1 hour', 'how long a closed ca
 SELECT pulse.define_setting('sos', 'presence_ttl', '1 hour', 'how long somebody who is not heard of counts as online');
 SELECT pulse.define_setting('sos', 'location_interval', '1 second', 'at most one position of a user is broadcast in this time');
 SELECT pulse.define_setting('sos', 'track_sample', '10', 'of so many positions of a user one is kept in the track');
+SELECT pulse.define_setting('sos', 'service_url', '', 'address of the SOS service, which is asked about cases and told of their events; empty: there is none');

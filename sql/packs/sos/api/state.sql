@@ -21,7 +21,7 @@ BEGIN
      WHERE p.case_id = sos_case.id;
     v_state := json_strip_nulls(json_build_object(
         'sosId', sos_case.id, 'status', sos_case.status, 'citizenId', sos_case.citizen_id,
-        'latitude', sos_case.latitude, 'longitude', sos_case.longitude,
+        'latitude', sos_case.latitude, 'longitude', sos_case.longitude, 'verified', sos_case.verified,
         'participants', v_participants, 'lastLocations', v_locations,
         'createdAt', pulse.iso8601(sos_case.created_at), 'updatedAt', pulse.iso8601(sos_case.updated_at), 'closedAt', pulse.iso8601(sos_case.closed_at),
         'expiresAt', pulse.iso8601(_sos.live_until(sos_case))));

@@ -19,6 +19,8 @@ CREATE TABLE sos.cases (
     updated_role text,
     note         text,
     emptied_at   timestamptz,
+    verified     boolean,
+    verified_at  timestamptz,
     CONSTRAINT cases_pkey PRIMARY KEY (id),
     CONSTRAINT cases_id_check CHECK (id <> '' AND octet_length(id) <= 200 AND octet_length(pulse.room_part(id)) <= 240 AND id !~ '[[:cntrl:]]'),
     CONSTRAINT cases_citizen_id_check CHECK (citizen_id <> ''),
@@ -31,11 +33,13 @@ CREATE INDEX cases_created_at_idx ON sos.cases (created_at);
 CREATE INDEX cases_live_idx ON sos.cases (id) WHERE emptied_at IS NULL;
 COMMENT ON TABLE sos.cases IS 'SOS cases; an insert and each change of status is told to sos:{id}';
 COMMENT ON COLUMN sos.cases.citizen_id IS 'the user id of who asks for help';
-COMMENT ON COLUMN sos.cases.details IS 'whatever the application knows of the case; clients of the case read it';
+COMMENT ON COLUMN sos.cases.details IS 'whatever the SOS service or the application knows of the case; clients of the case read it';
 COMMENT ON COLUMN sos.cases.expires_at IS 'until when the case can be read and written by clients; settings state_ttl and closed_ttl';
 COMMENT ON COLUMN sos.cases.updated_by IS 'who changed the status last; filled with the user of the call, else system';
 COMMENT ON COLUMN sos.cases.updated_role IS 'the role of updated_by; filled likewise';
 COMMENT ON COLUMN sos.cases.note IS 'of the last change of status';
+COMMENT ON COLUMN sos.cases.verified IS 'whether the SOS service knows the case; null: it was not asked, or has not answered';
+COMMENT ON COLUMN sos.cases.verified_at IS 'when it said so';
 COMMENT ON COLUMN sos.cases.emptied_at IS 'when its room was emptied for good: at closing or expiry';
 
 -- located_at and what follows are the last position; broadcast_at is when a position was sent to the room last, or will be. One row is

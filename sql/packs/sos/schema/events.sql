@@ -11,3 +11,8 @@ SELECT pulse.watch('sos.messages', 'message:broadcast', ARRAY['sos:{case_id}'],
     condition => 'current_setting(''row_security'') = ''on''',
     payload => '{"sosId":"{case_id}","messageId":"{id}","from":"{user_id}","role":"{role}","message":"{message}","createdAt":"{created_at}"}',
     partition_key => '{case_id}');
+
+SELECT pulse.watch('sos.cases', 'sos:verified', ARRAY['sos:{id}'],
+    operations => 'update', columns => ARRAY['verified_at'],
+    payload => '{"sosId":"{id}","verified":"{verified}","details?":"{details}","verifiedAt":"{verified_at}"}',
+    partition_key => '{id}', name => 'cases_update_verified');

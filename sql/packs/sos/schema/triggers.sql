@@ -30,5 +30,17 @@ CREATE TRIGGER cases_insert_expiry AFTER INSERT ON sos.cases
 CREATE TRIGGER cases_update_expiry AFTER UPDATE ON sos.cases
     FOR EACH ROW WHEN (NEW.emptied_at IS NULL AND (OLD.emptied_at IS NOT NULL OR NEW.id <> OLD.id)) EXECUTE FUNCTION _sos.on_live();
 
+-- The SOS service (api/service.sql): asked first, then told.
+CREATE TRIGGER cases_insert_opened AFTER INSERT ON sos.cases
+    FOR EACH ROW WHEN (current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.on_opened();
+CREATE TRIGGER cases_insert_tell AFTER INSERT ON sos.cases
+    FOR EACH ROW WHEN (current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.tell_status();
+CREATE TRIGGER cases_update_tell AFTER UPDATE OF status ON sos.cases
+    FOR EACH ROW WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION _sos.tell_status();
+CREATE TRIGGER messages_insert_tell AFTER INSERT ON sos.messages
+    FOR EACH ROW WHEN (current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.tell_message();
+CREATE TRIGGER positions_insert_tell AFTER INSERT ON sos.positions
+    FOR EACH ROW WHEN (current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.tell_position();
+
 CREATE TRIGGER messages_insert_role BEFORE INSERT ON sos.messages
     FOR EACH ROW WHEN (NEW.role IS NULL AND current_setting('row_security') = 'on') EXECUTE FUNCTION _sos.fill_role();

@@ -86,6 +86,55 @@ TEST(Webhook, S6AHostsOwnHeadersAndSecretsComeFromTheFile) {
     EXPECT_EQ(header(std::get<Request>(make(R"({"url":"https://b.example/"})", "*", secrets)), "X-Internal-Token"), "");
 }
 
+std::string token_of(const WebhookSecrets &secrets, std::string_view url, std::string_view kind = "webhook") {
+    Attempt job = attempt();
+    job.kind = kind;
+    const std::string args = R"({"url":")" + std::string(url) + R"(","method":"GET"})";
+    return header(std::get<Request>(build(job, args, allow("*, ::1"), secrets, kNow)), "X-Internal-Token");
+}
+
+TEST(Webhook, S6AnOriginsHeadersGoNowhereElse) {
+    const auto secrets = std::get<WebhookSecrets>(parse_webhook_secrets(
+        R"({"hosts":{"https://SOS.internal":{"headers":{"X-Internal-Token":"tls"}},"http://sos.internal:8080":{"headers":{"X-Internal-Token":"8080"}},)"
+        R"("http://[::1]:9":{"headers":{"X-Internal-Token":"six"}}}})"));
+    EXPECT_EQ(token_of(secrets, "https://sos.internal/x"), "tls");
+    EXPECT_EQ(token_of(secrets, "https://sos.INTERNAL:443/x"), "tls");
+    EXPECT_EQ(token_of(secrets, "http://sos.internal:8080/x"), "8080");
+    EXPECT_EQ(token_of(secrets, "http://[::1]:9/x"), "six");
+    for (const char *url : {"http://sos.internal/x", "http://sos.internal:443/x", "https://sos.internal:8080/x",
+                            "https://sos.internal.evil.example/x", "https://evil.example/sos.internal", "http://[::1]:90/x"})
+        EXPECT_EQ(token_of(secrets, url), "") << url;
+}
+
+TEST(Webhook, S6AHostsHeadersCanBeForJobsOfCertainKinds) {
+    const auto secrets = std::get<WebhookSecrets>(parse_webhook_secrets(
+        R"({"secrets":["0123456789abcdef"],"hosts":{"sos":{"kinds":["sos_tell","sos_verify"],"headers":{"X-Internal-Token":"t"},"secrets":["fedcba9876543210"]}}})"));
+    EXPECT_EQ(token_of(secrets, "http://sos/x", "sos_tell"), "t");
+    EXPECT_EQ(token_of(secrets, "http://sos/x", "sos_verify"), "t");
+    EXPECT_EQ(token_of(secrets, "http://sos/x"), "") << "whoever may enqueue a webhook";
+    EXPECT_EQ(header(std::get<Request>(make(R"({"url":"http://sos/"})", "*", secrets)), "webhook-signature"),
+              "v1," + base64(hmac_sha256("0123456789abcdef", "job_17.1614265330.")))
+        << "nor is anything signed with its secret";
+
+    const auto guarded = [&](std::string_view kind, std::string_view url) -> std::optional<bool> {
+        Attempt job = attempt();
+        job.kind = kind;
+        const Built built = build(job, R"({"url":")" + std::string(url) + R"("})", allow("other"), secrets, kNow);
+        return std::holds_alternative<Request>(built) ? std::optional(std::get<Request>(built).guarded) : std::nullopt;
+    };
+    EXPECT_EQ(guarded("sos_tell", "http://sos/"), false) << "the file leads there, whatever pulse.webhook_allow says";
+    EXPECT_EQ(guarded("webhook", "http://sos/"), std::nullopt);
+    EXPECT_EQ(guarded("sos_tell", "http://nowhere/"), std::nullopt);
+    EXPECT_EQ(guarded("sos_tell", "http://other/"), true);
+}
+
+TEST(Webhook, S6AFileThatCannotBeUnderstoodIsNotUsedInPart) {
+    for (const char *file :
+         {R"({"hosts":{"http://sos/path":{}}})", R"({"hosts":{"u@sos":{}}})", R"({"hosts":{"":{}}})", R"({"hosts":{"https://":{}}})",
+          R"({"hosts":{"sos":{"kinds":[]}}})", R"({"hosts":{"sos":{"kinds":"a"}}})", R"({"hosts":{"sos":{"kinds":[1]}}})"})
+        EXPECT_TRUE(std::holds_alternative<std::string>(parse_webhook_secrets(file))) << file;
+}
+
 TEST(Webhook, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
     for (const char *args : {"[]",
                              "{}",
@@ -113,6 +162,11 @@ TEST(Webhook, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
                              R"({"url":"http://a.example","headers":{"webhook-signature":"x"}})",
                              R"({"url":"http://a.example","method":"GET","body":1})",
                              R"({"url":"http://a.example","body":1,"text":"x"})",
+                             R"({"url":"http://a.example","final":404})",
+                             R"({"url":"http://a.example","final":["404"]})",
+                             R"({"url":"http://a.example","final":[200]})",
+                             R"({"url":"http://a.example","keep":65537})",
+                             R"({"url":"http://a.example","keep":"all"})",
                              R"({"url":"http://a.example","verb":"GET"})"})
         EXPECT_NE(refused(args), "") << args;
 }
@@ -123,7 +177,7 @@ TEST(Webhook, E4JudgesAnswers) {
         response.status = status;
         response.body = std::move(body);
         response.whole = whole;
-        return judge(response, kNow);
+        return judge(response, "{}", kNow);
     };
     EXPECT_EQ(outcome(200, "{\"ok\": true}").result_json, R"({"status":200,"body":{"ok":true}})");
     EXPECT_EQ(outcome(204).result_json, R"({"status":204,"body":null})");
@@ -137,7 +191,26 @@ TEST(Webhook, E4JudgesAnswers) {
     Response refused;
     refused.refused = true;
     refused.failure = "it leads to 127.0.0.1";
-    EXPECT_EQ(judge(refused, kNow).what, Outcome::kDiscard);
+    EXPECT_EQ(judge(refused, "{}", kNow).what, Outcome::kDiscard);
+}
+
+TEST(Webhook, S6AJobSaysWhichAnswersAreFinalAndHowMuchIsKept) {
+    Response response;
+    response.status = 404;
+    const Outcome unknown = judge(response, R"({"final":[404,503]})", kNow);
+    EXPECT_EQ(unknown.what, Outcome::kDiscard);
+    EXPECT_EQ(unknown.result_json, R"({"status":404})");
+    response.status = 503;
+    EXPECT_EQ(judge(response, R"({"final":[404,503]})", kNow).what, Outcome::kDiscard);
+    EXPECT_EQ(judge(response, R"({"final":[404]})", kNow).what, Outcome::kRetry);
+    response.status = 0;
+    EXPECT_EQ(judge(response, R"({"final":[404]})", kNow).what, Outcome::kRetry);
+
+    response.status = 200;
+    response.body = R"({"details":")" + std::string(5000, 'x') + R"("})";
+    EXPECT_EQ(judge(response, R"({"keep":65536})", kNow).result_json, R"({"status":200,"body":)" + response.body + "}");
+    EXPECT_LT(judge(response, "{}", kNow).result_json->size(), 4200u);
+    EXPECT_EQ(judge(response, R"({"keep":0})", kNow).result_json->find("xxxx"), std::string::npos);
 }
 
 bool is_public_text(const char *text) {
