@@ -33,16 +33,16 @@ class PulseQueue:
     def command(self, line):
         name, *numbers = line.split(' ')
         held = numbers[-1] == 'held'
-        self._clear()
+        self.clear()
         return getattr(self, '_' + name)(*(int(n) for n in numbers[:len(numbers) - held]), **({'held': True} if held else {}))
 
-    def _clear(self):
+    def clear(self):
         """Nothing waits, and nothing starts until the queue is resumed."""
         self.session.query("SELECT pulse.pause_queue('bench'), pulse.configure_queue('bench', concurrency => 0)")
         self._until('what ran has ended', "SELECT NOT EXISTS (SELECT FROM _pulse.jobs WHERE state = 'executing')")
-        self.session.query('TRUNCATE _pulse.jobs, _pulse.job_history, bench.pickups; CHECKPOINT')
+        self.session.query('TRUNCATE _pulse.jobs, _pulse.job_history; CHECKPOINT')
 
-    def _fill(self, count, a_call=BULK):
+    def fill(self, count, a_call=BULK):
         for first in range(0, count, a_call):
             self.session.query(f"""SELECT pulse.enqueue_many('bench', 'sql', array_agg(json_build_object('function', 'bench.noop', 'args', json_build_object('n', n))))
                                      FROM generate_series({first}, {min(count, first + a_call) - 1}) AS n""")
@@ -57,7 +57,7 @@ class PulseQueue:
     def _ended(self):
         return int(self.session.query("SELECT _pulse.memory_status() -> 'counters' ->> 'jobsDone'"))
 
-    def _work(self, count, seconds=300):
+    def work(self, count, seconds=300):
         """Works off so many: when which number of them had committed their end."""
         before, began = self._ended(), time.monotonic()
         self.session.query("SELECT pulse.resume_queue('bench')")
@@ -82,8 +82,8 @@ class PulseQueue:
 
     def _drain(self, count, waiting=0, held=False):
         holder = self._hold() if held else None
-        self._fill(count + waiting, 10_000)
-        seen = self._work(count)
+        self.fill(count + waiting, 10_000)
+        seen = self.work(count)
         if waiting:
             self.session.query("SELECT pulse.pause_queue('bench')")
         self._check(count)
@@ -96,11 +96,11 @@ class PulseQueue:
 
     def _bulk(self, count, a_call=BULK):
         began = time.monotonic()
-        self._fill(count, a_call)
+        self.fill(count, a_call)
         return {'jobs': count, 'seconds': time.monotonic() - began}
 
     def _pickup(self, count):
-        self.session.query("SELECT pulse.resume_queue('bench')")
+        self.session.query("TRUNCATE bench.pickups; SELECT pulse.resume_queue('bench')")
         pgbench(self.cluster, self.database, 'pickup', 1, count)
         self._until('every job had started', f'SELECT count(*) = {count} FROM bench.pickups')
         took = sorted(map(float, self.session.query('SELECT ms FROM bench.pickups').split()))
@@ -109,7 +109,7 @@ class PulseQueue:
     def _turns(self, count, waiting=0, held=False):
         """One at a time: from claim to claim, which are the times of the attempts."""
         self.session.query("SELECT pulse.configure_queue('bench', concurrency => 1)")
-        self._fill(waiting + 4 * count, 10_000)
+        self.fill(waiting + 4 * count, 10_000)
         found = {'waiting': waiting, **self._turn_times(count)}
         if held:
             holder = self._hold()
@@ -120,7 +120,7 @@ class PulseQueue:
 
     def _turn_times(self, count):
         self.session.query('TRUNCATE _pulse.job_history')
-        self._work(count)
+        self.work(count)
         self.session.query("SELECT pulse.pause_queue('bench')")
         took = sorted(map(float, self.session.query(f"""
             SELECT extract(epoch FROM h.attempted_at - lag(h.attempted_at) OVER (ORDER BY h.attempted_at)) * 1000
