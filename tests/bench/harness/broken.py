@@ -2,10 +2,9 @@
 publishing broken (no event gets an id any more), in turns. The statement must live, and nearly as fast: each row fails in a subtransaction,
 and what is said about that must not cost more than the event did."""
 
-import re
-import subprocess
 from statistics import median
 
+from harness.pgbench import pgbench
 from harness.programs import BENCH, BenchError, note
 from harness.report import Check
 
@@ -13,14 +12,9 @@ CLIENTS = (1, 8)
 STATES = {'healthy': 'bench.mend', 'broken': 'bench.break_off'}
 
 
-def pgbench(stage, clients, seconds):
-    done = subprocess.run([str(stage.cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / 'insert_issue.sql'),
-                           '-c', str(clients), '-j', str(min(clients, 2)), '-T', str(seconds), stage.cluster.conninfo('bench_pulse')],
-                          capture_output=True, text=True)
-    tps = re.search(r'tps = ([\d.]+)', done.stdout)
-    if done.returncode or not tps:
-        raise BenchError(f'pgbench: {done.stderr[-500:]}')
-    return float(tps[1]), done.stderr.count('the event is lost')
+def insert(stage, clients, seconds):
+    found = pgbench(stage.cluster, 'bench_pulse', 'insert_issue', clients, '-T', seconds)
+    return found.tps, found.said.count('the event is lost')
 
 
 def state(stage, name):
@@ -47,12 +41,12 @@ def measure(stage):
     runs, warnings, before = {}, 0, lost(stage)
     try:
         for clients in CLIENTS:
-            pgbench(stage, clients, 1)
+            insert(stage, clients, 1)
             for n in range(repetitions):
                 for name in sorted(STATES, reverse=n % 2 == 0):  # each goes first as often
                     state(stage, name)
                     had = lost(stage)
-                    tps, said = pgbench(stage, clients, seconds)
+                    tps, said = insert(stage, clients, seconds)
                     check(name, clients, seconds, tps, lost(stage) - had, said)
                     runs.setdefault(str(clients), {}).setdefault(name, []).append(tps)
                     warnings += said

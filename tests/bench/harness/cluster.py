@@ -77,6 +77,15 @@ class Cluster:
         self.psql('\n'.join(f'ALTER SYSTEM RESET {name.replace("__", ".")};' if value is None else f"ALTER SYSTEM SET {name.replace('__', '.')} = '{value}';"
                             for name, value in settings.items()) + '\nSELECT pg_reload_conf()', 'postgres')
 
+    def write(self, name, text):
+        """A file that only the server's owner reads: its path."""
+        path = self.home / name
+        path.touch(0o600)
+        path.write_text(text)
+        if self.as_owner:
+            shutil.chown(path, 'postgres', 'postgres')
+        return path
+
     def log_tail(self):
         try:
             return (self.home / 'log').read_text()[-2000:]

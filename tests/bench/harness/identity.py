@@ -1,13 +1,12 @@
 """(h) What rules cost inside the database: taking points of a rate limit (the bound is 2 µs a call, less what the statement around it
 costs), from one backend and from two that want the same bucket; and joins decided a second, 200 a statement, as a bridge asks."""
 
-import re
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from harness.programs import BENCH, BenchError, note
+from harness.pgbench import pgbench
+from harness.programs import BENCH, note
 from harness.report import Check
 
 DATABASE = 'bench_pulse'
@@ -35,12 +34,7 @@ def takes(stage, calls, backends, subject):
 
 
 def decisions(stage, language, seconds):
-    done = subprocess.run([str(stage.cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / f'decide_{language}.sql'), '-c', '2', '-j', '2',
-                           '-T', str(seconds), stage.cluster.conninfo(DATABASE)], capture_output=True, text=True)
-    tps = re.search(r'tps = ([\d.]+)', done.stdout)
-    if done.returncode or not tps:
-        raise BenchError(f'pgbench: {done.stderr[-500:]}')
-    return float(tps[1]) * JOINS_A_STATEMENT
+    return pgbench(stage.cluster, DATABASE, f'decide_{language}', 2, '-T', seconds).tps * JOINS_A_STATEMENT
 
 
 def measure(stage):

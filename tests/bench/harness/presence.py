@@ -11,6 +11,7 @@ import re
 import subprocess
 from statistics import median
 
+from harness.pgbench import pgbench
 from harness.programs import BENCH, BenchError, Redis, note
 from harness.report import Check
 
@@ -23,13 +24,7 @@ SCRIPT = "redis.call('hset', KEYS[1], 'state', ARGV[1]) return redis.call('expir
 
 
 def by_pgbench(stage, kind, seconds):
-    done = subprocess.run([str(stage.cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / f'presence_{kind}.sql'),
-                           '-D', 'event=bench:present', '-c', str(CONNECTIONS), '-j', '2', '-T', str(seconds), stage.cluster.conninfo('bench_pulse')],
-                          capture_output=True, text=True)
-    tps = re.search(r'tps = ([\d.]+)', done.stdout)
-    if done.returncode or not tps:
-        raise BenchError(f'pgbench: {done.stderr[-500:]}')
-    return float(tps[1])
+    return pgbench(stage.cluster, 'bench_pulse', f'presence_{kind}', CONNECTIONS, '-D', 'event=bench:present', '-T', seconds).tps
 
 
 def by_redis(redis, rate, seconds):

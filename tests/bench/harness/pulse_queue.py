@@ -1,25 +1,14 @@
 """pulse's own queue behind the commands of tests/bench/peers/queue_peer.mjs: the same jobs, asked by psql and pgbench."""
 
-import re
-import subprocess
 import time
 
 from harness.latency import percentile
-from harness.programs import BENCH, BenchError
+from harness.pgbench import pgbench
+from harness.programs import BenchError
 
 AT_A_TIME = 32
 BULK = 1000
 TENTHS = 10
-
-
-def pgbench(cluster, database, script, clients, transactions):
-    """So many transactions of each client: seconds without those for connecting."""
-    done = subprocess.run([str(cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / f'{script}.sql'), '-c', str(clients), '-j', str(min(clients, 2)),
-                           '-t', str(transactions), cluster.conninfo(database)], capture_output=True, text=True)
-    tps = re.search(r'tps = ([\d.]+) \(without', done.stdout)
-    if done.returncode or not tps:
-        raise BenchError(f'pgbench: {done.stderr[-500:]}')
-    return clients * transactions / float(tps[1])
 
 
 class PulseQueue:
@@ -92,7 +81,8 @@ class PulseQueue:
         return {'jobs': count, 'seconds': seen[-1][0], 'tenths': [reached(seen, count * n / TENTHS) for n in range(TENTHS + 1)]}
 
     def _single(self, count):
-        return {'jobs': count, 'seconds': pgbench(self.cluster, self.database, 'enqueue', AT_A_TIME, count // AT_A_TIME)}
+        found = pgbench(self.cluster, self.database, 'enqueue', AT_A_TIME, '-t', count // AT_A_TIME)
+        return {'jobs': found.transactions, 'seconds': found.transactions / found.tps}
 
     def _bulk(self, count, a_call=BULK):
         began = time.monotonic()
@@ -101,7 +91,7 @@ class PulseQueue:
 
     def _pickup(self, count):
         self.session.query("TRUNCATE bench.pickups; SELECT pulse.resume_queue('bench')")
-        pgbench(self.cluster, self.database, 'pickup', 1, count)
+        pgbench(self.cluster, self.database, 'pickup', 1, '-t', count)
         self._until('every job had started', f'SELECT count(*) = {count} FROM bench.pickups')
         took = sorted(map(float, self.session.query('SELECT ms FROM bench.pickups').split()))
         return {'jobs': count, 'p50': percentile(took, .5), 'p99': percentile(took, .99)}

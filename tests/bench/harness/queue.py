@@ -8,8 +8,9 @@ its history."""
 
 from statistics import median
 
+from harness.pgbench import pgbench
 from harness.programs import QueuePeer, Redis, children, cpu_seconds, note
-from harness.pulse_queue import TENTHS, PulseQueue, pgbench
+from harness.pulse_queue import TENTHS, PulseQueue
 from harness.report import Check
 
 DATABASE, PEERS_DATABASE = 'bench_pulse', 'bench_queue'
@@ -60,7 +61,8 @@ def by_hand(stage, jobs):
     stage.cluster.psql(f"""TRUNCATE bench.by_hand;
         INSERT INTO bench.by_hand (args) SELECT json_build_object('n', n) FROM generate_series(1, {jobs}) AS n;
         VACUUM ANALYZE bench.by_hand; CHECKPOINT""", DATABASE)
-    return {'jobs': jobs, 'seconds': pgbench(stage.cluster, DATABASE, 'by_hand', 2, jobs // 200)}
+    found = pgbench(stage.cluster, DATABASE, 'by_hand', 2, '-t', jobs // 200)
+    return {'jobs': jobs, 'seconds': found.transactions / found.tps}
 
 
 def measure(stage):

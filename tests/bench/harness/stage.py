@@ -72,13 +72,10 @@ class Stage:
             base += ['--secret', server.secret]
         return self.keep(LoadClient(*base, *arguments))
 
-    def wait_for_dispatcher(self, seconds=120):
+    def wait_for_dispatcher(self, seconds=120, database='bench_pulse'):
         """Until every committed event has its position: no variant may leave its work to the next one."""
-        wait_until('the dispatcher to catch up', self._caught_up, seconds)
-
-    def _caught_up(self):
-        return int(self.cluster.psql("SELECT coalesce((pulse.status() -> 'dispatcher' ->> 'lagEvents')::bigint, 0)",
-                                     'bench_pulse')) == 0
+        lag = "SELECT coalesce((pulse.status() -> 'dispatcher' ->> 'lagEvents')::bigint, 0)"
+        wait_until('the dispatcher to catch up', lambda: self.cluster.psql(lag, database) == '0', seconds)
 
     @staticmethod
     def sql(name):

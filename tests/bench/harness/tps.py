@@ -10,7 +10,8 @@ import subprocess
 import time
 from statistics import median
 
-from harness.programs import BENCH, BUILD, BenchError, Program, note
+from harness.pgbench import pgbench
+from harness.programs import BUILD, BenchError, Program, note
 from harness.report import Check
 
 CLIENTS = (1, 8, 32)
@@ -34,16 +35,8 @@ class Receiver:
         self.client.command('reset')
 
 
-def pgbench(stage, row, variant, clients, seconds):
-    cluster = stage.cluster
-    done = subprocess.run([str(cluster.bin / 'pgbench'), '-n', '-M', 'prepared', '-f', str(BENCH / 'sql' / f'insert_{row}.sql'),
-                           '-c', str(clients), '-j', str(min(clients, 2)), '-T', str(seconds),
-                           cluster.conninfo(f'bench_{variant}')], capture_output=True, text=True)
-    tps = re.search(r'tps = ([\d.]+)', done.stdout)
-    rows = re.search(r'transactions actually processed: (\d+)', done.stdout)
-    if done.returncode or not tps or not rows:
-        raise BenchError(f'pgbench: {done.stderr[-500:]}')
-    return float(tps[1]), int(rows[1])
+def insert(stage, row, variant, clients, seconds):
+    return pgbench(stage.cluster, f'bench_{variant}', f'insert_{row}', clients, '-T', seconds)
 
 
 def flush_microseconds(stage):
@@ -65,19 +58,19 @@ def measure(stage):
     runs, drains = {}, []
     for row in ROWS:
         for variant in VARIANTS:                               # warm up: catalogs, WAL files, plans
-            _, rows = pgbench(stage, row, variant, 8, 1)
+            rows = insert(stage, row, variant, 8, 1).transactions
             if variant == 'pulse':
                 receiver.wait_for(rows)
         for clients in CLIENTS:
             for _ in range(repetitions):
                 for variant in VARIANTS:
                     stage.cluster.psql('CHECKPOINT', 'postgres')
-                    tps, rows = pgbench(stage, row, variant, clients, seconds)
+                    found = insert(stage, row, variant, clients, seconds)
                     if variant == 'pulse':
                         began = time.monotonic()
-                        receiver.wait_for(rows)
+                        receiver.wait_for(found.transactions)
                         drains.append(time.monotonic() - began)
-                    runs.setdefault((row, clients, variant), []).append(tps)
+                    runs.setdefault((row, clients, variant), []).append(found.tps)
             note(f'{row}, {clients} clients: ' + ', '.join(f'{TITLES[v]} {median(runs[row, clients, v]):.0f}' for v in VARIANTS))
     stage.drop(listener)
     stage.drop(receiver.client)
