@@ -17,7 +17,7 @@ char *sms_status_url = nullptr;
 char *webhook_secret_file = nullptr;
 char *webhook_allow = nullptr;
 char *http_ca_file = nullptr;
-int http_concurrency = 64;
+int http_concurrency = 128;
 
 void define_channels() {
     constexpr int kHidden = GUC_SUPERUSER_ONLY;
@@ -50,7 +50,7 @@ void define_channels() {
     DefineCustomStringVariable("pulse.http_ca_file", "File of CA certificates for outgoing HTTPS.", "Empty: the system's.", &http_ca_file,
                                "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pulse.http_concurrency", "Most deliveries on their way at once, and most connections, of a database.", nullptr,
-                            &http_concurrency, 64, 1, 1000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                            &http_concurrency, 128, 1, 1000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 }  // namespace pulse::guc

@@ -2,10 +2,12 @@
 #include "queue/claim.hpp"
 
 #include "pg/run_as.hpp"
+#include "queue/hosts.hpp"
 
 namespace pulse::queue {
 
-#define PULSE_CANDIDATE "j.id, j.run_at, j.attempt, j.max_attempts, j.queue, j.priority, j.channel, j.partition_key"
+#define PULSE_HOST "j.kind, CASE WHEN j.channel = 'webhook' AND j.function IS NULL THEN j.args END"
+#define PULSE_CANDIDATE "j.id, j.run_at, j.attempt, j.max_attempts, j.queue, j.priority, j.channel, j.partition_key, " PULSE_HOST
 
 namespace {
 
@@ -14,15 +16,16 @@ std::optional<std::string> optional_string(const pg::Row &row, int column) {
     return std::nullopt;
 }
 
+// Of class http, from the columns of PULSE_HOST.
+std::string host(const pg::Row &row, std::string_view channel, int column) {
+    if (class_of(channel) != Class::kHttp) return {};
+    return host_of(channel, row.text(column), row.optional_text(column + 1));
+}
+
 Candidate candidate(const pg::Row &row) {
-    return {row.int8(1),
-            DatumGetTimestampTz(row.datum(2)),
-            row.int4(3),
-            row.int4(4),
-            std::string(row.text(5)),
-            row.int4(6),
-            class_of(row.text(7)),
-            optional_string(row, 8)};
+    return {row.int8(1),           DatumGetTimestampTz(row.datum(2)), row.int4(3),
+            row.int4(4),           std::string(row.text(5)),          row.int4(6),
+            class_of(row.text(7)), optional_string(row, 8),           host(row, row.text(7), 9)};
 }
 
 pg::Plan::Param param_time(TimestampTz at) { return {TIMESTAMPTZOID, TimestampTzGetDatum(at)}; }
@@ -38,12 +41,14 @@ Executing executing_row(const pg::Row &row) {
             std::string(row.text(3)),
             optional_string(row, 4),
             class_of(row.text(5)),
+            host(row, row.text(5), 9),
             row.is_null(6) ? GetCurrentTimestamp() : DatumGetTimestampTz(row.datum(6)),
             row.is_null(7) ? DT_NOEND : DatumGetTimestampTz(row.datum(7)),
             row.boolean(8)};
 }
 
-#define PULSE_EXECUTING "j.id, j.attempt, j.queue, j.partition_key, j.channel, j.attempted_at, j.lease_until, j.cancelled_at IS NOT NULL"
+#define PULSE_EXECUTING \
+    "j.id, j.attempt, j.queue, j.partition_key, j.channel, j.attempted_at, j.lease_until, j.cancelled_at IS NOT NULL, " PULSE_HOST
 
 }  // namespace
 

@@ -18,6 +18,7 @@ struct Candidate {
     int priority;
     Class klass;
     std::optional<std::string> key;
+    std::string host;  // of class http: whose share of the places it takes, as host_of() says
 
     Place place() const { return {run_at, id}; }
     LaneName lane() const { return {queue, priority, klass}; }
@@ -48,6 +49,7 @@ struct Executing {
     std::string queue;
     std::optional<std::string> key;
     Class klass;
+    std::string host;
     TimestampTz attempted_at;
     TimestampTz lease_until;  // of class external
     bool cancelled;

@@ -106,7 +106,8 @@ void Foreman::run() {
         hear();
         const auto is_open = [&](const std::string &queue) { return has_room(queue); };
         const bool due = lanes_.next_due([&](const LaneName &name, const Lanes::Lane &lane) { return open(name, lane); }) <= now_ ||
-                         keys_.next_look(is_open) <= now_ || (!leases_.empty() && leases_.begin()->first <= now_) || look_again_at_ <= now_;
+                         keys_.next_look(is_open) <= now_ || (!leases_.empty() && leases_.begin()->first <= now_) ||
+                         look_again_at_ <= now_ || host_is_due();
         if (due || has_work()) {
             in_transaction([&] { claim_pass(); });
             deliver();

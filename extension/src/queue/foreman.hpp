@@ -5,6 +5,7 @@
 
 #include "pg/spi.hpp"
 #include "queue/claim.hpp"
+#include "queue/hosts.hpp"
 #include "queue/keys.hpp"
 #include "queue/lanes.hpp"
 #include "queue/limiter.hpp"
@@ -34,6 +35,7 @@ private:
         std::optional<std::string> key;
         Class klass;
         TimestampTz lease_until;
+        std::string host;
     };
     struct Chosen {
         Candidate job;
@@ -78,6 +80,11 @@ private:
     bool has_room(const std::string &queue);
     bool place_for(const Candidate &job) const;
     std::map<std::string, State>::iterator state_of(const std::string &queue);
+    // shares.cpp: which host's deliveries may begin
+    bool waits_for_host(const Candidate &job);
+    bool host_is_due();
+    void look_at_host(const Hosts::Look &look);
+    void look_at_hosts();
     // fetch.cpp: requests of outside workers
     void read_requests();
     int request_for(const std::string &queue) const;
@@ -100,6 +107,8 @@ private:
     Places places_;
     Lanes lanes_;
     Keys keys_;
+    Hosts hosts_;
+    std::uint64_t host_looks_ = 0;
     std::map<std::string, State> queues_;
     std::unordered_map<int64, Running> running_;
     std::set<std::pair<TimestampTz, int64>> leases_;

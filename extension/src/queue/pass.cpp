@@ -58,7 +58,7 @@ bool Foreman::open(const LaneName &name, const Lanes::Lane &lane) {
 bool Foreman::place_for(const Candidate &job) const {
     switch (job.klass) {
         case Class::kSql: return job.is_last() ? places_.has_idle() : places_.room(Class::kSql) > 0;
-        case Class::kHttp: return places_.room(Class::kHttp) > 0;
+        case Class::kHttp: return hosts_.has_room(job.host, places_.room(Class::kHttp));
         case Class::kExternal: return request_for(job.queue) >= 0;
     }
     return false;
@@ -82,7 +82,8 @@ bool Foreman::take(const Candidate &job) {
     if (job.klass == Class::kExternal) --requests_[place].room;
     queue->second.limiter.started();
     if (job.key) keys_.started({job.queue, *job.key}, job.id);
-    running_.insert_or_assign(job.id, Running{job.attempt + 1, queue, job.key, job.klass, DT_NOEND});
+    if (job.klass == Class::kHttp) hosts_.started(job.host);
+    running_.insert_or_assign(job.id, Running{job.attempt + 1, queue, job.key, job.klass, DT_NOEND, job.host});
     chosen_.push_back({job, place, alone});
     return true;
 }
@@ -92,6 +93,7 @@ void Foreman::undo(const Chosen &chosen) {
     const Candidate &job = chosen.job;
     const auto found = running_.find(job.id);
     found->second.queue->second.limiter.never_started();
+    if (job.klass == Class::kHttp) hosts_.ended(job.host);
     running_.erase(found);
     if (job.key) {
         keys_.ended({job.queue, *job.key}, job.id);
@@ -122,7 +124,7 @@ void Foreman::take_from(Lanes::Entry &entry) {
                     pg::wake(launcher);
                 }
                 if (!job.key || is_free_key(job)) {
-                    if (!take(job)) {
+                    if (!waits_for_host(job) && !take(job)) {
                         lanes_.advance(name, job.place());
                         if (job.key) keys_.put_off({job.queue, *job.key}, now_ + kSecond);
                         if (job.klass == Class::kSql && job.is_last() && !places_.has_idle()) lanes_.wait_for_idle(name, true);
@@ -162,6 +164,7 @@ void Foreman::look_at_keys() {
 
 void Foreman::look_everywhere() {
     const TimestampTz began = GetCurrentTimestamp();
+    hosts_.forget_passed();
     for (const WaitingLane &lane : waiting_lanes()) lanes_.look_everywhere(lane.queue, lane.priority);
     look_ = false;
     look_took_ = GetCurrentTimestamp() - began;
@@ -229,6 +232,7 @@ void Foreman::claim_pass() {
     carry_out_cancels();
     if (look_ || look_again_at_ <= now_) look_everywhere();
     look_at_keys();
+    look_at_hosts();
     lanes_.begin_pass();
     while (Lanes::Entry *entry = lanes_.pick(now_, [&](const LaneName &name, const Lanes::Lane &lane) { return open(name, lane); })) {
         (void)state_of(entry->first.queue);

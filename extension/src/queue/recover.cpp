@@ -71,7 +71,8 @@ void Foreman::now_running(const Executing &job) {
     const auto queue = state_of(job.queue);
     queue->second.limiter.started();
     if (job.key) keys_.started({job.queue, *job.key}, job.id.id);
-    running_.insert_or_assign(job.id.id, Running{job.id.attempt, queue, job.key, job.klass, job.lease_until});
+    running_.insert_or_assign(job.id.id, Running{job.id.attempt, queue, job.key, job.klass, job.lease_until, job.host});
+    if (job.klass == Class::kHttp) hosts_.started(job.host);
     if (job.klass == Class::kExternal) leases_.emplace(job.lease_until, job.id.id);
 }
 
@@ -109,6 +110,7 @@ void Foreman::job_ended(int64 id) {
     job.queue->second.limiter.ended(steady_);
     if (job.key) keys_.ended({job.queue->first, *job.key}, id);
     if (job.klass == Class::kExternal) leases_.erase({job.lease_until, id});
+    if (job.klass == Class::kHttp) hosts_.ended(job.host);
     running_.erase(found);
     if (const auto early = early_.find(id); early != early_.end()) {
         lanes_.told(early->second.queue, early->second.priority, early->second.klass, early->second.place());

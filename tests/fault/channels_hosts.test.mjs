@@ -1,0 +1,84 @@
+// Hosts that hang share the HTTP worker with others, which do not wait for them.
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import { startChannels } from '../support/channels.mjs'
+import { startStandIn } from '../support/provider_stand_in.mjs'
+import { until } from '../support/wait.mjs'
+
+const places = 128   // pulse.http_concurrency
+let channels, cluster, provider, hung
+
+before(async () => {
+  channels = await startChannels()
+  ;({ cluster, provider } = channels)
+  assert.equal(await cluster.value(`SELECT current_setting('pulse.http_concurrency')::int`), places)
+  hung = await startStandIn()
+})
+after(async () => {
+  await hung?.stop()
+  await channels?.stop()
+})
+afterEach(async () => {
+  hung.clearFaults()
+  await until(async () => {
+    for (const queue of ['q', 'keyed']) await cluster.sql('SELECT pulse.purge_queue($1)', [queue])
+    await cluster.sql(`SELECT pulse.cancel(id) FROM pulse.jobs WHERE state = 'executing' AND cancelled_at IS NULL`)
+    return cluster.value(`SELECT count(*) = 0 FROM pulse.jobs WHERE state IN ('available', 'retryable', 'scheduled', 'executing')`)
+  }, { what: 'the end of what hangs' })
+  hung.arrivals = []
+  provider.arrivals = []
+})
+
+const many = (url, count, options = '') => cluster.sql(`SELECT pulse.enqueue_many('q', 'webhook', array_agg(json_build_object('url', $1::text || n)), timeout => '5 min' ${options})
+  FROM generate_series(1, $2) n`, [url, count])
+const executing = url => cluster.value(`SELECT count(*)::int FROM pulse.jobs WHERE state = 'executing' AND starts_with(args ->> 'url', $1)`, [url])
+const push = options => channels.enqueue('fcm', { token: 't' }, options)
+
+test('E4: a thousand webhooks to a host that hangs, and no push and no other webhook of their queue waits for them', async () => {
+  hung.fault('/', { hang: true }, 10_000)
+  await many(`${hung.url}/hang/`, 1000)
+  await until(() => hung.arrivals.length === places / 2, { what: 'its share' })
+  assert.equal((await channels.ended(await push())).state, 'completed')
+  await many(`${provider.url}/hook/`, 500)
+  await until(() => provider.at('/hook/').length === 500, { what: 'five hundred others' })
+  assert.equal((await channels.ended(await push(`priority => 1`))).state, 'completed')
+  assert.equal(await executing(hung.url), places / 2)
+  assert.equal(hung.arrivals.length, places / 2)
+})
+
+test('E4: several hosts that hang leave places for one that does not', async () => {
+  hung.fault('/', { hang: true }, 10_000)
+  const names = ['127.0.0.1', 'localhost', '127.1', '127.0.1'].map(name => hung.url.replace('127.0.0.1', name))
+  await cluster.set('pulse.webhook_allow', '*, 127.0.0.1, ::1')
+  for (const url of names) await many(`${url}/hang/`, 200)
+  await until(async () => (await executing(names[3])) > 0 && hung.arrivals.length >= places / 2 + places / 4 + places / 8, { what: 'all of them at work' })
+  assert.equal((await channels.ended(await push())).state, 'completed')
+  assert.ok(await cluster.value(`SELECT count(*) < $1 FROM pulse.jobs WHERE state = 'executing'`, [places]))
+})
+
+test('E4: what waited for its host goes out when it answers, each once; also what has a key, and in other queues', async () => {
+  provider.latency = 20
+  try {
+    await many(`${provider.url}/hook/`, 600)
+    await cluster.sql(`SELECT pulse.enqueue('keyed', 'webhook', json_build_object('url', $1::text || n), partition_key => (n % 100)::text) FROM generate_series(601, 800) n`, [`${provider.url}/hook/`])
+    await until(() => provider.at('/hook/').length >= 800 && cluster.value(`SELECT count(*) = 0 FROM pulse.jobs WHERE state IN ('available', 'executing', 'retryable')`), { what: 'all of them' })
+  } finally {
+    provider.latency = 0
+  }
+  const paths = provider.at('/hook/').map(({ path }) => Number(path.split('/').at(-1)))
+  assert.deepEqual(paths.toSorted((a, b) => a - b), Array.from({ length: 800 }, (_, n) => n + 1))
+  const keyed = paths.filter(n => n > 600)
+  for (let key = 0; key < 100; key++) assert.deepEqual(keyed.filter(n => n % 100 === key), keyed.filter(n => n % 100 === key).toSorted((a, b) => a - b))
+})
+
+test('E4: shares are known again after the end of the foreman', async () => {
+  hung.fault('/', { hang: true }, 10_000)
+  await many(`${hung.url}/hang/`, 300)
+  await until(() => hung.arrivals.length === places / 2, { what: 'its share' })
+  const pid = () => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse foreman'`)
+  const before = await pid()
+  await cluster.sql('SELECT pg_terminate_backend($1)', [before])
+  await until(async () => ![before, undefined, null].includes(await pid()), { what: 'another foreman' })
+  assert.equal((await channels.ended(await push())).state, 'completed')
+  assert.equal(hung.arrivals.length, places / 2)
+})
