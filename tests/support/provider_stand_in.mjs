@@ -48,7 +48,7 @@ class StandIn {
     this.server.on('sessionError', () => {}).on('clientError', (error, socket) => socket.destroy())
     this.front = tlsDelay > 0 ? net.createServer({ pauseOnConnect: true }, async socket => {
       this.#keep(socket)
-      await sleep(tlsDelay)
+      await sleep(tlsDelay, undefined, { ref: false })
       this.server.emit('connection', socket)
     }) : this.server
     this.front.on('connection', socket => this.#keep(socket))
