@@ -9,13 +9,19 @@ export function checkLimits(queues, runs, report) {
       if (most > concurrency) report('limit', `${most} jobs of queue ${name} ran at once; ${concurrency} may`)
     }
     if (rate !== undefined) {
-      const times = own.map(({ at }) => at).sort((a, b) => a - b)
+      const times = lastOfAttempts(own).map(({ at }) => at).sort((a, b) => a - b)
       const most = mostWithin(times, per)
       fullest[name] = `${most} of ${rate} in ${per} ms`
       if (most > rate) report('limit', `${most} jobs of queue ${name} began within ${per} ms; ${rate} may`)
     }
   }
   return fullest
+}
+
+// An attempt of SQL that was given back left nothing behind, and is the same one when it begins again. What was sent is sent.
+function lastOfAttempts(runs) {
+  if (runs[0]?.channel !== 'sql') return runs
+  return [...new Map(runs.map(run => [`${run.job} ${run.attempt}`, run])).values()]
 }
 
 function mostAtOnce(runs) {

@@ -99,7 +99,7 @@ function checkJob(index, id, report) {
   if (row.place === 'jobs') return report('lost', `has not ended: ${row.state}, attempt ${row.attempt} of ${row.maxAttempts}`)
   checkAttempts(index, row, call, runs, report)
   checkEffects(index, row, call, runs, report)
-  checkCancels(index, row, runs, report)
+  checkCancels(index, row, call, runs, report)
   checkPayloads(index, id, runs, report)
   if (call?.onEnd) checkEnds(index, row, report)
 }
@@ -147,14 +147,17 @@ function checkEffects(index, row, call, runs, report) {
   }
 }
 
-function checkCancels(index, row, runs, report) {
+function checkCancels(index, row, call, runs, report) {
   const cancels = index.operations(row.id, 'cancel')
   if (row.state === 'cancelled' && cancels.length === 0) report('cancelled', 'was cancelled by nobody')
   if (index.operations(row.id, 'retry', 'redrive').length > 0) return
   // One that is about to begin may begin, and is told then. No other attempt begins.
   for (const { t, answer } of cancels) {
     if (answer !== true) continue
-    const after = runs.filter(({ time }) => time > index.run.transactions[t].committedTime)
+    const { committedTime } = index.run.transactions[t]
+    const after = runs.filter(({ time }) => time > committedTime)
+    // Before its time nobody can have claimed it.
+    if (call?.uniqueKey === undefined && call?.runAt > committedTime && row.state !== 'cancelled') report('cancelled', `was cancelled before its time, and is ${row.state}`)
     if (new Set(after.map(({ attempt }, n) => attempt ?? n)).size > 1) report('cancelled', `was cancelled, and ${after.length} runs came after that`)
   }
 }

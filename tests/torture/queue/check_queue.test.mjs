@@ -135,6 +135,10 @@ spoiled('atomic', 'a success that the receiver did not see', ({ run }) => { run.
 spoiled('atomic', 'a success that nobody acked', ({ run }) => { run.logs.external[3].answer = false })
 spoiled('atomic', 'an ack that was taken and forgotten', ({ rowOf }) => { Object.assign(rowOf(5), { state: 'discarded', place: 'dead letters', reason: 'attempts', errors: 2 }) })
 spoiled('cancelled', 'one that nobody cancelled', ({ run }) => { run.operations[0].answer = false })
+spoiled('cancelled', 'one that waited, and ran all the same', ({ rowOf, works }) => {
+  works(9, 500)
+  Object.assign(rowOf(9), { state: 'completed', attempt: 1 })
+}, /before its time/)
 spoiled('cancelled', 'one that went on', ({ run, works }) => {
   works(9, 500, { done: false })
   works(9, 510, { attempt: 2, done: false })

@@ -30,8 +30,8 @@ export class Operator {
     await this.writer.end()
   }
 
-  cancel() { return this.#operate('cancel', this.#some()) }
-  retry() { return this.#operate('retry', this.#some()) }
+  cancel() { return this.#operate('cancel', this.#some(this.random.chance(0.7))) }
+  retry() { return this.#operate('retry', this.#some(this.random.chance(0.7))) }
 
   async redrive() {
     const dead = await this.stage.cluster.value('SELECT d.id FROM pulse.dead_letters d ORDER BY d.finished_at DESC OFFSET $1 LIMIT 1', [this.random.integer(0, 5)]).catch(() => undefined)
@@ -45,11 +45,11 @@ export class Operator {
     await until(async () => { await this.stage.cluster.sql('SELECT pulse.resume_queue($1)', [queue]); return true }, { what: `queue ${queue} going on` })
   }
 
-  // A job that somebody knows the id of, lately enqueued.
-  #some() {
-    const { calls } = this.ledger
-    const known = calls.slice(-recent).filter(({ id }) => id !== undefined)
-    return known.length > 0 ? this.random.pick(known).id : undefined
+  // A job that somebody knows the id of, lately enqueued; one that surely waits, when there is one.
+  #some(waits) {
+    const known = this.ledger.calls.slice(-recent).filter(({ id }) => id !== undefined)
+    const waiting = waits ? known.filter(({ runAt }) => runAt > Date.now()) : []
+    return waiting.length + known.length > 0 ? this.random.pick(waiting.length > 0 ? waiting : known).id : undefined
   }
 
   async #operate(what, id) {

@@ -6,17 +6,17 @@ import { noted } from '../transactions.mjs'
 import { Writer, finishPrepared } from '../writers.mjs'
 import { queues } from './queues.mjs'
 
-const shares = Object.fromEntries(Object.entries(queues).map(([name, { share }]) => [name, share]))
+const usualShares = Object.fromEntries(Object.entries(queues).map(([name, { share }]) => [name, share]))
 const usual = { single: 40, several: 20, rollback: 12, savepoint: 10, bulk: 8, 'two-phase': 4 }
 const letters = 'abcdef'
 
 export class Producers {
   #stopped = false
 
-  // sink: where webhooks go. pause: longest between two transactions, in ms. astray: the fault that jobs of transactions that roll back are
-  // enqueued in others, which commit.
-  constructor(stage, ledger, sink, random, { count = 4, pause = 40, astray = false } = {}) {
-    Object.assign(this, { stage, ledger, sink, astray, random: random('jobs prepared'), began: Date.now(), asked: {} })
+  // sink: where webhooks go. pause: longest between two transactions, in ms. calm: no job takes long. shares: of each queue. astray: the fault
+  // that jobs of transactions that roll back are enqueued in others, which commit.
+  constructor(stage, ledger, sink, random, { count = 4, pause = 40, calm = false, shares = usualShares, astray = false } = {}) {
+    Object.assign(this, { stage, ledger, sink, calm, shares, astray, random: random('jobs prepared'), began: Date.now(), asked: {} })
     this.writers = Array.from({ length: count }, (_, n) =>
       Object.assign(new Writer(stage, random(`producer ${n}`), { kinds, weights: usual, pause, stopped: () => this.#stopped }), { producers: this }))
   }
@@ -51,23 +51,25 @@ export class Producers {
   }
 
   // A random job, as the ledger keeps it. plain: nothing that makes it another's, for what is enqueued in bulk.
-  job(random, { plain = false, queue = random.weighted(shares) } = {}) {
+  job(random, { plain = false, queue = random.weighted(this.shares) } = {}) {
     if (!this.#fits(queue)) queue = 'work'
-    const { channel, keys, unique } = queues[queue]
+    const { channel, keys, unique, sleep } = queues[queue]
+    const longest = this.calm ? 40 : 250
     const job = {
       queue, kind: channel === 'sql' ? 'work' : channel === 'external' ? 'errand' : random.pick(['hook', 'hook', 'webhook']),
       maxAttempts: random.pick([1, 2, 3, 3, 4, 5]), priority: random.integer(-1, 2),
       fails: Number(random.weighted({ 0: 84, 1: 8, 2: 4, 99: 4 })),
-      sleep: Number(random.weighted({ 0: 75, [random.integer(1, 15)]: 20, [random.integer(60, 250)]: 5 }))
+      sleep: sleep ? random.integer(...sleep) : Number(random.weighted({ 0: 75, [random.integer(1, 15)]: 20, [random.integer(20, longest)]: 5 }))
     }
-    if (channel === 'http') job.plan = random.weighted({ ok: 70, slow: 10, error: 8, reset: 4, hang: 2, later: 3, gone: 3 })
-    if (channel === 'external') job.plan = random.weighted({ ack: 68, beat: 10, nack: 12, permanent: 4, abandon: 2, late: 2, undone: 2 })
+    if (channel === 'http') job.plan = random.weighted({ ok: 70, slow: 10, error: 8, reset: 4, later: 3, gone: 3, ...(this.calm ? {} : { hang: 2 }) })
+    if (channel === 'external') job.plan = random.weighted({ ack: 68, beat: 10, nack: 12, permanent: 4, ...(this.calm ? {} : { abandon: 2, late: 2, undone: 2 }) })
     if (channel === 'sql' && random.chance(0.02)) Object.assign(job, { timeout: 80, sleep: 200 })   // and fails each time
     if (plain) return job
-    if (random.chance(0.15)) job.runAt = Date.now() + random.integer(0, 1200)
     if (random.chance(keys)) job.key = random.pick(letters)
-    else if (random.chance(unique)) Object.assign(job, { uniqueKey: random.pick(letters), uniqueMode: random.pick(['keep', 'keep', 'replace', 'keep_run_at']) })
-    else if (random.chance(0.15)) job.onEnd = true
+    else if (random.chance(unique)) Object.assign(job, { uniqueKey: random.pick('xyz'), uniqueMode: random.pick(['keep', 'keep', 'replace', 'keep_run_at']) })
+    if (random.chance(job.uniqueKey ? 0.7 : 0.15)) job.runAt = Date.now() + random.integer(0, this.calm ? 500 : 1200)
+    if (job.key || job.uniqueKey) return job
+    if (random.chance(0.15)) job.onEnd = true
     return job
   }
 
@@ -176,8 +178,9 @@ async function bulk(writer) {
   const transaction = writer.begin('job bulk')
   const { producers, random } = writer
   await writer.attempt(transaction, async ({ commits }) => {
-    const queue = random.pick(['work', 'work', 'ordered', 'hooks', 'errands'])
-    const shape = { ...producers.job(random, { plain: true, queue }), sleep: 0, timeout: undefined }
+    const queue = random.pick(['work', 'work', 'ordered', 'few', 'hooks', 'few hooks', 'errands'])
+    const shape = { ...producers.job(random, { plain: true, queue }), timeout: undefined }
+    if (!queues[queue].sleep) shape.sleep = 0
     const calls = Array.from({ length: random.integer(2, 25) }, () =>
       producers.ledger.call(transaction, { ...shape, key: queue === 'ordered' ? random.pick(letters) : undefined, fails: random.chance(0.1) ? 1 : 0 }))
     const list = calls.map(one => `'${JSON.stringify(producers.args(one))}'`).join(', '), keys = calls.map(({ key }) => key ? `'${key}'` : 'NULL').join(', ')
