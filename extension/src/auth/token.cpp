@@ -2,11 +2,12 @@
 // OpenSSL. The secret is a file: as SQL text it would reach logs, pg_stat_activity and dumps. It is read at each call, so a new one
 // counts at once.
 #include "guc.hpp"
+#include "json/base64.hpp"
 #include "json/slice.hpp"
+#include "pg/secret_file.hpp"
 #include "pg/text.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace pulse::auth {
 
@@ -16,56 +17,23 @@ constexpr std::size_t kLeastSecret = 32, kMostSecret = 4096;  // the least is th
 constexpr std::size_t kMostToken = 8192;                      // as are these two
 constexpr int kMostDepth = 32;
 
-// Forgotten with the scope.
-class Secret {
-public:
-    Secret() : bytes_(kMostSecret + 1, '\0') {}
-    ~Secret() { explicit_bzero(bytes_.data(), bytes_.size()); }
-    Secret(const Secret &) = delete;
-    Secret &operator=(const Secret &) = delete;
-
-    void read(const char *path);
-    std::string_view view() const { return std::string_view(bytes_).substr(0, size_); }
-
-private:
-    std::string bytes_;
-    std::size_t size_ = 0;
-};
-
 // Messages do not name the path: whoever may mint need not know it.
-void Secret::read(const char *path) {
+std::string_view read_secret(pg::SecretFile &file) {
+    constexpr const char *kSetting = "pulse.jwt_secret_file";
     constexpr const char *kHint = "It is a file with one secret of at least 32 bytes, which bridges have as PULSE_JWT_SECRET_FILE.";
-    if (path == nullptr || *path == '\0')
-        pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "pulse.jwt_secret_file is not set, so there is no secret to sign a token with",
-                 {}, kHint);
-    int problem = 0;
-    const ssize_t got = pg::call([&]() -> ssize_t {
-        const int file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
-        if (file < 0) {
-            problem = errno;
-            return -1;
-        }
-        const ssize_t count = ::read(file, bytes_.data(), bytes_.size());
-        problem = errno;
-        CloseTransientFile(file);
-        return count;
-    });
-    if (got < 0)
-        pg::fail(ERRCODE_CONFIG_FILE_ERROR, std::string("the file of pulse.jwt_secret_file cannot be read: ") + std::strerror(problem), {},
-                 "It must be readable by the user that runs PostgreSQL.");
-    size_ = static_cast<std::size_t>(got);
-    if (size_ > kMostSecret) pg::fail(ERRCODE_CONFIG_FILE_ERROR, "the file of pulse.jwt_secret_file is longer than a secret", {}, kHint);
-    while (size_ > 0 && (bytes_[size_ - 1] == '\n' || bytes_[size_ - 1] == '\r')) --size_;  // what editors add
-    if (size_ < kLeastSecret)
-        pg::fail(ERRCODE_CONFIG_FILE_ERROR, "the secret in the file of pulse.jwt_secret_file is shorter than 32 bytes", {}, kHint);
-}
-
-std::string base64_url(std::string_view bytes) {
-    std::string text = pg::base64(bytes);
-    std::erase(text, '=');
-    std::replace(text.begin(), text.end(), '+', '-');
-    std::replace(text.begin(), text.end(), '/', '_');
-    return text;
+    if (guc::jwt_secret_file == nullptr || *guc::jwt_secret_file == '\0')
+        pg::fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                 std::string(kSetting) + " is not set, so there is no secret to sign a token with", {}, kHint);
+    pg::read_secret_file(kSetting, guc::jwt_secret_file, file);
+    if (!file.problem.empty())
+        pg::fail(ERRCODE_CONFIG_FILE_ERROR, file.problem, {}, "It must be readable by the user that runs PostgreSQL.");
+    std::string_view secret = file.text;
+    if (secret.size() > kMostSecret)
+        pg::fail(ERRCODE_CONFIG_FILE_ERROR, std::string("the file of ") + kSetting + " is longer than a secret", {}, kHint);
+    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.remove_suffix(1);  // what editors add
+    if (secret.size() < kLeastSecret)
+        pg::fail(ERRCODE_CONFIG_FILE_ERROR, std::string("the secret in the file of ") + kSetting + " is shorter than 32 bytes", {}, kHint);
+    return secret;
 }
 
 std::string hmac_sha256(std::string_view secret, std::string_view text) {
@@ -86,7 +54,7 @@ std::string hmac_sha256(std::string_view secret, std::string_view text) {
 std::string random_id() {
     std::array<char, 16> bytes{};
     if (!pg_strong_random(bytes.data(), bytes.size())) pg::fail(ERRCODE_INTERNAL_ERROR, "no random bytes for the token's jti");
-    return base64_url({bytes.data(), bytes.size()});
+    return json::base64_url({bytes.data(), bytes.size()});
 }
 
 [[noreturn]] void refuse(const std::string &why) { pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "claims: " + why); }
@@ -147,11 +115,11 @@ using namespace pulse;
 PULSE_FN(pulse_mint_token) {
     if (pg::arg_is_null(fcinfo, 0)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "claims is null");
     if (pg::arg_is_null(fcinfo, 1)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "ttl is null");
-    auth::Secret secret;
-    secret.read(guc::jwt_secret_file);
-    std::string token = auth::base64_url(R"({"alg":"HS256","typ":"JWT"})") + '.' +
-                        auth::base64_url(auth::payload(json::trim(pg::view(pg::arg(fcinfo, 0))), pg::arg(fcinfo, 1)));
-    token += '.' + auth::base64_url(auth::hmac_sha256(secret.view(), token));
+    pg::SecretFile file;
+    const std::string_view secret = auth::read_secret(file);
+    std::string token = json::base64_url(R"({"alg":"HS256","typ":"JWT"})") + '.' +
+                        json::base64_url(auth::payload(json::trim(pg::view(pg::arg(fcinfo, 0))), pg::arg(fcinfo, 1)));
+    token += '.' + json::base64_url(auth::hmac_sha256(secret, token));
     if (token.size() > auth::kMostToken)
         pg::fail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the token has " + std::to_string(token.size()) + " bytes", {},
                  "Bridges take up to 8192; put less into the claims.");

@@ -5,6 +5,7 @@
 
 #include "handle/decide.hpp"
 #include "handle/response.hpp"
+#include "json/base64.hpp"
 #include "json/placeholders.hpp"
 #include "json/slice.hpp"
 #include "names/rules.hpp"
@@ -94,7 +95,7 @@ Effects::Message Effects::message(std::string_view text) const {
     message.attachments = "[";
     for (const std::size_t n : used) {
         message.attachments += message.attachments.size() > 1 ? ",\"" : "\"";
-        message.attachments += pg::base64(attachments_[n].bytes);
+        json::append_base64(message.attachments, attachments_[n].bytes);
         message.attachments += '"';
     }
     message.attachments += ']';

@@ -50,7 +50,7 @@ PULSE_FN(pulse_handle) {
     context.namespace_name = name;
     const Datum attachments = pg::arg_is_null(fcinfo, 4) ? Datum(0) : pg::arg(fcinfo, 4);
     const MemoryContext memory = CurrentMemoryContext;
-    limits::take_for_event(owner, name, event, context);
+    limits::take_for_event(name, event, context);
 
     const auto found = handle::find_handler(name, event);
     std::optional<rooms::Callable> function;

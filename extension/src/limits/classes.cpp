@@ -1,9 +1,9 @@
-// The copy of the tables in this process. A trigger on them invalidates their relcache entries, which reaches every backend at the
-// commit; the callback here throws the copy away. Read by a snapshot of its own: the statement's may be older than the change.
+// The copy of the tables in this process.
 #include "limits/classes.hpp"
 
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
+#include "pg/watched.hpp"
 
 #include <map>
 
@@ -16,30 +16,12 @@ struct Registered {
     std::map<std::string, std::string, std::less<>> events;  // namespace, NUL, event → class
 };
 
-Registered *registered = nullptr;  // never freed with the process: callbacks run until its very end
-Oid tables[2];                     // whose changes matter
-bool valid = false;
-bool disturbed = false;  // something changed while they were read
-
-void on_relcache(Datum, Oid relation) {
-    disturbed = true;
-    if (!OidIsValid(relation) || relation == tables[0] || relation == tables[1]) valid = false;
-}
+Registered *registered = nullptr;  // never freed with the process
+constinit pg::WatchedTables watched{"limits", "limit_events"};
 
 std::string event_key(std::string_view name, std::string_view event) { return std::string(name).append(1, '\0').append(event); }
 
-// Between an update of the library and that of the SQL the tables may not be there yet.
-bool find_tables() {
-    return pg::call([] {
-        const Oid schema = get_namespace_oid("_pulse", true);
-        if (!OidIsValid(schema)) return false;
-        tables[0] = get_relname_relid("limits", schema);
-        tables[1] = get_relname_relid("limit_events", schema);
-        return OidIsValid(tables[0]) && OidIsValid(tables[1]);
-    });
-}
-
-const Registered &load(Oid owner) {
+void read(Oid owner, Registered &found) {
     static pg::Plan classes(
         "SELECT DISTINCT ON (l.class) l.class, l.points, (EXTRACT(epoch FROM l.per) * 1000000)::bigint FROM _pulse.limits l "
         "WHERE l.extension IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = l.extension) "
@@ -47,42 +29,43 @@ const Registered &load(Oid owner) {
     static pg::Plan events("SELECT DISTINCT ON (l.namespace, l.event) l.namespace, l.event, l.class FROM _pulse.limit_events l "
                            "WHERE l.extension IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = l.extension) "
                            "ORDER BY l.namespace, l.event, l.extension IS NOT NULL");
+    const pg::OwnerScope scope(owner);
+    const pg::SpiSession spi;
+    const pg::LatestSnapshot snapshot;
+    classes.for_each(
+        {},
+        [&](const pg::Row &row) {
+            Class one{std::string(row.text(1)), {row.int4(2), row.int8(3)}};
+            std::string name = one.name;
+            found.classes.emplace(std::move(name), std::move(one));
+        },
+        true);
+    events.for_each(
+        {}, [&](const pg::Row &row) { found.events.emplace(event_key(row.text(1), row.text(2)), row.text(3)); }, true);
+}
+
+const Registered &load() {
     if (registered == nullptr) registered = new Registered;
-    if (valid) return *registered;
-    disturbed = false;
-    Registered found;
-    if (find_tables()) {
-        const pg::OwnerScope scope(owner);
-        const pg::SpiSession spi;
-        const pg::LatestSnapshot snapshot;
-        classes.for_each(
-            {},
-            [&](const pg::Row &row) {
-                Class one{std::string(row.text(1)), {row.int4(2), row.int8(3)}};
-                std::string name = one.name;
-                found.classes.emplace(std::move(name), std::move(one));
-            },
-            true);
-        events.for_each(
-            {}, [&](const pg::Row &row) { found.events.emplace(event_key(row.text(1), row.text(2)), row.text(3)); }, true);
-    }
-    *registered = std::move(found);
-    valid = !disturbed;  // else they are read again the next time
+    watched.refresh([](std::optional<Oid> owner) {
+        Registered found;
+        if (owner) read(*owner, found);
+        *registered = std::move(found);
+    });
     return *registered;
 }
 
 }  // namespace
 
-void init_classes() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
+void init_classes() { watched.init(); }
 
-const Class *find_class(Oid owner, std::string_view name) {
-    const Registered &all = load(owner);
+const Class *find_class(std::string_view name) {
+    const Registered &all = load();
     const auto found = all.classes.find(name);
     return found == all.classes.end() ? nullptr : &found->second;
 }
 
-const Class *class_of_event(Oid owner, std::string_view name, std::string_view event) {
-    const Registered &all = load(owner);
+const Class *class_of_event(std::string_view name, std::string_view event) {
+    const Registered &all = load();
     if (all.events.empty()) return nullptr;
     auto bound = all.events.find(event_key(name, event));
     if (bound == all.events.end()) bound = all.events.find(event_key(name, "*"));
@@ -91,9 +74,9 @@ const Class *class_of_event(Oid owner, std::string_view name, std::string_view e
     return found == all.classes.end() ? nullptr : &found->second;
 }
 
-std::string known_classes(Oid owner) {
+std::string known_classes() {
     std::string names;
-    for (const auto &[name, one] : load(owner).classes) names += (names.empty() ? "" : ", ") + name;
+    for (const auto &[name, one] : load().classes) names += (names.empty() ? "" : ", ") + name;
     return names.empty() ? "none" : names;
 }
 
@@ -102,10 +85,4 @@ std::string known_classes(Oid owner) {
 using namespace pulse;
 
 // The trigger of both tables.
-PULSE_FN(pulse_limits_changed) {
-    pg::call([&] {
-        if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "_pulse.limits_changed is a trigger");
-        CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
-    });
-    return Datum(0);
-}
+PULSE_FN(pulse_limits_changed) { return pg::tell_table_changed(fcinfo); }

@@ -12,12 +12,12 @@ struct Class {
     Rate rate;
 };
 
-// null: no such class. `owner` reads the tables; valid until the next call.
-const Class *find_class(Oid owner, std::string_view name);
+// null: no such class. Valid until the next call.
+const Class *find_class(std::string_view name);
 // The class that the event of a client belongs to: its own, else that of '*' in its namespace. null: none.
-const Class *class_of_event(Oid owner, std::string_view name, std::string_view event);
+const Class *class_of_event(std::string_view name, std::string_view event);
 // For an error's hint: "chat, general"; "none" when there is none.
-std::string known_classes(Oid owner);
+std::string known_classes();
 
 void init_classes();  // once a process, from _PG_init
 

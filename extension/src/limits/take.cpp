@@ -39,8 +39,8 @@ void check_right() {
 
 }  // namespace
 
-void take_for_event(Oid owner, std::string_view name, std::string_view event, const auth::Context &context) {
-    const Class *limit = class_of_event(owner, name, event);
+void take_for_event(std::string_view name, std::string_view event, const auth::Context &context) {
+    const Class *limit = class_of_event(name, event);
     if (limit == nullptr) return;
     const auto subject = subject_of(context);
     if (!subject) return;  // nobody to count: only a caller that is no bridge leaves all three out
@@ -71,11 +71,9 @@ PULSE_FN(pulse_take) {
     if (!subject)
         pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "there is nobody to take points from", {},
                  "Outside of a client's call give a subject: pulse.take(class, subject).");
-    const Oid owner = pg::function_owner(fcinfo);
-    const limits::Class *limit = limits::find_class(owner, *name);
+    const limits::Class *limit = limits::find_class(*name);
     if (limit == nullptr)
-        pg::fail(ERRCODE_UNDEFINED_OBJECT, "unknown limit class \"" + *name + "\"", {},
-                 "Known classes: " + limits::known_classes(owner) + ".");
+        pg::fail(ERRCODE_UNDEFINED_OBJECT, "unknown limit class \"" + *name + "\"", {}, "Known classes: " + limits::known_classes() + ".");
     const limits::Taken taken = limits::take(limit->name, *subject, limit->rate, points);
     return BoolGetDatum(taken.result == limits::Taken::Result::kTaken);
 }

@@ -8,6 +8,6 @@ namespace pulse::limits {
 
 // Takes a point of the class that the event belongs to, if it belongs to one. Over it: raises PL429, whose DETAIL names the class and the
 // seconds to wait. What was taken stays taken, whatever becomes of the transaction.
-void take_for_event(Oid owner, std::string_view name, std::string_view event, const auth::Context &context);
+void take_for_event(std::string_view name, std::string_view event, const auth::Context &context);
 
 }  // namespace pulse::limits

@@ -3,6 +3,28 @@
 
 namespace pulse::pg {
 
+Oid own_relation(const char *name) {
+    const Oid schema = get_namespace_oid("_pulse", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+// Locking processes invalidations: the table may turn out to be gone and another in its place.
+OwnTable::OwnTable(const char *name) : exceptions_(std::uncaught_exceptions()) {
+    call([&] {
+        do {
+            const Oid wanted = own_relation(name);
+            if (!OidIsValid(wanted))
+                ereport(ERROR,
+                        (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension pulse is not installed, or has no table \"%s\"", name)));
+            table_ = try_table_open(wanted, RowExclusiveLock);
+        } while (table_ == nullptr);
+    });
+}
+
+OwnTable::~OwnTable() {
+    if (std::uncaught_exceptions() == exceptions_) table_close(table_, NoLock);
+}
+
 Inserter::Inserter(Relation relation) : relation_(relation), exceptions_(std::uncaught_exceptions()) {
     call([&] {
         // Any index that a DBA may have added is served: expressions and predicates need an executor state.

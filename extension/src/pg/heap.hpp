@@ -6,6 +6,24 @@
 
 namespace pulse::pg {
 
+// The OID of a relation of the schema _pulse; InvalidOid: the extension is not there. May ereport: inside call().
+Oid own_relation(const char *name);
+
+// A table of that schema, open for inserts until it goes out of scope; the lock stays until the transaction ends. Raises when it is not
+// there.
+class OwnTable {
+public:
+    explicit OwnTable(const char *name);
+    ~OwnTable();
+    OwnTable(const OwnTable &) = delete;
+    OwnTable &operator=(const OwnTable &) = delete;
+    Relation get() const { return table_; }
+
+private:
+    Relation table_ = nullptr;
+    int exceptions_;
+};
+
 // Opens what inserting needs once for many rows. `relation` is open, with the lock of an insert. After an Error the end of the transaction
 // cleans up.
 class Inserter {

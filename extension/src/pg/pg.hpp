@@ -52,7 +52,6 @@ extern "C" {
 #include <commands/prepare.h>
 #include <commands/sequence.h>
 #include <commands/trigger.h>
-#include <common/base64.h>
 #include <common/hashfn.h>
 #include <common/hmac.h>
 #include <common/int.h>

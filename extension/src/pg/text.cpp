@@ -3,13 +3,6 @@
 
 namespace pulse::pg {
 
-std::string base64(std::string_view bytes) {
-    std::string text(static_cast<size_t>(pg_b64_enc_len(static_cast<int>(bytes.size()))), '\0');
-    const int size = pg_b64_encode(bytes.data(), static_cast<int>(bytes.size()), text.data(), static_cast<int>(text.size()));
-    text.resize(static_cast<size_t>(std::max(size, 0)));
-    return text;
-}
-
 std::vector<std::optional<std::string_view>> text_array(Datum array) {
     Datum *values = nullptr;
     bool *nulls = nullptr;

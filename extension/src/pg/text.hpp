@@ -31,8 +31,6 @@ inline Datum null_result(FunctionCallInfo fcinfo) {
     return Datum(0);
 }
 
-std::string base64(std::string_view bytes);
-
 // The elements of a text[]; a NULL element is nullopt. Raises for more than one dimension.
 std::vector<std::optional<std::string_view>> text_array(Datum array);
 Datum text_array_datum(const std::vector<std::string_view> &elements);

@@ -7,20 +7,6 @@
 
 namespace pulse::publish {
 
-void append_base64(std::string &out, std::string_view bytes) {
-    static const char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);
-    for (size_t i = 0; i < bytes.size(); i += 3) {
-        const size_t count = bytes.size() - i < 3 ? bytes.size() - i : 3;
-        uint32_t group = 0;
-        for (size_t j = 0; j < 3; ++j) group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-        out += kDigits[group >> 18];
-        out += kDigits[group >> 12 & 63];
-        out += count > 1 ? kDigits[group >> 6 & 63] : '=';
-        out += count > 2 ? kDigits[group & 63] : '=';
-    }
-}
-
 std::string camel_case(std::string_view snake) {
     const size_t first = snake.find_first_not_of('_');
     if (first == std::string_view::npos) return std::string(snake);

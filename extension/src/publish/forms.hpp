@@ -1,4 +1,4 @@
-// The forms that values take in JSON: times, base64, camelCase keys. Pure.
+// The forms that values take in JSON: times, camelCase keys. Pure.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,6 @@
 #include <string_view>
 
 namespace pulse::publish {
-
-void append_base64(std::string &out, std::string_view bytes);
 
 // blood_group → bloodGroup. Underscores at the ends stay.
 std::string camel_case(std::string_view snake);

@@ -1,6 +1,7 @@
 // Datum → JSON.
 #include "publish/value.hpp"
 
+#include "json/base64.hpp"
 #include "json/check.hpp"
 #include "json/slice.hpp"
 #include "pg/text.hpp"
@@ -149,7 +150,7 @@ bool TypeWriter::write(Datum value, std::string &out) {
             out += text;
             return true;
         }
-        case Shape::kBytea: append_base64(out, pg::view(value)); return true;
+        case Shape::kBytea: json::append_base64(out, pg::view(value)); return true;
         case Shape::kText: out += pg::view(value); return true;
         case Shape::kArray: write_array(value, out); return false;
         case Shape::kComposite: write_composite(value, out); return false;

@@ -45,31 +45,9 @@ enum Column {
     kColumns
 };
 
-// The table of a slot, for rows of this transaction.
-class SlotTable {
-public:
-    explicit SlotTable(int16 slot)
-        : table_(pg::call([=] {
-              char name[NAMEDATALEN];
-              pg_snprintf(name, sizeof name, "job_history_%d", slot);
-              return table_open(get_relname_relid(name, get_namespace_oid("_pulse", false)), RowExclusiveLock);
-          })),
-          exceptions_(std::uncaught_exceptions()) {}
-    ~SlotTable() {
-        if (std::uncaught_exceptions() == exceptions_) table_close(table_, NoLock);  // the lock ends with the transaction
-    }
-    SlotTable(const SlotTable &) = delete;
-    SlotTable &operator=(const SlotTable &) = delete;
-    Relation table() const { return table_; }
-
-private:
-    Relation table_;
-    int exceptions_;
-};
-
 class HistoryWriter {
 public:
-    explicit HistoryWriter(int16 slot) : slot_(slot), table_(slot), inserter_(table_.table()) {}
+    explicit HistoryWriter(int16 slot) : slot_(slot), table_(("job_history_" + std::to_string(slot)).c_str()), inserter_(table_.get()) {}
 
     // `gone` has the columns of the DELETE below.
     void write(const Ended &ended, const pg::Row &gone) {
@@ -105,7 +83,7 @@ private:
     }
 
     int16 slot_;
-    SlotTable table_;
+    pg::OwnTable table_;
     pg::Inserter inserter_;
     Datum values_[kColumns] = {};
     bool nulls_[kColumns] = {};

@@ -5,6 +5,7 @@
 #include "pg/interval.hpp"
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
+#include "queue/errors.hpp"
 #include "queue/news.hpp"
 #include "queue/slots.hpp"
 
@@ -92,16 +93,6 @@ void try_enqueue(const Job &job) {
     if (error && error->sqlstate != kUndone) throw pg::Error(*error);
 }
 
-std::string iso8601(TimestampTz moment) {
-    pg_tm tm = {};
-    fsec_t us = 0;
-    if (timestamp2tm(moment, nullptr, &tm, &us, nullptr, nullptr) != 0) return {};
-    char text[64];
-    const int size = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour,
-                              tm.tm_min, tm.tm_sec, static_cast<int>(us / 1000));
-    return std::string(text, static_cast<std::size_t>(std::clamp(size, 0, static_cast<int>(sizeof text) - 1)));
-}
-
 // The arguments of a job of kind sql get to know their slot.
 std::string with_slot(std::string_view kind, std::string_view args, std::string_view name, TimestampTz slot, bool late) {
     const auto members = json::members(args);
@@ -109,7 +100,7 @@ std::string with_slot(std::string_view kind, std::string_view args, std::string_
     const auto inner = json::find(*members, "args");
     const std::string_view object = json::trim(inner ? *inner : args);
     if (json::kind(object) != json::Kind::kObject) return std::string(args);
-    std::string told = "{\"_schedule\":{\"name\":" + json::quoted(name) + ",\"slot\":\"" + iso8601(slot) + '"';
+    std::string told = "{\"_schedule\":{\"name\":" + json::quoted(name) + ",\"slot\":\"" + iso_time(slot) + '"';
     told += late ? ",\"late\":true}" : ",\"late\":false}";
     const std::string_view rest = json::trim(object.substr(1));
     if (!rest.starts_with('}')) told += ',';

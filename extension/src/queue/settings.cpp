@@ -1,7 +1,8 @@
-// The copy of the tables. A trigger on them invalidates their relcache entries, which reaches every backend at the commit.
+// The copy of the tables.
 #include "queue/settings.hpp"
 
 #include "pg/run_as.hpp"
+#include "pg/watched.hpp"
 #include "queue/news.hpp"
 
 #include <map>
@@ -18,36 +19,8 @@ struct Settings {
 
 constexpr const char *kAllQueues = "*";  // of _pulse.queue_states: pauses every queue without a row of its own
 
-Settings *settings = nullptr;  // never freed with the process: callbacks run until its very end
-Oid tables[3];                 // whose changes matter
-bool valid = false;
-bool disturbed = false;  // something changed while they were read
-
-void on_relcache(Datum, Oid relation) {
-    disturbed = true;
-    if (!OidIsValid(relation) || relation == tables[0] || relation == tables[1] || relation == tables[2]) valid = false;
-}
-
-// Between an update of the library and that of the SQL the tables may not be there yet.
-bool find_tables() {
-    return pg::call([] {
-        const Oid schema = get_namespace_oid("_pulse", true);
-        if (!OidIsValid(schema)) return false;
-        int n = 0;
-        for (const char *name : {"queues", "queue_states", "job_kinds"}) tables[n++] = get_relname_relid(name, schema);
-        return OidIsValid(tables[0]) && OidIsValid(tables[1]) && OidIsValid(tables[2]);
-    });
-}
-
-Oid owner_of_tables() {
-    return pg::call([] {
-        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(tables[0]));
-        if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for relation %u", tables[0]);
-        const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-        ReleaseSysCache(tuple);
-        return owner;
-    });
-}
+Settings *settings = nullptr;  // never freed with the process
+constinit pg::WatchedTables watched{"queues", "queue_states", "job_kinds"};
 
 std::optional<int> optional_int(const pg::Row &row, int column) {
     if (row.is_null(column)) return std::nullopt;
@@ -107,24 +80,23 @@ void read(Settings &found) {
 
 const Settings &load() {
     if (settings == nullptr) settings = new Settings;
-    if (valid) return *settings;
-    disturbed = false;
-    Settings found;
-    if (find_tables()) {
-        const pg::OwnerScope scope(owner_of_tables());
-        const pg::SpiSession spi;
-        read(found);
-    }
-    *settings = std::move(found);
-    valid = !disturbed;  // else they are read again the next time
+    watched.refresh([](std::optional<Oid> owner) {
+        Settings found;
+        if (owner) {
+            const pg::OwnerScope scope(*owner);
+            const pg::SpiSession spi;
+            read(found);
+        }
+        *settings = std::move(found);
+    });
     return *settings;
 }
 
 }  // namespace
 
-void forget_settings() { valid = false; }
+void forget_settings() { watched.forget(); }
 
-void init_settings() { CacheRegisterRelcacheCallback(on_relcache, Datum(0)); }
+void init_settings() { watched.init(); }
 
 const QueueSettings &queue_settings(std::string_view queue) {
     const Settings &all = load();
@@ -166,9 +138,5 @@ using namespace pulse;
 // The trigger of the three tables.
 PULSE_FN(pulse_queue_settings_changed) {
     queue::tell_settings();
-    pg::call([&] {
-        if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "_pulse.queue_settings_changed is a trigger");
-        CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
-    });
-    return Datum(0);
+    return pg::tell_table_changed(fcinfo);
 }

@@ -18,8 +18,6 @@ namespace pulse::queue {
 
 namespace {
 
-constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 std::string hmac(const EVP_MD *digest, std::string_view key, std::string_view text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
     unsigned size = 0;
@@ -32,47 +30,6 @@ std::string hmac(const EVP_MD *digest, std::string_view key, std::string_view te
 int no_password(char *, int, int, void *) { return -1; }
 
 }  // namespace
-
-std::string base64(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        const auto byte = [&](std::size_t n) -> std::uint32_t {
-            return at + n < bytes.size() ? static_cast<std::uint8_t>(bytes[at + n]) : 0;
-        };
-        const std::uint32_t three = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (int n = 0; n < 4; ++n) {
-            const bool padding = at + static_cast<std::size_t>(n) > bytes.size();
-            out += padding ? '=' : kDigits[three >> (18 - 6 * n) & 63];
-        }
-    }
-    return out;
-}
-
-std::string base64_url(std::string_view bytes) {
-    std::string out = base64(bytes);
-    std::erase(out, '=');
-    for (char &c : out) c = c == '+' ? '-' : c == '/' ? '_' : c;
-    return out;
-}
-
-std::optional<std::string> base64_decoded(std::string_view text) {
-    while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-    if (text.size() % 4 == 1) return std::nullopt;
-    std::string out;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char c : text) {
-        const std::size_t value = kDigits.find(c == '-' ? '+' : c == '_' ? '/' : c);
-        if (value == std::string_view::npos) return std::nullopt;
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
-        count += 6;
-        if (count < 8) continue;
-        count -= 8;
-        out += static_cast<char>(bits >> count & 255);
-    }
-    return out;
-}
 
 std::string hmac_sha256(std::string_view key, std::string_view text) { return hmac(EVP_sha256(), key, text); }
 std::string hmac_sha1(std::string_view key, std::string_view text) { return hmac(EVP_sha1(), key, text); }

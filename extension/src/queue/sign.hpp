@@ -1,15 +1,17 @@
 // Signatures and the base64 that they travel in, by OpenSSL. Pure.
 #pragma once
 
+#include "json/base64.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace pulse::queue {
 
-std::string base64(std::string_view bytes);
-std::string base64_url(std::string_view bytes);                        // without padding
-std::optional<std::string> base64_decoded(std::string_view text);      // padding may be missing
+using json::base64;
+using json::base64_decoded;
+using json::base64_url;
 std::string hmac_sha256(std::string_view key, std::string_view text);  // raw bytes
 std::string hmac_sha1(std::string_view key, std::string_view text);
 // RS256 by a private key in PEM; nullopt: it is no RSA key.

@@ -43,37 +43,6 @@ enum Column {
 
 const char *state_at(TimestampTz run_at, TimestampTz now) { return run_at > now ? "scheduled" : "available"; }
 
-// The table, open for insert until it goes out of scope, and the sequence of ids. Locking processes invalidations: the table may turn out
-// to be gone and another in its place.
-class JobsTable {
-public:
-    JobsTable() : exceptions_(std::uncaught_exceptions()) {
-        pg::call([&] {
-            Oid wanted;
-            do {
-                const Oid schema = get_namespace_oid("_pulse", true);
-                wanted = OidIsValid(schema) ? get_relname_relid("jobs", schema) : InvalidOid;
-                if (!OidIsValid(wanted)) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension pulse is not installed")));
-                table_ = try_table_open(wanted, RowExclusiveLock);
-                ids_ = get_relname_relid("job_id_seq", schema);
-            } while (table_ == nullptr);
-        });
-    }
-    ~JobsTable() {
-        if (std::uncaught_exceptions() == exceptions_) table_close(table_, NoLock);  // the lock ends with the transaction
-    }
-    JobsTable(const JobsTable &) = delete;
-    JobsTable &operator=(const JobsTable &) = delete;
-
-    Relation table() const { return table_; }
-    int64 next_id() const { return nextval_internal(ids_, false); }  // may ereport: inside call()
-
-private:
-    Relation table_ = nullptr;
-    Oid ids_ = InvalidOid;
-    int exceptions_;
-};
-
 void require_writable() {
     if (RecoveryInProgress())
         pg::fail(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot enqueue on a standby", {}, "Enqueue on the primary server.");
@@ -88,7 +57,9 @@ void require_writable() {
 // The row that the options make; each job changes what is its own.
 class RowWriter {
 public:
-    explicit RowWriter(const JobOptions &options) : now_(GetCurrentTimestamp()), inserter_(table_.table()) {
+    explicit RowWriter(const JobOptions &options)
+        : now_(GetCurrentTimestamp()), table_("jobs"), ids_(pg::call([] { return pg::own_relation("job_id_seq"); })),
+          inserter_(table_.get()) {
         std::fill(std::begin(nulls_), std::end(nulls_), true);
         set(kQueue, pg::text_datum(options.queue));
         set(kKind, pg::text_datum(options.kind));
@@ -109,7 +80,7 @@ public:
         return pg::call([&] {
             CHECK_FOR_INTERRUPTS();
             const MemoryContext before = MemoryContextSwitchTo(inserter_.row_memory());
-            const int64 id = table_.next_id();
+            const int64 id = nextval_internal(ids_, false);
             set(kId, Int64GetDatum(id));
             set_text(kArgs, std::optional(job.args));
             set_text(kFunction, job.function);
@@ -133,7 +104,8 @@ private:
     }
 
     TimestampTz now_;
-    JobsTable table_;
+    pg::OwnTable table_;
+    Oid ids_;  // the sequence
     pg::Inserter inserter_;
     Datum values_[kColumns] = {};
     bool nulls_[kColumns];

@@ -13,17 +13,6 @@ std::string written(Write &&write) {
     return out;
 }
 
-TEST(Base64, OfEveryRemainder) {
-    const auto base64 = [](std::string_view bytes) { return written([&](std::string &out) { append_base64(out, bytes); }); };
-    EXPECT_EQ(base64(""), "");
-    EXPECT_EQ(base64("f"), "Zg==");
-    EXPECT_EQ(base64("fo"), "Zm8=");
-    EXPECT_EQ(base64("foo"), "Zm9v");
-    EXPECT_EQ(base64("foob"), "Zm9vYg==");
-    EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
-    EXPECT_EQ(base64(std::string(3, '\0')), "AAAA");
-}
-
 TEST(CamelCase, OfColumns) {
     EXPECT_EQ(camel_case("blood_group"), "bloodGroup");
     EXPECT_EQ(camel_case("id"), "id");
