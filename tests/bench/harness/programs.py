@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -265,6 +266,8 @@ class NodeHandlers(Program):
 class QueuePeer(Program):
     """A peer's queue in Node, tests/bench/peers/queue_*.mjs; command() sends one line and returns the answer's object."""
 
+    MOST_SECONDS = 600
+
     def __init__(self, name, cluster, database, *arguments):
         env = {**os.environ, 'PGHOST': str(cluster.home), 'PGPORT': str(cluster.port), 'PGDATABASE': database, 'PGUSER': 'postgres',
                'NODE_ENV': 'production'}
@@ -273,9 +276,12 @@ class QueuePeer(Program):
     def command(self, line):
         self.process.stdin.write(line + '\n')
         self.process.stdin.flush()
+        timer = threading.Timer(self.MOST_SECONDS, self.process.kill)
+        timer.start()
         answer = self.process.stdout.readline()
+        timer.cancel()
         if not answer:
-            raise BenchError(f'{self.name} ended at `{line}`')
+            raise BenchError(f'{self.name} ended at `{line}`, or had no answer in {self.MOST_SECONDS} s')
         answer = json.loads(answer)
         if answer.get('error'):
             raise BenchError(f'{self.name}, `{line}`: {answer["error"]}')

@@ -52,7 +52,7 @@ class PulseQueue:
         self.session.query("SELECT pulse.resume_queue('bench')")
         seen = [(0.0, 0)]
         while seen[-1][1] < count:
-            time.sleep(0.005)
+            time.sleep(0.01)
             seen.append((time.monotonic() - began, self._ended() - before))
             if seen[-1][0] > seconds:
                 raise BenchError(f'pulse: {seen[-1][1]} of {count} jobs in {seconds} s')

@@ -85,6 +85,8 @@ def measure(stage):
                 continue
             if name == 'many' and kind != 'bullmq':                                     # Redis has no snapshots
                 line += ' held'
+            if name == 'pickup' and kind == 'pgboss':                                   # which looks twice a second
+                line = f'pickup {pickups // 5}'
             times = repetitions if name in ('drain', 'single', 'bulk') else 1
             runs[f'{kind}/{name}'] = [run(stage, kind, queue, redis, line) for _ in range(times)]
         if kind == 'pulse':
