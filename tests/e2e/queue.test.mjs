@@ -160,6 +160,15 @@ test('M9: the traceparent of a session goes through its job into what that publi
   assert.equal(await value(`SELECT headers ->> 'traceparent' FROM pulse.events WHERE name = 'told'`), traceparent)
 })
 
+test('E4: a worker outside that waits gets a job that becomes due meanwhile, for its first attempt or another', async () => {
+  const wait = () => sql(`SELECT id, attempt FROM pulse.fetch_jobs('late printer', 'printer 1', wait => '20 s')`)
+  const id = await value(`SELECT pulse.enqueue('late printer', 'print', '{}', run_at => clock_timestamp() + interval '300 ms')`)
+  assert.deepEqual(await wait(), [{ id, attempt: 1 }])
+  assert.equal(await value(`SELECT pulse.nack($1, 1, 'paper jam')`, [id]), true)
+  assert.deepEqual(await wait(), [{ id, attempt: 2 }])
+  assert.equal(await value('SELECT pulse.ack($1, 2)', [id]), true)
+})
+
 test('E4: a worker outside fetches, prolongs, ends: done, failed and tried again, failed for good; a late word changes nothing', async () => {
   const ids = []
   for (let n = 1; n <= 3; n++) ids.push(await value(`SELECT pulse.enqueue('printer', 'print', $1::json, max_attempts => 2)`, [JSON.stringify({ page: n })]))

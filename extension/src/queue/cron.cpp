@@ -144,8 +144,8 @@ std::optional<Cron> Cron::parse(std::string_view text, std::string &why) {
     for (const auto part : split(expression, " \t"))
         if (!part.empty()) fields.push_back(part);
     if (fields.size() != 5 && fields.size() != 6) {
-        why = "it has " + std::to_string(fields.size()) +
-              " fields: five are minute, hour, day of month, month, day of week; a sixth before them is the second";
+        why = "it has " + std::to_string(fields.size()) + (fields.size() == 1 ? " field" : " fields") +
+              ": five are minute, hour, day of month, month, day of week; a sixth before them is the second";
         return std::nullopt;
     }
     if (fields.size() == 5) fields.insert(fields.begin(), "0");

@@ -61,7 +61,8 @@ void Foreman::answer_requests() {
                 latches[count++] = asked.latch;
             }
             request.got.clear();
-            request.room = 0;
+            // One that waits on is to be thought of when we decide how long to sleep.
+            request.room = request.open && asked.state == Fetch::kAsked ? asked.most : 0;
         }
     }
     for (int n = 0; n < count; ++n) pg::wake(latches[n]);

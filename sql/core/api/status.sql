@@ -97,8 +97,8 @@ BEGIN
             v_problems := v_problems || ARRAY['the launcher is not running', 'See the server''s log for "pulse launcher"; it starts again within a second.'];
         ELSIF (memory ->> 'shortOfWorkers')::boolean THEN
             v_problems := v_problems || ARRAY['PostgreSQL has no background worker left for pulse',
-                format('Raise max_worker_processes (now %s) and restart PostgreSQL: pulse needs one, and two for each database.',
-                       current_setting('max_worker_processes'))];
+                format('Raise max_worker_processes (now %s) and restart PostgreSQL: pulse needs one, and for each database a dispatcher, a foreman, an HTTP worker and pulse.job_workers (now %s).',
+                       current_setting('max_worker_processes'), current_setting('pulse.job_workers'))];
         ELSIF (memory ->> 'full')::boolean THEN
             v_problems := v_problems || ARRAY['too many databases use pulse', 'At most 64 databases of a cluster can.'];
         ELSE
@@ -106,7 +106,7 @@ BEGIN
                 v_problems := v_problems || ARRAY['the dispatcher is not running', 'See the server''s log for "pulse dispatcher"; it is started again by itself.'];
             END IF;
             IF memory ->> 'workerPid' IS NULL THEN
-                v_problems := v_problems || ARRAY['the job worker is not running', 'See the server''s log for "pulse worker"; it is started again by itself.'];
+                v_problems := v_problems || ARRAY['the job worker is not running', 'See the server''s log for "pulse foreman" and "pulse worker"; they are started again by themselves.'];
             END IF;
         END IF;
     END IF;

@@ -40,7 +40,7 @@ SELECT alike(shop.error_of($$SELECT pulse.next_slot('* * * * *', 'UTC', 'infinit
 -- what is refused
 CREATE FUNCTION shop.try(spec text, more text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT shop.error_of(format('SELECT pulse.schedule(%L, %L, %L, %L, %L%s)', 'report', try.spec, 'reports', 'sql', '{"function":"shop.report"}', try.more)) $$;
-SELECT alike(shop.try('whenever'), '22023 "whenever" is no cron expression: it has 1 fields%', 'neither expression nor interval');
+SELECT alike(shop.try('whenever'), '22023 "whenever" is no cron expression: it has 1 field:%', 'neither expression nor interval');
 SELECT alike(shop.try('* 5 *'), '22023 "* 5 *" is no cron expression: it has 3 fields%', 'what only PostgreSQL takes for an interval');
 SELECT alike(shop.try('100 ms'), '22023 "100 ms" is not between 1 second and 366 days%', 'an interval too short');
 SELECT alike(shop.try('1 month'), '22023 "1 month" is not between 1 second and 366 days, without months%', 'or with months');
