@@ -19,9 +19,9 @@ before(async () => {
 })
 after(() => pulse?.stop())
 
-async function api(who, method, path, body, bridge = one) {
+async function api(who, method, path, body, bridge = one, more = {}) {
   const authorization = who === undefined ? {} : { authorization: `Bearer ${typeof who === 'string' ? who : token(who)}` }
-  const answer = await fetch(bridge.url + path, { method, body: body && JSON.stringify(body), headers: { ...authorization, ...body && { 'content-type': 'application/json' } } })
+  const answer = await fetch(bridge.url + path, { method, body: body && JSON.stringify(body), headers: { ...more, ...authorization, ...body && { 'content-type': 'application/json' } } })
   const text = await answer.text()
   return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
 }
@@ -43,6 +43,14 @@ test('C1: issues by the API; each change is one event', async () => {
   const events = () => heard.filter(([kind]) => kind.startsWith('issue:'))
   await until(() => events().length >= 6, { what: 'six events' })
   assert.deepEqual(events().map(([kind]) => kind), ['issue:created', 'issue:updated', 'issue:assigned', 'issue:updated', 'issue:resolved', 'issue:deleted'])
+})
+
+test('C1: an issue that is sent several times at once is kept once', async () => {
+  const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => api(people.ann, 'POST', '/api/issues', { campusId: 'north', title: 'again' }, pulse.bridges[n % 2], { 'Idempotency-Key': 'k-1' })))
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 200, 200, 200, 200, 200, 200, 201])
+  assert.equal(new Set(answers.map(({ body }) => body.id)).size, 1)
+  assert.equal(await pulse.value(`SELECT count(*)::int FROM campus.issues WHERE title = 'again'`), 1)
+  await pulse.sql(`DELETE FROM campus.issues WHERE title = 'again'`)
 })
 
 test('C3: heatmap and statistics once, for who polls', async () => {

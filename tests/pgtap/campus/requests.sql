@@ -1,6 +1,6 @@
 -- The routes of issues, and what streams and polls give, asked as the bridge asks.
 BEGIN;
-SELECT plan(62);
+SELECT plan(71);
 
 INSERT INTO campus.organizations (id, name) VALUES ('org1', 'One'), ('org2', 'Two');
 INSERT INTO campus.campuses (id, organization_id, name) VALUES ('c1', 'org1', 'North'), ('c2', 'org2', 'Other');
@@ -10,9 +10,9 @@ INSERT INTO campus.members (user_id, organization_id, role) VALUES ('mia', 'org1
 CREATE TEMPORARY TABLE who (name text PRIMARY KEY, claims json);
 INSERT INTO who VALUES ('ann', '{"userId":"ann","organizationId":"org1","role":"staff"}'), ('vic', '{"userId":"vic","organizationId":"org1","role":"viewer"}'),
     ('nob', '{"userId":"nob","organizationId":"org1"}'), ('eve', '{"userId":"eve","organizationId":"org2","role":"admin"}'), ('mia', '{"userId":"mia"}'), ('max', '{"userId":"max"}');
-CREATE FUNCTION pg_temp.ask(name text, method text, path text, body json DEFAULT NULL, query json DEFAULT '{}') RETURNS json LANGUAGE sql AS
+CREATE FUNCTION pg_temp.ask(name text, method text, path text, body json DEFAULT NULL, query json DEFAULT '{}', headers jsonb DEFAULT '{}') RETURNS json LANGUAGE sql AS
     $$SELECT pulse.handle_request(method, path, json_build_object('query', query, 'ip', '127.0.0.1', 'body', coalesce(body::text, ''),
-        'headers', CASE WHEN body IS NULL THEN '{}' ELSE '{"content-type":"application/json"}' END::json),
+        'headers', headers || CASE WHEN body IS NULL THEN '{}' ELSE '{"content-type":"application/json"}' END::jsonb),
         json_build_object('claims', w.claims, 'userId', w.claims ->> 'userId', 'transport', 'http')) FROM (SELECT) one LEFT JOIN who w ON w.name = ask.name$$;
 CREATE FUNCTION pg_temp.refused(name text, method text, path text, body json, state text, description text, query json DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -43,6 +43,27 @@ SELECT pg_temp.refused('ann', 'POST', '/api/issues', '{"campusId":"c2","title":"
 SELECT pg_temp.refused('ann', 'POST', '/api/issues', body::json, 'PL422', format('C4: refused: %s', coalesce(body, 'nothing')))
   FROM unnest(ARRAY[NULL, '[]', '"text"', '{}', '{"campusId":"c1"}', '{"title":"x"}', '{"campusId":"none","title":"x"}', '{"campusId":"c1","title":" "}', '{"campusId":"c1","title":7}', '{"campusId":"c1","title":"x","severity":"bad"}',
       '{"campusId":"c1","title":"x","buildingId":"b2"}', '{"campusId":"c1","title":"x","latitude":1}', '{"campusId":"c1","title":"x","latitude":91,"longitude":1}', '{"campusId":"c1","title":"x","latitude":"1","longitude":1}']) body;
+
+-- sent again
+CREATE TEMPORARY TABLE twice AS SELECT n, pg_temp.ask(who, 'POST', '/api/issues', body::json, headers => headers::jsonb) AS answer FROM (VALUES
+    (1, 'max', '{"campusId":"c1","title":"Lift","clientIssueId":"k1"}', '{}'), (2, 'max', '{"campusId":"c1","title":"Lift stuck","clientIssueId":"k1"}', '{}'),
+    (3, 'ann', '{"campusId":"c1","title":"Lift too","clientIssueId":"k1"}', '{}'), (4, 'max', '{"campusId":"c1","title":"Door"}', '{"idempotency-key":"k2"}'),
+    (5, 'max', '{"campusId":"c1","title":"Door"}', '{"idempotency-key":"k2"}'), (6, 'max', '{"campusId":"c1","title":"Door"}', '{}')) t (n, who, body, headers) ORDER BY n;
+SELECT is((SELECT string_agg((answer ->> 'status') || ' ' || (answer -> 'body' ->> 'title'), ', ' ORDER BY n) FROM twice),
+    '201 Lift, 200 Lift, 201 Lift too, 201 Door, 200 Door, 201 Door', 'C1: an issue that is sent again with its clientIssueId or Idempotency-Key is 200 and the one there is; another user''s is another one');
+SELECT is((SELECT count(DISTINCT answer -> 'body' ->> 'id') FROM twice), 4::bigint, 'C1: each has its id');
+SELECT is((SELECT count(*) FROM pulse.events e WHERE e.name = 'issue:created' AND e.payload ->> 'title' IN ('Lift', 'Lift stuck', 'Lift too', 'Door')), 4::bigint, 'C1: and is told once');
+SELECT pg_temp.refused('max', 'POST', '/api/issues', '{"campusId":"c1","title":"x","clientIssueId":7}', 'PL422', 'C1: a clientIssueId is a text');
+SELECT pg_temp.refused('max', 'POST', '/api/issues', json_build_object('campusId', 'c1', 'title', 'x', 'clientIssueId', repeat('x', 201)), 'PL422', 'C1: of up to 200 characters');
+UPDATE campus.members SET role = 'viewer' WHERE user_id = 'max';
+SELECT pg_temp.refused('max', 'POST', '/api/issues', '{"campusId":"c1","title":"Lift","clientIssueId":"k1"}', 'PL403', 'C4: who may not write any more is not given it again');
+UPDATE campus.members SET role = 'member' WHERE user_id = 'max';
+DELETE FROM campus.issues WHERE client_issue_id = 'k1' AND reported_by = 'max';
+SELECT is(pg_temp.ask('max', 'POST', '/api/issues', '{"campusId":"c1","title":"Lift","clientIssueId":"k1"}') ->> 'status', '201', 'C1: one that was deleted can be reported again');
+INSERT INTO campus.issues (campus_id, title, reported_by) VALUES ('c1', 'SQL', 'max'), ('c1', 'SQL', 'max');
+SELECT is((SELECT count(*) FROM campus.issues WHERE title = 'SQL'), 2::bigint, 'C1: SQL need not say one');
+SELECT throws_ok($$INSERT INTO campus.issues (campus_id, title, reported_by, client_issue_id) VALUES ('c1', 'SQL', 'max', 'k1')$$, '23505', NULL, 'C1: and cannot say one twice');
+DELETE FROM campus.issues WHERE title IN ('Lift', 'Lift too', 'Door', 'SQL');
 
 -- read
 SELECT is(pg_temp.ask('vic', 'GET', pg_temp.path('Dark')) -> 'body' ->> 'title', 'Dark', 'C1: viewers read');

@@ -1,6 +1,6 @@
 -- Who may be in which room, and the event subscribe.
 BEGIN;
-SELECT plan(32);
+SELECT plan(33);
 
 INSERT INTO campus.organizations (id, name) VALUES ('org1', 'One'), ('org2', 'Two');
 INSERT INTO campus.campuses (id, organization_id, name) VALUES ('c1', 'org1', 'North'), ('c2', 'org2', 'Other');
@@ -60,13 +60,18 @@ SELECT ok(NOT pg_temp.may('mia', '{}', 'org:org1'), 'C2: who was a member may no
 -- rights that end
 CREATE FUNCTION pg_temp.evicted() RETURNS text LANGUAGE sql AS $$
     WITH gone AS (DELETE FROM pulse.events e WHERE e.name = 'pulse:evict' RETURNING e.payload)
-    SELECT string_agg(concat_ws(' ', g.payload ->> 'room', g.payload ->> 'userId', '(' || (g.payload ->> 'reason') || ')'), ', ' ORDER BY g.payload ->> 'room') FROM gone g
+    SELECT string_agg(concat_ws(' ', g.payload ->> 'room', g.payload ->> 'userId', '(' || (g.payload ->> 'reason') || ')'), ', ' ORDER BY g.payload ->> 'room', g.payload ->> 'userId') FROM gone g
 $$;
 SELECT pg_temp.evicted();
 INSERT INTO campus.members (user_id, organization_id) VALUES ('tim', 'org1'), ('tom', 'org1');
 UPDATE campus.members SET user_id = 'ted' WHERE user_id = 'tim';
 SELECT is(pg_temp.evicted(), 'building:b1 tim (no longer a member), campus:c1 tim (no longer a member), heatmap:org1 tim (no longer a member), org:org1 tim (no longer a member)',
     'C2: whose membership becomes somebody else''s leaves the rooms');
+SAVEPOINT before;
+TRUNCATE campus.members;
+SELECT is(pg_temp.evicted(), 'building:b1 ted (no longer a member), building:b1 tom (no longer a member), campus:c1 ted (no longer a member), campus:c1 tom (no longer a member), heatmap:org1 ted (no longer a member), '
+    'heatmap:org1 tom (no longer a member), org:org1 ted (no longer a member), org:org1 tom (no longer a member)', 'C2: nor does anybody stay after TRUNCATE');
+ROLLBACK TO before;
 UPDATE campus.members SET role = 'staff' WHERE user_id = 'tom';
 UPDATE campus.buildings SET name = 'Old library' WHERE id = 'b1';
 SELECT is(pg_temp.evicted(), NULL, 'C2: other changes put nobody out');

@@ -1,6 +1,6 @@
 -- The routes of the pack and the activity stream, called through pulse.handle_request as the bridge calls it.
 BEGIN;
-SELECT plan(40);
+SELECT plan(43);
 
 INSERT INTO care.families (id, name) VALUES ('f1', 'Rao'), ('f2', 'Iyer');
 INSERT INTO care.members (family_id, user_id) VALUES ('f1', 'ann'), ('f1', 'bob'), ('f2', 'cleo');
@@ -56,6 +56,11 @@ SELECT is((SELECT left(answer, 3) || (pg_temp.body(answer) - 'alertId' - 'create
     '201{"type": "fall_detected", "familyId": "f1", "severity": "critical", "createdBy": "bob", "careRecipientId": "mom"}', 'F1: an alert is 201');
 SELECT is(pg_temp.body(pg_temp.call('ann', 'POST', '/alerts/' || (pg_temp.body(answer) ->> 'alertId') || '/acknowledge')) ->> 'acknowledgedBy', 'ann', 'F1: acknowledge') FROM al;
 SELECT is(pg_temp.body(pg_temp.call('bob', 'POST', '/alerts/' || (pg_temp.body(answer) ->> 'alertId') || '/acknowledge')) ->> 'acknowledgedBy', 'ann', 'F1: the first one counts') FROM al;
+CREATE TEMPORARY TABLE twice AS SELECT n, pg_temp.call(who, 'POST', '/alerts', '{"careRecipientId":"mom","type":"lost","clientAlertId":"k1"}') AS answer FROM (VALUES (1, 'bob'), (2, 'bob'), (3, 'ann')) t (n, who) ORDER BY n;
+SELECT is((SELECT string_agg(left(answer, 3), ' ' ORDER BY n) FROM twice), '201 200 201', 'F1: an alert that is sent again with its clientAlertId is 200');
+SELECT is((SELECT string_agg(DISTINCT (pg_temp.body(answer) ->> 'alertId'), ' ') FROM twice WHERE n < 3), (SELECT a.id FROM care.alerts a WHERE a.client_alert_id = 'k1' AND a.created_by = 'bob'), 'F1: and the one there is');
+SELECT is((SELECT count(*) FROM pulse.events e WHERE e.name = 'emergency:alert' AND e.payload ->> 'type' = 'lost'), 2::bigint, 'F1: each is told once');
+DELETE FROM care.alerts WHERE type = 'lost';
 SELECT is(pg_temp.call('bob', 'POST', '/alerts', '{"careRecipientId":"mom","type":"x","severity":"huge"}'), 'PL422 severity must be one of low, medium, high, critical', 'F1: one of four severities');
 SELECT is(pg_temp.call('cleo', 'POST', '/alerts', '{"careRecipientId":"mom","type":"x"}'), 'PL403 Not a family member', 'F2: strangers alarm nobody');
 

@@ -1,6 +1,6 @@
 -- Plain SQL is the API: what rows complete, refuse and tell by themselves.
 BEGIN;
-SELECT plan(39);
+SELECT plan(40);
 
 CREATE FUNCTION pg_temp.last(event text) RETURNS jsonb LANGUAGE sql AS
     $$SELECT e.payload::jsonb FROM pulse.events e WHERE e.name = event ORDER BY e.id DESC LIMIT 1$$;
@@ -82,6 +82,13 @@ INSERT INTO care.alerts (id, care_recipient_id, family_id, type, acknowledged_by
 SELECT is((SELECT family_id || ' ' || (acknowledged_at IS NOT NULL) FROM care.alerts WHERE id = 'x'), 'f1 true', 'F1: so is an alert; one that is acknowledged from the start has its time');
 SELECT throws_ok($$INSERT INTO care.shifts (family_id, caregiver_id, care_recipient_id, starts_at, ends_at) VALUES ('f:2', 'zoe', 'mom', now() + interval '90 d', now() + interval '91 d')$$, '23503', NULL,
     'F1: a shift is for somebody of the family');
+SET LOCAL row_security = off;   -- as a script of pg_dump, but written by hand
+INSERT INTO care.alerts (id, care_recipient_id, family_id, type) VALUES ('loaded', 'mom', 'f1', 'test');
+INSERT INTO care.messages (channel_id, family_id, user_id, message) SELECT c.id, c.family_id, 'ann', 'loaded' FROM care.channels c WHERE c.family_id = 'f1' AND c.is_default;
+INSERT INTO care.medication_logs (medication_id, care_recipient_id, family_id, scheduled_for, logged_by) VALUES ('m1', 'mom', 'f1', '2026-01-10 08:00Z', 'loaded');
+SET LOCAL row_security = on;
+SELECT ok((SELECT a.created_at IS NOT NULL FROM care.alerts a WHERE a.id = 'loaded') AND (SELECT m.created_at IS NOT NULL FROM care.messages m WHERE m.message = 'loaded')
+    AND (SELECT l.logged_at IS NOT NULL FROM care.medication_logs l WHERE l.logged_by = 'loaded'), 'F1: rows that are loaded without their time get one');
 DELETE FROM pulse.events WHERE name = 'pulse:evict';
 SAVEPOINT before;
 TRUNCATE care.members;

@@ -98,7 +98,8 @@ SELECT count(*) FROM pg_temp.events();
 DELETE FROM moves.job_offers WHERE id = 'j8';
 SELECT results_eq('SELECT name, rooms[1], payload::jsonb FROM pg_temp.events()', $$VALUES ('job:offer:closed', 'user:pat', '{"offerId":"j8","status":"cancelled","won":false}'::jsonb)$$, 'M4: a pending offer that is deleted is cancelled for its porters');
 UPDATE moves.job_offers SET expires_at = expires_at - interval '30 s' WHERE id = 'j9';
-SELECT is((SELECT min(j.run_at) FROM _pulse.jobs j WHERE j.args #>> '{args,offerId}' = 'j9'), (SELECT expires_at FROM moves.job_offers WHERE id = 'j9'), 'M4: an offer that ends earlier is told to be over then');
+UPDATE moves.job_offers SET expires_at = expires_at - interval '30 s' WHERE id = 'j9';
+SELECT is((SELECT array_agg(j.run_at) FROM _pulse.jobs j WHERE j.args #>> '{args,offerId}' = 'j9'), (SELECT array_agg(expires_at) FROM moves.job_offers WHERE id = 'j9'), 'M4: an offer that ends earlier is told to be over then, once');
 DELETE FROM moves.orders WHERE id = 'o9';
 SELECT results_eq($$SELECT name, rooms[1], payload ->> 'status' FROM pg_temp.events() WHERE name = 'job:offer:closed' ORDER BY 2$$, $$VALUES ('job:offer:closed', 'user:pat', 'cancelled'), ('job:offer:closed', 'user:ray', 'cancelled')$$,
     'M4: so is the offer of an order that is deleted');

@@ -1,6 +1,6 @@
 -- Plain SQL is the API: what an INSERT, an UPDATE, a DELETE and the time do to a case.
 BEGIN;
-SELECT plan(43);
+SELECT plan(44);
 
 CREATE FUNCTION pg_temp.last(event text) RETURNS jsonb LANGUAGE sql AS
     $$SELECT e.payload::jsonb FROM pulse.events e WHERE e.name = event ORDER BY e.id DESC LIMIT 1$$;
@@ -87,7 +87,12 @@ SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s3","userId":null,"reason":
 SELECT isnt((SELECT id FROM _pulse.jobs WHERE unique_key = 'sos.clean_up:s4'), NULL, 'S5: a job looks after the case under its new id');
 SAVEPOINT before;
 TRUNCATE sos.cases CASCADE;
-SELECT is(pg_temp.last('pulse:evict'), '{"room":"sos:s4","userId":null,"reason":"deleted"}', 'S5: TRUNCATE empties the rooms, too');
+SELECT isnt_empty($$SELECT FROM pulse.events e WHERE e.name = 'pulse:evict' AND e.payload::jsonb = '{"room":"sos:s4","userId":null,"reason":"deleted"}'$$, 'S5: TRUNCATE empties the rooms, too');
+ROLLBACK TO before;
+SELECT max(id) AS before FROM pulse.events \gset
+TRUNCATE sos.participants;
+SELECT is((SELECT string_agg(e.payload::text, ' ') FROM pulse.events e WHERE e.name = 'pulse:evict' AND e.id > :before), '{"room":"sos:s4","userId":"fourth","reason":"not admitted any more"}',
+    'S2: TRUNCATE puts out whom the rows let in');
 ROLLBACK TO before;
 DELETE FROM sos.cases WHERE id = 's4';
 

@@ -55,7 +55,9 @@ CREATE OR REPLACE FUNCTION campus.post_issue(request json) RETURNS json
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    v_new   campus.issues := _campus.issue_of(pulse.input_object(request -> 'body', '{"campusId":"…","title":"…"}'), true);
+    v_input json := pulse.input_object(request -> 'body', '{"campusId":"…","title":"…"}');
+    v_new   campus.issues := _campus.issue_of(v_input, true);
+    v_own   text := coalesce(pulse.input_text(v_input, 'clientIssueId', 200), pulse.input_text(request -> 'headers', 'idempotency-key', 200));
     v_org   text := (SELECT c.organization_id FROM campus.campuses c WHERE c.id = v_new.campus_id);
     v_issue campus.issues;
 BEGIN
@@ -65,14 +67,23 @@ BEGIN
     PERFORM _campus.require_write(v_org);
     PERFORM _campus.require_building(v_new.building_id, v_new.campus_id);
     INSERT INTO campus.issues (organization_id, campus_id, building_id, title, description, category, severity, status, reported_by,
-                               assigned_to, latitude, longitude)
+                               assigned_to, latitude, longitude, client_issue_id)
     VALUES (v_org, v_new.campus_id, v_new.building_id, v_new.title, v_new.description, v_new.category, coalesce(v_new.severity, 'medium'),
-            CASE WHEN v_new.assigned_to IS NULL THEN 'open' ELSE 'assigned' END, pulse.user_id(), v_new.assigned_to, v_new.latitude, v_new.longitude)
+            CASE WHEN v_new.assigned_to IS NULL THEN 'open' ELSE 'assigned' END, pulse.user_id(), v_new.assigned_to, v_new.latitude, v_new.longitude, v_own)
+        ON CONFLICT ON CONSTRAINT issues_client_issue_id_key DO NOTHING
     RETURNING * INTO v_issue;
-    RETURN pulse.http_response(201, campus.issue_json(v_issue));
+    IF v_issue.id IS NOT NULL THEN
+        RETURN pulse.http_response(201, campus.issue_json(v_issue));
+    END IF;
+    SELECT * INTO v_issue FROM campus.issues i WHERE i.reported_by = pulse.user_id() AND i.client_issue_id = v_own;   -- sent again
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('conflict', 'the issue is just being deleted', 'Send it again.');
+    END IF;
+    PERFORM _campus.require_write(v_issue.organization_id);
+    RETURN campus.issue_json(v_issue);
 END
 $$;
-COMMENT ON FUNCTION campus.post_issue(json) IS 'POST /api/issues {campusId, buildingId?, title, …}: 201 and the issue';
+COMMENT ON FUNCTION campus.post_issue(json) IS 'POST /api/issues {campusId, buildingId?, title, …, clientIssueId?}: 201 and the issue; again with the same clientIssueId: 200 and that one';
 
 CREATE OR REPLACE FUNCTION campus.get_issue(request json) RETURNS json
     LANGUAGE sql VOLATILE SECURITY DEFINER

@@ -22,7 +22,7 @@ BEGIN
                          WHERE r.organization_id = c.organization_id AND r.armed AND r.alive_until > clock_timestamp());
 EXCEPTION WHEN OTHERS THEN
     -- An issue is worth more than its heatmap. A line in a while says so: one for each change would cost more than the change. Times are
-    -- compared as text, which cannot fail, whatever a user sets there.
+    -- compared as text, which cannot fail, whatever a user sets there; who sets a late one silences the own session's warnings, no more.
     IF coalesce(current_setting('pulse_campus.warned_at', true), '') COLLATE "C"
             < to_char((clock_timestamp() - interval '10 seconds') AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS') THEN
         PERFORM set_config('pulse_campus.warned_at', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS'), false);

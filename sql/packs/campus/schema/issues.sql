@@ -17,7 +17,9 @@ CREATE TABLE campus.issues (
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
     resolved_at     timestamptz,
+    client_issue_id text COLLATE "C",
     CONSTRAINT issues_pkey PRIMARY KEY (id),
+    CONSTRAINT issues_client_issue_id_key UNIQUE (reported_by, client_issue_id),
     CONSTRAINT issues_campus_id_fkey FOREIGN KEY (campus_id, organization_id)
         REFERENCES campus.campuses (id, organization_id) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT issues_building_id_fkey FOREIGN KEY (building_id, campus_id, organization_id)
@@ -39,3 +41,4 @@ COMMENT ON COLUMN campus.issues.organization_id IS 'the campus''s organization, 
 COMMENT ON COLUMN campus.issues.campus_id IS 'the building''s campus, filled in when it is left out';
 COMMENT ON COLUMN campus.issues.updated_at IS 'time of the last change, kept by the database';
 COMMENT ON COLUMN campus.issues.resolved_at IS 'when it became resolved, kept by the database';
+COMMENT ON COLUMN campus.issues.client_issue_id IS 'the reporter''s own id: an issue that is reported twice with it is kept once';

@@ -27,6 +27,8 @@ CREATE TRIGGER members_delete_evict AFTER DELETE ON campus.members
     FOR EACH ROW EXECUTE FUNCTION _campus.on_member_gone();
 CREATE TRIGGER members_update_evict AFTER UPDATE OF user_id, organization_id ON campus.members
     FOR EACH ROW WHEN ((NEW.user_id, NEW.organization_id) IS DISTINCT FROM (OLD.user_id, OLD.organization_id)) EXECUTE FUNCTION _campus.on_member_gone();
+CREATE TRIGGER members_truncate_evict BEFORE TRUNCATE ON campus.members
+    FOR EACH STATEMENT EXECUTE FUNCTION _campus.on_member_gone();
 CREATE TRIGGER organizations_delete_evict AFTER DELETE ON campus.organizations
     FOR EACH ROW EXECUTE FUNCTION _campus.on_place_gone('org', 'heatmap');
 CREATE TRIGGER organizations_update_evict AFTER UPDATE OF id ON campus.organizations

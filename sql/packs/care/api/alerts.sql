@@ -53,14 +53,25 @@ DECLARE
     v_id       text := pulse.input_text(v_input, 'careRecipientId', 200, true);
     v_type     text := pulse.input_text(v_input, 'type', 100, true);
     v_severity text := coalesce(pulse.input_choice(v_input, 'severity', '{low,medium,high,critical}'), 'high');
+    v_own      text := coalesce(pulse.input_text(v_input, 'clientAlertId', 200), pulse.input_text(request -> 'headers', 'idempotency-key', 200));
     v_alert    care.alerts;
 BEGIN
     PERFORM _care.require_member((SELECT r.family_id FROM care.care_recipients r WHERE r.id = v_id));
-    INSERT INTO care.alerts (care_recipient_id, type, severity, created_by) VALUES (v_id, v_type, v_severity, pulse.user_id()) RETURNING * INTO v_alert;
-    RETURN pulse.http_response(201, _care.alert_json(v_alert));
+    INSERT INTO care.alerts (care_recipient_id, type, severity, created_by, client_alert_id) VALUES (v_id, v_type, v_severity, pulse.user_id(), v_own)
+        ON CONFLICT ON CONSTRAINT alerts_client_alert_id_key DO NOTHING
+    RETURNING * INTO v_alert;
+    IF v_alert.id IS NOT NULL THEN
+        RETURN pulse.http_response(201, _care.alert_json(v_alert));
+    END IF;
+    SELECT * INTO v_alert FROM care.alerts a WHERE a.created_by = pulse.user_id() AND a.client_alert_id = v_own;   -- sent again
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('conflict', 'the alert is just being deleted', 'Send it again.');
+    END IF;
+    PERFORM _care.require_member(v_alert.family_id);
+    RETURN _care.alert_json(v_alert);
 END
 $$;
-COMMENT ON FUNCTION care.post_alert(json) IS 'POST /api/v1/care/alerts {careRecipientId, type, severity?}: 201 alert';
+COMMENT ON FUNCTION care.post_alert(json) IS 'POST /api/v1/care/alerts {careRecipientId, type, severity?, clientAlertId?}: 201 alert; again with the same clientAlertId: 200 and that one';
 REVOKE EXECUTE ON FUNCTION care.post_alert(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION care.post_alert(json) TO pulse_client;
 

@@ -88,7 +88,9 @@ CREATE TABLE care.alerts (
     acknowledged_by   text COLLATE "C",
     acknowledged_at   timestamptz,
     escalated_at      timestamptz,
+    client_alert_id   text COLLATE "C",
     CONSTRAINT alerts_pkey PRIMARY KEY (id),
+    CONSTRAINT alerts_client_alert_id_key UNIQUE (created_by, client_alert_id),
     CONSTRAINT alerts_care_recipient_id_fkey FOREIGN KEY (care_recipient_id) REFERENCES care.care_recipients (id) ON DELETE CASCADE,
     CONSTRAINT alerts_type_check CHECK (type <> ''),
     CONSTRAINT alerts_severity_check CHECK (severity IN ('low', 'medium', 'high', 'critical'))
@@ -103,4 +105,5 @@ COMMENT ON COLUMN care.alerts.family_id IS 'filled from the care recipient';
 COMMENT ON COLUMN care.alerts.created_at IS 'filled when it is left out';
 COMMENT ON COLUMN care.alerts.type IS 'fall_detected, or another word of the application';
 COMMENT ON COLUMN care.alerts.acknowledged_at IS 'filled when acknowledged_by is set';
+COMMENT ON COLUMN care.alerts.client_alert_id IS 'the sender''s own id: an alert that is sent twice with it is kept once';
 COMMENT ON COLUMN care.alerts.escalated_at IS 'when it had waited for setting alert_escalate_after';

@@ -12,11 +12,11 @@ CREATE TRIGGER members_delete_evict AFTER DELETE ON care.members
     FOR EACH ROW WHEN (OLD.left_at IS NULL) EXECUTE FUNCTION _care.on_left();
 
 CREATE TRIGGER medication_logs_insert_fill BEFORE INSERT ON care.medication_logs
-    FOR EACH ROW WHEN (NEW.family_id IS NULL OR NEW.care_recipient_id IS NULL OR current_setting('row_security') = 'on') EXECUTE FUNCTION _care.fill_medication_log();
+    FOR EACH ROW WHEN (NEW.family_id IS NULL OR NEW.care_recipient_id IS NULL OR NEW.logged_at IS NULL OR current_setting('row_security') = 'on') EXECUTE FUNCTION _care.fill_medication_log();
 CREATE TRIGGER alerts_insert_fill BEFORE INSERT ON care.alerts
-    FOR EACH ROW WHEN (NEW.family_id IS NULL OR current_setting('row_security') = 'on') EXECUTE FUNCTION _care.fill_alert();
+    FOR EACH ROW WHEN (NEW.family_id IS NULL OR NEW.created_at IS NULL OR current_setting('row_security') = 'on') EXECUTE FUNCTION _care.fill_alert();
 CREATE TRIGGER messages_insert_fill BEFORE INSERT ON care.messages
-    FOR EACH ROW WHEN (NEW.family_id IS NULL OR NEW.channel_id IS NULL OR current_setting('row_security') = 'on') EXECUTE FUNCTION _care.fill_message();
+    FOR EACH ROW WHEN (NEW.family_id IS NULL OR NEW.channel_id IS NULL OR NEW.created_at IS NULL OR current_setting('row_security') = 'on') EXECUTE FUNCTION _care.fill_message();
 CREATE TRIGGER alerts_write_acknowledge BEFORE INSERT OR UPDATE OF acknowledged_by ON care.alerts
     FOR EACH ROW WHEN (NEW.acknowledged_by IS NOT NULL AND NEW.acknowledged_at IS NULL) EXECUTE FUNCTION _care.acknowledge();
 

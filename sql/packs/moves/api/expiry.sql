@@ -28,9 +28,9 @@ CREATE OR REPLACE FUNCTION _moves.arm_offer(id text, at timestamptz) RETURNS big
 AS $$
     SELECT pulse.enqueue('moves', 'sql',
         json_build_object('function', 'moves.expire_offer', 'args', json_build_object('offerId', arm_offer.id)),
-        run_at => arm_offer.at)
+        run_at => arm_offer.at, unique_key => 'moves.expire_offer:' || arm_offer.id, unique_mode => 'replace')
 $$;
-COMMENT ON FUNCTION _moves.arm_offer(text, timestamptz) IS 'sees to it that moves.expire_offer runs at that time';
+COMMENT ON FUNCTION _moves.arm_offer(text, timestamptz) IS 'sees to it that moves.expire_offer runs at that time, in place of the time that was said before';
 
 CREATE OR REPLACE FUNCTION moves.purge(args json DEFAULT NULL) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER

@@ -102,7 +102,13 @@ CREATE OR REPLACE FUNCTION _sos.on_dismissed() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pulse.evict(_sos.room(c.id), OLD.user_id, 'not admitted any more') FROM sos.cases c WHERE c.id = OLD.case_id AND c.citizen_id <> OLD.user_id;
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pulse.evict(_sos.room(c.id), p.user_id, 'not admitted any more')
+           FROM sos.participants p JOIN sos.cases c ON c.id = p.case_id AND c.citizen_id <> p.user_id
+          WHERE p.admitted AND c.emptied_at IS NULL;
+    ELSE
+        PERFORM pulse.evict(_sos.room(c.id), OLD.user_id, 'not admitted any more') FROM sos.cases c WHERE c.id = OLD.case_id AND c.citizen_id <> OLD.user_id;
+    END IF;
     RETURN NULL;
 END
 $$;

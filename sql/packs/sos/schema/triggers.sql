@@ -23,6 +23,8 @@ CREATE TRIGGER cases_update_citizen AFTER UPDATE OF citizen_id ON sos.cases
     FOR EACH ROW WHEN (NEW.citizen_id <> OLD.citizen_id) EXECUTE FUNCTION _sos.on_citizen_changed();
 CREATE TRIGGER participants_delete_dismissed AFTER DELETE ON sos.participants
     FOR EACH ROW WHEN (OLD.admitted) EXECUTE FUNCTION _sos.on_dismissed();
+CREATE TRIGGER participants_truncate_dismissed BEFORE TRUNCATE ON sos.participants
+    FOR EACH STATEMENT EXECUTE FUNCTION _sos.on_dismissed();
 CREATE TRIGGER participants_update_dismissed AFTER UPDATE OF admitted, user_id ON sos.participants
     FOR EACH ROW WHEN (OLD.admitted AND (NOT NEW.admitted OR NEW.user_id <> OLD.user_id)) EXECUTE FUNCTION _sos.on_dismissed();
 CREATE TRIGGER cases_insert_expiry AFTER INSERT ON sos.cases
