@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test'
 import pg from 'pg'
 import { bindir, Cluster, packs } from '../support/cluster.mjs'
 
-const registries = ['policies', 'handlers', 'namespaces', 'streams', 'routes', 'limits', 'limit_events', 'setting_definitions']
+const registries = ['policies', 'handlers', 'namespaces', 'streams', 'routes', 'limits', 'limit_events', 'queues', 'job_kinds', 'schedules', 'setting_definitions']
 let cluster, folder
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'packs-'))

@@ -226,7 +226,9 @@ test('D7: a pack of 1.0 works on the updated engine, and is updated by itself', 
   const request = `INSERT INTO donors.blood_requests (requester_id, blood_group, urgency, latitude, longitude, country_code) VALUES ('r', 'O-', 'critical', 19, 72, 'IN') RETURNING id::text`
   const created = gather(socket, 'emergency:created'), ids = [await pulse.value(request)]
   await created.atLeast(1)
+  await pulse.sql(`SELECT pulse.configure('donors', 'search_radius_km', 'far')`)
   await pulse.sql('ALTER EXTENSION pulse_donors UPDATE')
+  assert.equal(await pulse.value(`SELECT pulse.setting('donors', 'search_radius_km')`), '25', 'what is no value of a setting is replaced by its default')
   ids.push(await pulse.value(request))
   await created.atLeast(2)
   assert.deepEqual(created.items.map(([{ emergencyId }]) => emergencyId), ids)

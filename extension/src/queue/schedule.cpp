@@ -280,9 +280,11 @@ static Datum schedule(FunctionCallInfo fcinfo) {
     const Oid owner = pg::function_owner(fcinfo);
     const auto extension = pg::running_extension();
     if (const auto other = belongs_to(owner, name)) {
-        if (!other->extension.empty() && extension != other->extension)
-            pg::fail(ERRCODE_DUPLICATE_OBJECT, "schedule \"" + name + "\" belongs to extension " + other->extension, {},
-                     "Choose another name; pulse.unschedule takes the extension's one away.");
+        if (extension.value_or("") != other->extension)
+            pg::fail(ERRCODE_DUPLICATE_OBJECT,
+                     "schedule \"" + name + "\" belongs to " +
+                         (other->extension.empty() ? "the application" : "extension " + other->extension),
+                     {}, "Choose another name; pulse.unschedule takes the other one away.");
         check_may_change(name, *other);
     }
     const pg::OwnerScope scope(owner);

@@ -40,10 +40,7 @@ GRANT EXECUTE ON FUNCTION pulse.last_seen(text) TO PUBLIC;
 CREATE OR REPLACE FUNCTION _pulse.presence_grace() RETURNS interval
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN greatest(pulse.setting('pulse', 'presence_grace')::interval, interval '0');
-EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
-    RAISE WARNING 'pulse: the setting presence_grace is no interval; it counts as 10 seconds';
-    RETURN interval '10 seconds';
+    RETURN pulse.setting('pulse', 'presence_grace')::interval;
 END
 $$;
 COMMENT ON FUNCTION _pulse.presence_grace() IS 'how long somebody whose connections ended is still present';

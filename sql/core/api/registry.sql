@@ -117,6 +117,7 @@ BEGIN
     DELETE FROM _pulse.routes r WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = r.extension) AND r.extension IS NOT NULL;
     DELETE FROM _pulse.queues q WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = q.extension) AND q.extension IS NOT NULL;
     DELETE FROM _pulse.job_kinds k WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = k.extension) AND k.extension IS NOT NULL;
+    DELETE FROM _pulse.schedules s WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = s.extension) AND s.extension IS NOT NULL;
     DELETE FROM _pulse.setting_definitions d WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = d.extension) AND d.extension IS NOT NULL;
 END
 $$;

@@ -1,14 +1,11 @@
 -- Sessions: kept by pulse.handle_connect, decide and handle; ended by the bridge that holds them. docs/reference/sessions.md.
 
 -- _pulse.recovery_window() returns interval
--- How long an ended session is kept. A setting that is no interval is the DBA's mistake and no reason to refuse clients.
+-- How long an ended session is kept.
 CREATE OR REPLACE FUNCTION _pulse.recovery_window() RETURNS interval
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN pulse.setting('pulse', 'recovery_window')::interval;
-EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
-    RAISE WARNING 'pulse: the setting recovery_window is no interval; it counts as 2 minutes';
-    RETURN interval '2 minutes';
 END
 $$;
 COMMENT ON FUNCTION _pulse.recovery_window() IS 'how long an ended session can be continued';

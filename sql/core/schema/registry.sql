@@ -93,6 +93,9 @@ CREATE TABLE _pulse.setting_definitions (
     default_value text,
     description   text NOT NULL,
     extension     text,
+    type          text NOT NULL DEFAULT 'text',
+    minimum       text,
+    maximum       text,
     CONSTRAINT setting_definitions_pkey PRIMARY KEY (pack, name)
 );
 COMMENT ON TABLE _pulse.setting_definitions IS 'settings that exist';

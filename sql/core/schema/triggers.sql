@@ -16,3 +16,7 @@ CREATE TRIGGER queue_states_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
 CREATE TRIGGER job_kinds_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.job_kinds
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
+
+-- Values are checked when they are written: configured, or loaded by a restore.
+CREATE TRIGGER settings_write_check BEFORE INSERT OR UPDATE ON _pulse.settings
+    FOR EACH ROW EXECUTE FUNCTION _pulse.check_setting_value();

@@ -8,7 +8,7 @@ DELETE FROM pulse.deliveries;
 DELETE FROM pulse.ticks WHERE last_position > 0;
 DELETE FROM _pulse.epochs;
 BEGIN;
-SELECT plan(118);
+SELECT plan(119);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -154,9 +154,9 @@ SELECT is(shop.outcome(shop.come_back('k1', shop.cursor())), 'expired', 'but for
 SELECT is_empty($$SELECT FROM pulse.sessions('ann') s WHERE s.session_id = 'k1'$$, 'then nobody sees it');
 SELECT pulse.configure('pulse', 'recovery_window', '3 minutes');
 SELECT is(shop.outcome(shop.come_back('k1', shop.cursor())), 'user:ann@5 order:1@5 order:3@5', 'the setting says how long');
-SELECT pulse.configure('pulse', 'recovery_window', 'rubbish');
+SELECT throws_ok($$SELECT pulse.configure('pulse', 'recovery_window', 'rubbish')$$, '22023', 'setting pulse.recovery_window cannot be "rubbish"', 'what is no time is refused');
 UPDATE _pulse.sessions SET ended_at = clock_timestamp() - interval '1 minute' WHERE key = 'k1';
-SELECT is(shop.outcome(shop.come_back('k1', shop.cursor())), 'user:ann@5 order:1@5 order:3@5', 'a setting that is no time counts as two minutes');
+SELECT is(shop.outcome(shop.come_back('k1', shop.cursor())), 'user:ann@5 order:1@5 order:3@5', 'and the one before counts on');
 SELECT pulse.configure('pulse', 'recovery_window', NULL);
 SELECT pulse.bridge_sessions('b1', '[{"key":"k1","ended":true,"forget":true,"generation":8}]');
 SELECT isnt_empty($$SELECT FROM _pulse.sessions s WHERE s.key = 'k1'$$, 'an earlier owner cannot make it forgotten');

@@ -10,7 +10,7 @@ COMMENT ON FUNCTION campus.heatmap_min_interval() IS 'setting campus.heatmap_min
 CREATE OR REPLACE FUNCTION campus.heatmap_cell_m() RETURNS double precision
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT greatest(pulse.setting('campus', 'heatmap_cell_m')::double precision, 1);
+    SELECT pulse.setting('campus', 'heatmap_cell_m')::double precision;
 END;
 COMMENT ON FUNCTION campus.heatmap_cell_m() IS 'setting campus.heatmap_cell_m: side of a cell of the heatmap in metres';
 

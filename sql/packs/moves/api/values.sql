@@ -10,7 +10,7 @@ COMMENT ON FUNCTION moves.location_ttl() IS 'setting moves.location_ttl: how lon
 CREATE OR REPLACE FUNCTION moves.location_sample() RETURNS integer
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT greatest(pulse.setting('moves', 'location_sample')::integer, 1);
+    SELECT pulse.setting('moves', 'location_sample')::integer;
 END;
 COMMENT ON FUNCTION moves.location_sample() IS 'setting moves.location_sample: one position in so many is kept for good';
 

@@ -16,7 +16,7 @@ DECLARE
     v_speed     double precision := pulse.input_number(v_input, 'speed', -1, 100000);
     v_now       timestamptz := clock_timestamp();
     v_at        timestamptz := coalesce(pulse.input_time(v_input, 'timestamp'), v_now);
-    v_interval  interval := least(greatest(pulse.setting('sos', 'location_interval')::interval, interval '0'), interval '1 hour');   -- the longest throttle
+    v_interval  interval := pulse.setting('sos', 'location_interval')::interval;
     v_located   bigint;
     v_due       timestamptz;
 BEGIN
@@ -32,7 +32,7 @@ BEGIN
                                ELSE v_now END
      WHERE p.case_id = v_case.id AND p.user_id = v_user
     RETURNING p.located, p.broadcast_at INTO v_located, v_due;
-    IF (v_located - 1) % greatest(pulse.setting('sos', 'track_sample')::bigint, 1) = 0 THEN
+    IF (v_located - 1) % pulse.setting('sos', 'track_sample')::bigint = 0 THEN
         INSERT INTO sos.positions (case_id, user_id, latitude, longitude, accuracy, heading, speed, at)
         VALUES (v_case.id, v_user, v_latitude, v_longitude, v_accuracy, v_heading, v_speed, v_at);
     END IF;
