@@ -30,6 +30,7 @@ struct Delivery {
     Attempt attempt;
     std::string args;             // the channel's
     std::int64_t started_at = 0;  // the worker's own clock; only handed back
+    std::string host = {};        // whose share it takes; only handed back
 };
 
 struct Delivered {

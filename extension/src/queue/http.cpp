@@ -20,7 +20,8 @@ namespace pulse::queue {
 namespace {
 
 constexpr long kConnectWithin = 10'000;  // ms, at most: a host that is not there should not take all of a job's time
-constexpr int kMostRounds = 64;          // of reading what has arrived, before anybody's time is looked at
+constexpr std::size_t kMostSpare = 128;
+constexpr int kMostRounds = 64;  // of reading what has arrived, before anybody's time is looked at
 
 std::int64_t monotonic_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -191,6 +192,7 @@ Http::~Http() {
     const SignalsBlocked blocked;
     for (auto &[id, transfer] : transfers_) curl_multi_remove_handle(multi_, transfer->easy.get());
     transfers_.clear();
+    spare_.clear();
     curl_multi_cleanup(multi_);
     ::close(epoll_);
 }
@@ -203,6 +205,7 @@ void Http::limit(int most_connections) {
 void Http::configure(std::string ca_file, std::shared_ptr<const AllowList> allow) {
     ca_file_ = std::move(ca_file);
     allow_ = std::move(allow);
+    spare_.clear();  // made for the other file
 }
 
 std::optional<long> Http::due_in() const {
@@ -212,66 +215,82 @@ std::optional<long> Http::due_in() const {
     return std::max<std::int64_t>(*at - monotonic_ms(), 0);
 }
 
-void Http::start(std::uint64_t id, Request request, long timeout_ms) {
-    const SignalsBlocked blocked;
+// With what is the same for all requests.
+std::unique_ptr<Http::Transfer> Http::make_transfer() {
     auto made = std::make_unique<Transfer>();
-    Transfer &transfer = *made;
-    transfer.http = this;
-    transfer.id = id;
-    transfer.request = std::move(request);
-    transfer.timeout_ms = std::max(timeout_ms, 1L);
-    transfer.deadline = monotonic_ms() + transfer.timeout_ms;
-    deadlines_.emplace(transfer.deadline, id);
-    if (transfer.request.guarded) transfer.allow = allow_;
-    transfer.easy.reset(curl_easy_init());
-    curl_slist *headers = curl_slist_append(nullptr, "Expect:");  // never: it costs a round trip
-    for (const std::string &line : transfer.request.headers) headers = curl_slist_append(headers, line.c_str());
-    transfer.headers.reset(headers);
-
-    CURL *easy = transfer.easy.get();
-    const std::string &method = transfer.request.method, &body = transfer.request.body;
-    curl_easy_setopt(easy, CURLOPT_URL, transfer.request.url.c_str());
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    if (method != "GET") {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
-        if (method != "POST") curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
-    }
+    made->http = this;
+    made->easy.reset(curl_easy_init());
+    CURL *easy = made->easy.get();
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever http_proxy says
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "pulse");
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(transfer.timeout_ms, kConnectWithin));
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     if (!ca_file_.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file_.c_str());
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a resolver that hangs is not waited for
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.said.data());
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, made->said.data());
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, made.get());
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, HttpCallbacks::on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, made.get());
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, HttpCallbacks::on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, made.get());
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, HttpCallbacks::on_open);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, made.get());
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, HttpCallbacks::on_close);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, HttpCallbacks::before_request);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
-    if (const auto url = webhook::parse_url(transfer.request.url)) {
-        transfer.host = url->host;
-        transfer.port = url->port;
-        // For a connection that is just being made: it will say whether it can be shared. Without TLS only an answer would say so, and one
-        // that never comes would hold all others.
-        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, url->tls ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, made.get());
+    return made;
+}
+
+void Http::start(std::uint64_t id, Request request, long timeout_ms) {
+    std::unique_ptr<Transfer> taken;
+    if (spare_.empty()) {
+        taken = make_transfer();
+    } else {
+        taken = std::move(spare_.back());
+        spare_.pop_back();
     }
-    transfers_.emplace(id, std::move(made));
+    Transfer &transfer = *taken;
+    transfer.id = id;
+    transfer.request = std::move(request);
+    transfer.timeout_ms = std::max(timeout_ms, 1L);
+    transfer.deadline = monotonic_ms() + transfer.timeout_ms;
+    transfer.allow = transfer.request.guarded ? allow_ : nullptr;
+    transfer.response = {};
+    transfer.said[0] = '\0';
+    transfer.opened = false;
+    curl_slist *headers = curl_slist_append(nullptr, "Expect:");  // never: it costs a round trip
+    for (const std::string &line : transfer.request.headers) headers = curl_slist_append(headers, line.c_str());
+
+    CURL *easy = transfer.easy.get();
+    const std::string &method = transfer.request.method, &body = transfer.request.body;
+    curl_easy_setopt(easy, CURLOPT_URL, transfer.request.url.c_str());
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    transfer.headers.reset(headers);
+    if (method == "GET") {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method == "GET" || method == "POST" ? nullptr : method.c_str());
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(transfer.timeout_ms, kConnectWithin));
+    const auto url = webhook::parse_url(transfer.request.url);
+    transfer.host = url ? url->host : std::string();
+    transfer.port = url ? url->port : 0;
+    // For a connection that is just being made: it will say whether it can be shared. Without TLS only an answer would say so, and one
+    // that never comes would hold all others.
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, url && url->tls ? 1L : 0L);
+    deadlines_.emplace(transfer.deadline, id);
+    transfers_.emplace(id, std::move(taken));
     curl_multi_add_handle(multi_, easy);
 }
 
 bool Http::cancel(std::uint64_t id) {
-    const SignalsBlocked blocked;
     const auto found = transfers_.find(id);
     if (found == transfers_.end()) return false;
     const bool sent = found->second->response.sent;
@@ -279,10 +298,12 @@ bool Http::cancel(std::uint64_t id) {
     return sent;
 }
 
-void Http::end(Transfer &transfer) {
+void Http::end(Transfer &transfer, bool again) {
     curl_multi_remove_handle(multi_, transfer.easy.get());
     deadlines_.erase({transfer.deadline, transfer.id});
-    transfers_.erase(transfer.id);
+    const auto found = transfers_.find(transfer.id);
+    if (again && spare_.size() < kMostSpare) spare_.push_back(std::move(found->second));
+    transfers_.erase(found);
 }
 
 Http::Done Http::conclude(Transfer &transfer, int code) {
@@ -295,7 +316,7 @@ Http::Done Http::conclude(Transfer &transfer, int code) {
         response.failure = failure_of(static_cast<CURLcode>(code), transfer.said.data(), transfer.timeout_ms);
     redact(response, transfer.request.secrets);
     Done done{transfer.id, std::move(response)};
-    end(transfer);
+    end(transfer, code == CURLE_OK);
     return done;
 }
 

@@ -45,7 +45,8 @@ public:
 private:
     struct Transfer;
 
-    void end(Transfer &transfer);
+    std::unique_ptr<Transfer> make_transfer();
+    void end(Transfer &transfer, bool again = false);
     Done conclude(Transfer &transfer, int code);
 
     Hooks hooks_;
@@ -55,6 +56,7 @@ private:
     std::shared_ptr<const AllowList> allow_;
     std::optional<std::int64_t> due_at_;  // of the monotonic clock
     std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;
+    std::vector<std::unique_ptr<Transfer>> spare_;  // their handles are set up; to make one costs as much as a request
     // Ours, not libcurl's, which would not read an answer that has come in time when it is looked at too late.
     std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of the monotonic clock; which transfer
 

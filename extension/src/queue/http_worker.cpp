@@ -9,6 +9,7 @@
 #include "pg/standby.hpp"
 #include "queue/configured.hpp"
 #include "queue/finish.hpp"
+#include "queue/hosts.hpp"
 #include "queue/inbox.hpp"
 #include "queue/interrupts.hpp"
 #include "queue/load.hpp"
@@ -16,6 +17,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <list>
+#include <unordered_map>
 
 namespace pulse::queue {
 
@@ -45,10 +48,16 @@ private:
     void configure() { deliveries_.configure(configured_channels()); }
     void make_wait_set();
     void wait();
-    std::vector<AttemptId> to_load() const;
+    struct Loaded {
+        Attempt attempt;
+        std::string host;
+    };
+    std::vector<AttemptId> to_load();
     void take();
-    void build_some(std::vector<AttemptId> &begun_now);
-    void begin(Attempt attempt);
+    template <class May>
+    void begin_some(May &&may);
+    bool may_begin(const Loaded &job) const;
+    void begin(Loaded job);
     void finish_all(std::vector<Delivered> delivered);
     void tell_confirmed();
     [[noreturn]] void leave();
@@ -60,7 +69,9 @@ private:
     Slot *slot_;
     std::string name_;
     Deliveries deliveries_;
-    std::deque<Attempt> to_build_;  // loaded, and not begun
+    std::list<Loaded> loaded_;  // not begun: in the order of the inbox
+    std::vector<AttemptId> begun_now_;
+    Hosts hosts_;
     std::deque<Unconfirmed> unconfirmed_;
     WaitEventSet *wait_set_ = nullptr;
 };
@@ -82,7 +93,9 @@ void HttpWorker::make_wait_set() {
 }
 
 void HttpWorker::wait() {
-    std::optional<long> due = to_build_.empty() ? deliveries_.due_in() : 0;
+    const bool build =
+        std::any_of(loaded_.begin(), loaded_.end(), [&](const Loaded &job) { return job.attempt.function && may_begin(job); });
+    std::optional<long> due = build ? 0 : deliveries_.due_in();
     if (!unconfirmed_.empty()) due = std::min(due.value_or(kStandbyPause), kStandbyPause);
     if (due == 0) return;
     pg::call([&] {
@@ -96,8 +109,10 @@ void HttpWorker::wait() {
 }
 
 // Through its kind's builder, when it has one, to its delivery; or at once to its end.
-void HttpWorker::begin(Attempt attempt) {
-    Delivery delivery{.attempt = std::move(attempt), .args = {}, .started_at = GetCurrentTimestamp()};
+void HttpWorker::begin(Loaded loaded) {
+    hosts_.started(loaded.host);
+    Delivery delivery{
+        .attempt = std::move(loaded.attempt), .args = {}, .started_at = GetCurrentTimestamp(), .host = std::move(loaded.host)};
     const Attempt &job = delivery.attempt;
     if (!job.function) {
         delivery.args = job.args;
@@ -125,58 +140,75 @@ void HttpWorker::begin(Attempt attempt) {
     }
 }
 
-// What waits here and is not loaded yet. The foreman gives no more than may be on their way at once.
-std::vector<AttemptId> HttpWorker::to_load() const {
+// What waits here and is not loaded yet. What is loaded and waits here no more has been taken back.
+std::vector<AttemptId> HttpWorker::to_load() {
     std::vector<AttemptId> ids = waiting(kHttpInboxSize);
-    std::erase_if(ids, [&](const AttemptId &id) {
-        return std::any_of(to_build_.begin(), to_build_.end(), [&](const Attempt &job) { return job.key() == id; });
+    if (std::equal(ids.begin(), ids.end(), loaded_.begin(), loaded_.end(),
+                   [](const AttemptId &id, const Loaded &job) { return job.attempt.key() == id; }))
+        return {};
+    std::unordered_map<int64, int> here;
+    for (const AttemptId &id : ids) here.emplace(id.id, id.attempt);
+    loaded_.remove_if([&](const Loaded &job) {
+        const auto found = here.find(job.attempt.id);
+        return found == here.end() || found->second != job.attempt.attempt;
     });
+    for (const Loaded &job : loaded_) here.erase(job.attempt.id);
+    std::erase_if(ids, [&](const AttemptId &id) { return !here.contains(id.id); });
     return ids;
 }
 
-// Somebody's code: called for a while, then the others are looked after.
-void HttpWorker::build_some(std::vector<AttemptId> &begun_now) {
-    if (to_build_.empty()) return;
-    const TimestampTz until = GetCurrentTimestamp() + kBuildingTime;
-    const UserCode user;
-    while (!to_build_.empty() && !stopping() && GetCurrentTimestamp() < until) {
-        Attempt attempt = std::move(to_build_.front());
-        to_build_.pop_front();
-        if (!begun(attempt.key())) continue;  // taken back meanwhile
-        begun_now.push_back(attempt.key());
-        begin(std::move(attempt));
+// One host never has more under way than it leaves free for others.
+bool HttpWorker::may_begin(const Loaded &job) const {
+    return hosts_.has_room(job.host, guc::http_concurrency - static_cast<int>(deliveries_.size()));
+}
+
+template <class May>
+void HttpWorker::begin_some(May &&may) {
+    for (auto next = loaded_.begin(); next != loaded_.end() && static_cast<int>(deliveries_.size()) < guc::http_concurrency;) {
+        const auto here = next++;
+        if (!may(*here) || !may_begin(*here)) continue;
+        Loaded job = std::move(*here);
+        loaded_.erase(here);
+        const AttemptId id = job.attempt.key();
+        if (!begun(id)) continue;  // taken back meanwhile
+        begun_now_.push_back(id);
+        begin(std::move(job));
         slot_->running = 0;
     }
 }
 
 void HttpWorker::take() {
     std::vector<AttemptId> ids = to_load();
-    if (ids.empty() && to_build_.empty()) return;
-    pg::call([&] {
-        char activity[64];
-        snprintf(activity, sizeof activity, "pulse: %zu deliveries", ids.size() + deliveries_.size());
-        pgstat_report_activity(STATE_RUNNING, activity);
-    });
-    std::vector<AttemptId> begun_now;
-    in_transaction([&] {
-        {
-            const pg::SpiSession spi;
-            for (Attempt &attempt : load(ids, name_)) {
-                std::erase(ids, attempt.key());
-                if (attempt.function) {
-                    to_build_.push_back(std::move(attempt));
-                } else if (begun(attempt.key())) {
-                    begun_now.push_back(attempt.key());
-                    begin(std::move(attempt));
+    const bool build =
+        std::any_of(loaded_.begin(), loaded_.end(), [&](const Loaded &job) { return job.attempt.function && may_begin(job); });
+    if (!ids.empty() || build) {
+        in_transaction([&] {
+            {
+                const pg::SpiSession spi;
+                for (Attempt &attempt : load(ids, name_)) {
+                    std::erase(ids, attempt.key());
+                    const auto args = attempt.function ? std::nullopt : std::optional<std::string_view>(attempt.args);
+                    std::string host = host_of(attempt.channel, attempt.kind, args);
+                    loaded_.push_back({std::move(attempt), std::move(host)});
                 }
             }
-            slot_->running = 0;
-        }
-        build_some(begun_now);
+            // Somebody's code: called for a while, then the others are looked after.
+            const TimestampTz until = GetCurrentTimestamp() + kBuildingTime;
+            const UserCode user;
+            begin_some([&](const Loaded &job) { return job.attempt.function && !stopping() && GetCurrentTimestamp() < until; });
+        });
+        if (!ids.empty()) ended(ids);  // what could not be loaded has ended otherwise
+        pg::forget_all();
+    }
+    begin_some([](const Loaded &job) { return !job.attempt.function; });
+    if (begun_now_.empty()) return;
+    sent(begun_now_);
+    begun_now_.clear();
+    pg::call([&] {
+        char activity[64];
+        snprintf(activity, sizeof activity, "pulse: %zu deliveries", deliveries_.size());
+        pgstat_report_activity(STATE_RUNNING, activity);
     });
-    sent(begun_now);
-    if (!ids.empty()) ended(ids);  // what could not be loaded has ended otherwise
-    pg::forget_all();
 }
 
 void HttpWorker::report(const std::vector<Delivered> &delivered) {
@@ -206,6 +238,7 @@ void HttpWorker::finish_all(std::vector<Delivered> delivered) {
     if (delivered.empty()) return;
     std::vector<Ended> ends;
     std::vector<AttemptId> over;
+    for (const Delivered &one : delivered) hosts_.ended(one.delivery.host);
     const TimestampTz now = GetCurrentTimestamp();
     in_transaction([&] {
         const pg::SpiSession spi;

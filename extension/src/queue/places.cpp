@@ -14,6 +14,8 @@ namespace {
 constexpr int64 kAhead = 20 * 1000;  // µs
 // A job that runs longer than this holds nobody: what waits behind it goes to who is free.
 constexpr int64 kSlow = 5 * 1000;  // µs
+// The HTTP worker has as many before it as it may have under way: while these are claimed, it sends.
+constexpr int kHttpAhead = 2;
 constexpr std::size_t kMostOffers = kHttpInboxSize + std::size_t{pg::kMostJobWorkers} * kInboxSize;
 
 bool waits(const Offer &offer) { return !offer.begun && !offer.ended && !offer.lost; }
@@ -68,7 +70,7 @@ void Places::view(bool reserve) {
     sql_room_ = 0;
     for (const Worker &worker : workers_) sql_room_ += worker.room;
     http_runs_ = queue_->http.pid != 0;
-    http_room_ = http_runs_ ? std::max(guc::http_concurrency - queue_->http.count, 0) : 0;
+    http_room_ = http_runs_ ? std::max(std::min(guc::http_concurrency * kHttpAhead, kHttpInboxSize) - queue_->http.count, 0) : 0;
     may_rebalance_ = waiting && idle;
 }
 
