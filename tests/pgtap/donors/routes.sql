@@ -1,6 +1,6 @@
 -- api/routes.sql, called through pulse.handle_request as the bridge calls it (D9).
 BEGIN;
-SELECT plan(46);
+SELECT plan(50);
 
 INSERT INTO donors.donors (user_id, name, phone, blood_group, country_code) VALUES ('d1', 'Asha', '+919876543210', 'O-', 'IN'), ('d2', 'Bilal', NULL, 'AB+', 'IN');
 INSERT INTO donors.hospitals (id, name, country_code, latitude, longitude) VALUES ('00000000-0000-4000-8000-000000000001', 'General', 'IN', 19, 72);
@@ -45,6 +45,13 @@ SELECT is((SELECT pg_temp.body(answer) - 'id' - 'createdAt' - 'updatedAt' FROM r
     '{"bloodGroup":"O-","urgency":"critical","units":2,"latitude":19.07,"longitude":72.87,"radiusKm":25,"countryCode":"IN","status":"open","requesterId":"ann",
       "hospitalId":"00000000-0000-4000-8000-000000000001","hospitalName":"General","notes":"ward 3","nearbyDonors":1}', 'D9: the row, and how many donors are near');
 SELECT is((SELECT count(*) FROM pulse.events WHERE name = 'emergency:created'), 1::bigint, 'D2: everybody hears of it, as of an INSERT');
+CREATE TEMPORARY TABLE twice AS SELECT n, pg_temp.call(who, 'POST', '/blood-requests', '{"bloodGroup":"O-","latitude":19.07,"longitude":72.87,"countryCode":"IN","clientRequestId":"k1"}') AS answer
+  FROM (VALUES (1, 'ann'), (2, 'ann'), (3, 'bea')) t (n, who) ORDER BY n;
+SELECT is((SELECT string_agg(left(answer, 3), ' ' ORDER BY n) FROM twice), '201 200 201', 'D9: a request that is sent again with its clientRequestId is 200');
+SELECT ok((SELECT count(DISTINCT pg_temp.body(answer)) = 1 FROM twice WHERE n < 3) AND (SELECT count(DISTINCT pg_temp.body(answer) ->> 'id') = 2 FROM twice), 'D9: and the one there is; another user''s is another one');
+SELECT is((SELECT count(*) FROM pulse.events WHERE name = 'emergency:created'), 3::bigint, 'D9: each is told once');
+SELECT is(pg_temp.call('ann', 'POST', '/blood-requests', '{"bloodGroup":"O-","latitude":1,"longitude":1,"countryCode":"IN","clientRequestId":7}'), 'PL422 clientRequestId must be a text of 1 to 200 characters', 'D9: it is a text');
+DELETE FROM donors.blood_requests WHERE client_request_id = 'k1';
 CREATE FUNCTION pg_temp.id() RETURNS text LANGUAGE sql AS $$SELECT pg_temp.body(answer) ->> 'id' FROM r$$;
 SELECT is(pg_temp.call('ann', 'POST', '/blood-requests', ('{"bloodGroup":"O-","urgency":"low","latitude":19,"longitude":72,"countryCode":"IN"}'::jsonb || change)::json), 'PL422 ' || message, 'D9: ' || change::text)
   FROM (VALUES ('{"bloodGroup":"C+"}'::jsonb, 'bloodGroup is missing or wrong'), ('{"urgency":"soon"}', 'urgency is missing or wrong'), ('{"units":0}', 'units is missing or wrong'),

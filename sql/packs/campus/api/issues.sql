@@ -70,7 +70,7 @@ BEGIN
                                assigned_to, latitude, longitude, client_issue_id)
     VALUES (v_org, v_new.campus_id, v_new.building_id, v_new.title, v_new.description, v_new.category, coalesce(v_new.severity, 'medium'),
             CASE WHEN v_new.assigned_to IS NULL THEN 'open' ELSE 'assigned' END, pulse.user_id(), v_new.assigned_to, v_new.latitude, v_new.longitude, v_own)
-        ON CONFLICT ON CONSTRAINT issues_client_issue_id_key DO NOTHING
+        ON CONFLICT (reported_by, client_issue_id) WHERE client_issue_id IS NOT NULL DO NOTHING
     RETURNING * INTO v_issue;
     IF v_issue.id IS NOT NULL THEN
         RETURN pulse.http_response(201, campus.issue_json(v_issue));

@@ -19,7 +19,6 @@ CREATE TABLE campus.issues (
     resolved_at     timestamptz,
     client_issue_id text COLLATE "C",
     CONSTRAINT issues_pkey PRIMARY KEY (id),
-    CONSTRAINT issues_client_issue_id_key UNIQUE (reported_by, client_issue_id),
     CONSTRAINT issues_campus_id_fkey FOREIGN KEY (campus_id, organization_id)
         REFERENCES campus.campuses (id, organization_id) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT issues_building_id_fkey FOREIGN KEY (building_id, campus_id, organization_id)
@@ -36,6 +35,7 @@ CREATE TABLE campus.issues (
 CREATE INDEX issues_organization_id_status_idx ON campus.issues (organization_id, status);
 CREATE INDEX issues_campus_id_idx ON campus.issues (campus_id, organization_id);
 CREATE INDEX issues_building_id_idx ON campus.issues (building_id, campus_id, organization_id) WHERE building_id IS NOT NULL;
+CREATE UNIQUE INDEX issues_client_issue_id_idx ON campus.issues (reported_by, client_issue_id) WHERE client_issue_id IS NOT NULL;
 COMMENT ON TABLE campus.issues IS 'issues of campuses; each change goes to the rooms of organization, campus and building';
 COMMENT ON COLUMN campus.issues.organization_id IS 'the campus''s organization, filled in when it is left out';
 COMMENT ON COLUMN campus.issues.campus_id IS 'the building''s campus, filled in when it is left out';

@@ -58,7 +58,7 @@ DECLARE
 BEGIN
     PERFORM _care.require_member((SELECT r.family_id FROM care.care_recipients r WHERE r.id = v_id));
     INSERT INTO care.alerts (care_recipient_id, type, severity, created_by, client_alert_id) VALUES (v_id, v_type, v_severity, pulse.user_id(), v_own)
-        ON CONFLICT ON CONSTRAINT alerts_client_alert_id_key DO NOTHING
+        ON CONFLICT (created_by, client_alert_id) WHERE client_alert_id IS NOT NULL DO NOTHING
     RETURNING * INTO v_alert;
     IF v_alert.id IS NOT NULL THEN
         RETURN pulse.http_response(201, _care.alert_json(v_alert));

@@ -90,7 +90,6 @@ CREATE TABLE care.alerts (
     escalated_at      timestamptz,
     client_alert_id   text COLLATE "C",
     CONSTRAINT alerts_pkey PRIMARY KEY (id),
-    CONSTRAINT alerts_client_alert_id_key UNIQUE (created_by, client_alert_id),
     CONSTRAINT alerts_care_recipient_id_fkey FOREIGN KEY (care_recipient_id) REFERENCES care.care_recipients (id) ON DELETE CASCADE,
     CONSTRAINT alerts_type_check CHECK (type <> ''),
     CONSTRAINT alerts_severity_check CHECK (severity IN ('low', 'medium', 'high', 'critical'))
@@ -100,6 +99,7 @@ CREATE INDEX alerts_family_id_acknowledged_at_idx ON care.alerts (family_id, ack
 CREATE INDEX alerts_family_id_escalated_at_idx ON care.alerts (family_id, escalated_at) WHERE escalated_at IS NOT NULL;
 CREATE INDEX alerts_family_id_open_idx ON care.alerts (family_id) WHERE acknowledged_at IS NULL;
 CREATE INDEX alerts_care_recipient_id_idx ON care.alerts (care_recipient_id);
+CREATE UNIQUE INDEX alerts_client_alert_id_idx ON care.alerts (created_by, client_alert_id) WHERE client_alert_id IS NOT NULL;
 COMMENT ON TABLE care.alerts IS 'emergencies of a care recipient; an insert is told to the whole family';
 COMMENT ON COLUMN care.alerts.family_id IS 'filled from the care recipient';
 COMMENT ON COLUMN care.alerts.created_at IS 'filled when it is left out';

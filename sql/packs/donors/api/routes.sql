@@ -40,7 +40,9 @@ DECLARE
     v_user    text := pulse.require_user();
     v_input   json := pulse.input_object(request -> 'body',
         '{"bloodGroup":"O-","urgency":"critical","latitude":19.076,"longitude":72.8777,"countryCode":"IN"}');
+    v_own     text := coalesce(pulse.input_text(v_input, 'clientRequestId', 200), pulse.input_text(request -> 'headers', 'idempotency-key', 200));
     v_row     donors.blood_requests;
+    v_id      uuid;
     v_nearby  bigint;
 BEGIN
     v_row.requester_id := v_user;
@@ -62,17 +64,23 @@ BEGIN
     ELSIF v_row.hospital_id IS NOT NULL AND NOT EXISTS (SELECT FROM donors.hospitals h WHERE h.id = v_row.hospital_id) THEN
         PERFORM pulse.fail('invalid', 'there is no such hospital', 'Leave hospitalId out, or give the id of a row of donors.hospitals.');
     END IF;
-    INSERT INTO donors.blood_requests (requester_id, blood_group, urgency, units, latitude, longitude, radius_km, country_code, hospital_id, notes)
+    INSERT INTO donors.blood_requests (requester_id, blood_group, urgency, units, latitude, longitude, radius_km, country_code, hospital_id, notes, client_request_id)
     VALUES (v_row.requester_id, v_row.blood_group, v_row.urgency, v_row.units, v_row.latitude, v_row.longitude, v_row.radius_km,
-            v_row.country_code, v_row.hospital_id, v_row.notes)
-    RETURNING * INTO v_row;
+            v_row.country_code, v_row.hospital_id, v_row.notes, v_own)
+        ON CONFLICT (requester_id, client_request_id) WHERE client_request_id IS NOT NULL DO NOTHING
+    RETURNING id INTO v_id;
+    SELECT * INTO v_row FROM donors.blood_requests b   -- new, or sent again
+     WHERE b.id = coalesce(v_id, (SELECT s.id FROM donors.blood_requests s WHERE s.requester_id = v_user AND s.client_request_id = v_own));
+    IF NOT FOUND THEN
+        PERFORM pulse.fail('conflict', 'the request is just being deleted', 'Send it again.');
+    END IF;
     SELECT count(*) INTO v_nearby
       FROM donors.nearby(v_row.latitude, v_row.longitude, v_row.radius_km, v_row.blood_group, NULL) n WHERE n.user_id <> v_user;
-    RETURN pulse.http_response(201, (_donors.request_json(v_row) || jsonb_build_object('nearbyDonors', v_nearby))::json);
+    RETURN pulse.http_response(CASE WHEN v_id IS NULL THEN 200 ELSE 201 END, (_donors.request_json(v_row) || jsonb_build_object('nearbyDonors', v_nearby))::json);
 END
 $$;
 COMMENT ON FUNCTION donors.post_request(json) IS
-    'POST /api/v1/blood-requests {bloodGroup, urgency, units?, latitude, longitude, radiusKm?, countryCode, hospitalId?, notes?}: 201 row with nearbyDonors';
+    'POST /api/v1/blood-requests {bloodGroup, urgency, units?, latitude, longitude, radiusKm?, countryCode, hospitalId?, notes?, clientRequestId?}: 201 row with nearbyDonors; again with the same clientRequestId: 200 and that one';
 REVOKE EXECUTE ON FUNCTION donors.post_request(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION donors.post_request(json) TO pulse_client;
 

@@ -16,6 +16,7 @@ CREATE TABLE donors.blood_requests (
     notes         text,
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
+    client_request_id text COLLATE "C",
     CONSTRAINT blood_requests_pkey PRIMARY KEY (id),
     CONSTRAINT blood_requests_hospital_id_fkey FOREIGN KEY (hospital_id)
         REFERENCES donors.hospitals (id) ON DELETE SET NULL,
@@ -32,11 +33,13 @@ CREATE TABLE donors.blood_requests (
 CREATE INDEX blood_requests_country_code_status_created_at_idx ON donors.blood_requests (country_code, status, created_at);
 CREATE INDEX blood_requests_requester_id_created_at_idx ON donors.blood_requests (requester_id, created_at);
 CREATE INDEX blood_requests_hospital_id_idx ON donors.blood_requests (hospital_id) WHERE hospital_id IS NOT NULL;
+CREATE UNIQUE INDEX blood_requests_client_request_id_idx ON donors.blood_requests (requester_id, client_request_id) WHERE client_request_id IS NOT NULL;
 COMMENT ON TABLE donors.blood_requests IS 'blood emergencies; an insert alerts the region and the compatible donors nearby';
 COMMENT ON COLUMN donors.blood_requests.requester_id IS 'the user id of who asks; joins emergency:{id}:requester';
 COMMENT ON COLUMN donors.blood_requests.radius_km IS 'how far donors are searched; default: setting donors.search_radius_km';
 COMMENT ON COLUMN donors.blood_requests.hospital_name IS 'filled from hospital_id when it is left out';
 COMMENT ON COLUMN donors.blood_requests.updated_at IS 'time of the last change, kept by the database';
+COMMENT ON COLUMN donors.blood_requests.client_request_id IS 'the requester''s own id: a request that is sent twice with it is kept once';
 
 CREATE TABLE donors.blood_request_responses (
     id          uuid NOT NULL DEFAULT gen_random_uuid(),

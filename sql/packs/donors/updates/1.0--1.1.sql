@@ -1,4 +1,8 @@
--- From 1.0 to 1.1: whom a request told is written down. Functions come from api/.
+-- From 1.0 to 1.1: whom a request told is written down; a request can be sent again. Functions come from api/.
+
+ALTER TABLE donors.blood_requests ADD COLUMN client_request_id text COLLATE "C";
+CREATE UNIQUE INDEX blood_requests_client_request_id_idx ON donors.blood_requests (requester_id, client_request_id) WHERE client_request_id IS NOT NULL;
+COMMENT ON COLUMN donors.blood_requests.client_request_id IS 'the requester''s own id: a request that is sent twice with it is kept once';
 
 CREATE TABLE donors.notifications (
     request_id uuid NOT NULL,
