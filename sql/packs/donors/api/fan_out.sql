@@ -41,8 +41,9 @@ BEGIN
                    WITH ORDINALITY AS n (user_id, blood_group, distance_km, updated_at, place)
              WHERE n.user_id <> v_request.requester_id
              ORDER BY n.place) n;
-    INSERT INTO donors.notifications (request_id, user_id, channel, recipient, state, ended_at)
-    SELECT v_request.id, u.user_id, 'socket', u.user_id, 'sent', clock_timestamp() FROM unnest(v_near) AS u (user_id);
+    INSERT INTO donors.notifications (request_id, user_id, channel, recipient, state, created_at, ended_at)
+    SELECT v_request.id, u.user_id, 'socket', u.user_id, 'sent', t.at, t.at
+      FROM unnest(v_near) AS u (user_id), (SELECT clock_timestamp() AS at OFFSET 0) AS t;
 
     -- The nearest first; of a critical request each donor's devices and phone side by side, so that neither waits for all of the other.
     SELECT _donors.notify(v_request, array_agg(t.user_id ORDER BY t.place, t.channel), array_agg(t.channel ORDER BY t.place, t.channel),

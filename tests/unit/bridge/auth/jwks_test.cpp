@@ -1,17 +1,14 @@
 // Key sets: what is taken from one, what is not, and which key a token may be checked with.
 #include "auth/jwks.hpp"
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 
 #include <gmock/gmock.h>
 
 #include "auth/jwt.hpp"
 #include "base/base64.hpp"
 #include "base/json.hpp"
+#include "signing.hpp"
 
 namespace bridge::auth {
 namespace {
@@ -20,19 +17,6 @@ using ::testing::HasSubstr;
 
 constexpr std::int64_t kNow = 1'800'000'000;  // FakeClock's wall
 
-struct KeyFree {
-    void operator()(EVP_PKEY *key) const { EVP_PKEY_free(key); }
-};
-using Pair = std::unique_ptr<EVP_PKEY, KeyFree>;
-
-EVP_PKEY *rsa() {
-    static const Pair key(EVP_RSA_gen(2048));
-    return key.get();
-}
-EVP_PKEY *ec() {
-    static const Pair key(EVP_EC_gen("P-256"));
-    return key.get();
-}
 EVP_PKEY *ed() {
     static const Pair key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
     return key.get();
@@ -71,27 +55,6 @@ std::string set_of(const std::vector<std::string> &keys) {
     return out + "]}";
 }
 
-std::string sign(EVP_PKEY *key, const EVP_MD *digest, const std::string &text) {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    EVP_DigestSignInit(context, nullptr, digest, nullptr, key);
-    std::size_t size = 0;
-    const auto *bytes = reinterpret_cast<const unsigned char *>(text.data());
-    EVP_DigestSign(context, nullptr, &size, bytes, text.size());
-    std::string out(size, '\0');
-    EVP_DigestSign(context, reinterpret_cast<unsigned char *>(out.data()), &size, bytes, text.size());
-    out.resize(size);
-    EVP_MD_CTX_free(context);
-    return out;
-}
-std::string raw_signature(const std::string &der) {
-    const auto *at = reinterpret_cast<const unsigned char *>(der.data());
-    ECDSA_SIG *signature = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
-    std::string out(64, '\0');
-    BN_bn2binpad(ECDSA_SIG_get0_r(signature), reinterpret_cast<unsigned char *>(out.data()), 32);
-    BN_bn2binpad(ECDSA_SIG_get0_s(signature), reinterpret_cast<unsigned char *>(out.data()) + 32, 32);
-    ECDSA_SIG_free(signature);
-    return out;
-}
 // A token that names its key, unless kid is empty.
 std::string token(const std::string &alg, const std::string &kid, EVP_PKEY *key) {
     const std::string header = R"({"alg":")" + alg + "\"" + (kid.empty() ? "" : R"(,"kid":")" + kid + "\"") + "}";

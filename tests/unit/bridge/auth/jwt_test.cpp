@@ -1,15 +1,13 @@
 // Tokens: the good ones, and every known way of making a bad one look good.
 #include "auth/jwt.hpp"
 
-#include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
 
 #include <gmock/gmock.h>
 
 #include "base/base64.hpp"
 #include "base/json.hpp"
+#include "signing.hpp"
 
 namespace bridge::auth {
 namespace {
@@ -18,21 +16,6 @@ using namespace std::chrono_literals;
 
 const std::string kSecret = "0123456789abcdef0123456789abcdef";
 constexpr std::int64_t kNow = 1'800'000'000;  // FakeClock's wall
-
-struct KeyFree {
-    void operator()(EVP_PKEY *key) const { EVP_PKEY_free(key); }
-};
-using Pair = std::unique_ptr<EVP_PKEY, KeyFree>;
-
-// Keys are made once: RSA takes a while.
-EVP_PKEY *rsa() {
-    static const Pair key(EVP_RSA_gen(2048));
-    return key.get();
-}
-EVP_PKEY *ec() {
-    static const Pair key(EVP_EC_gen("P-256"));
-    return key.get();
-}
 
 std::string pem(EVP_PKEY *key) {
     BIO *out = BIO_new(BIO_s_mem());
@@ -44,45 +27,21 @@ std::string pem(EVP_PKEY *key) {
     return text;
 }
 
-std::string sign(EVP_PKEY *key, const std::string &text) {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    EVP_DigestSignInit(context, nullptr, EVP_sha256(), nullptr, key);
-    std::size_t size = 0;
-    const auto *bytes = reinterpret_cast<const unsigned char *>(text.data());
-    EVP_DigestSign(context, nullptr, &size, bytes, text.size());
-    std::string out(size, '\0');
-    EVP_DigestSign(context, reinterpret_cast<unsigned char *>(out.data()), &size, bytes, text.size());
-    out.resize(size);
-    EVP_MD_CTX_free(context);
-    return out;
-}
-
-// DER → r and s of 32 bytes each, as JWT wants them.
-std::string raw_signature(const std::string &der) {
-    const auto *at = reinterpret_cast<const unsigned char *>(der.data());
-    ECDSA_SIG *signature = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
-    std::string out(64, '\0');
-    BN_bn2binpad(ECDSA_SIG_get0_r(signature), reinterpret_cast<unsigned char *>(out.data()), 32);
-    BN_bn2binpad(ECDSA_SIG_get0_s(signature), reinterpret_cast<unsigned char *>(out.data()) + 32, 32);
-    ECDSA_SIG_free(signature);
-    return out;
-}
-
 std::string unsigned_part(const std::string &header, const std::string &payload) {
     return base64::encode_url(header) + "." + base64::encode_url(payload);
 }
 std::string token_rs256(const std::string &payload, EVP_PKEY *key = rsa(), const std::string &header = R"({"alg":"RS256"})") {
     const std::string text = unsigned_part(header, payload);
-    return text + "." + base64::encode_url(sign(key, text));
+    return text + "." + base64::encode_url(sign(key, EVP_sha256(), text));
 }
 std::string token_es256(const std::string &payload, EVP_PKEY *key = ec()) {
     const std::string text = unsigned_part(R"({"alg":"ES256"})", payload);
-    return text + "." + base64::encode_url(raw_signature(sign(key, text)));
+    return text + "." + base64::encode_url(raw_signature(sign(key, EVP_sha256(), text)));
 }
 std::string signed_hmac(const std::string &secret, const std::string &text) {
     EVP_PKEY *key =
         EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, nullptr, reinterpret_cast<const unsigned char *>(secret.data()), secret.size());
-    std::string out = sign(key, text);
+    std::string out = sign(key, EVP_sha256(), text);
     EVP_PKEY_free(key);
     return out;
 }
