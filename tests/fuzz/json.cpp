@@ -1,6 +1,8 @@
 // The scanner against nlohmann: same verdict, slices inside the text, strings that come back.
 #include "base/json.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "check.hpp"
 
 using namespace bridge;

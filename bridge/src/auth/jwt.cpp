@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include <nlohmann/json.hpp>
+
 #include "base/base64.hpp"
 #include "base/json.hpp"
 

@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/result.hpp"
 
 namespace bridge::json {
 
-using Value = nlohmann::json;
+using Value = nlohmann::json;  // only declared here: who looks into one includes <nlohmann/json.hpp>, which takes long to compile
 
 struct Limits {
     std::size_t max_bytes = 1'000'000;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "codec/engineio.hpp"
 #include "codec/websocket_frame.hpp"

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "db/sql_error.hpp"

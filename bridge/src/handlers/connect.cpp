@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "codec/error_json.hpp"

@@ -4,6 +4,8 @@
 // that the state must be read anew.
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "codec/outbound.hpp"

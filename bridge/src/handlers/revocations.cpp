@@ -4,6 +4,8 @@
 #include <chrono>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 
 namespace bridge::handlers {

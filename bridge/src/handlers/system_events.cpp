@@ -1,5 +1,7 @@
 #include "handlers/system_events.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "handlers/client.hpp"

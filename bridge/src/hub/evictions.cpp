@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "hub/room_list.hpp"

@@ -2,6 +2,7 @@
 #include "app/health.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
 

@@ -4,6 +4,7 @@
 #include <openssl/core_names.h>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "auth/jwt.hpp"
 #include "base/base64.hpp"

@@ -4,6 +4,7 @@
 #include <random>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 namespace bridge::json {
 namespace {

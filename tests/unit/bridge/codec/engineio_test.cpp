@@ -2,6 +2,7 @@
 #include "codec/engineio.hpp"
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
 #include "codec/websocket_frame.hpp"

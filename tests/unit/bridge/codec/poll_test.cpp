@@ -2,6 +2,7 @@
 #include "codec/poll.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
 

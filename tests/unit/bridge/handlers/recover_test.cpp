@@ -1,6 +1,7 @@
 // A client comes back. Which session it gets, what it is sent in which order, and what the database is told.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "recovering.hpp"
 

@@ -1,6 +1,8 @@
 // Long-polls: which answer, when, and with which cursor.
 #include "transport/poll.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "listeners.hpp"
 
 namespace bridge::transport {

@@ -1,6 +1,8 @@
 // A request becomes an event stream, or is refused while it still can be; and what it costs nobody when it goes.
 #include "transport/sse.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "listeners.hpp"
 #include "transport/requests.hpp"
 
