@@ -20,7 +20,7 @@ constexpr auto kReadingIsLagging = std::chrono::seconds(2);
 }  // namespace
 
 Listener::Listener(loop::Loop &loop, Rng &rng, Metrics &metrics, hub::Hub &hub, ListenerOptions options)
-    : loop_(loop), metrics_(metrics), hub_(hub), options_(std::move(options)), feed_(hub, *this, metrics),
+    : metrics_(metrics), hub_(hub), options_(std::move(options)), feed_(hub, *this, metrics),
       connection_(loop, rng,
                   {.conninfo = options_.conninfo,
                    .application_name = "pulse-bridge listener",

@@ -82,7 +82,6 @@ private:
     void schedule_check(std::chrono::milliseconds after);
     void take_row(const Rows &row);
 
-    loop::Loop &loop_;
     Metrics &metrics_;
     hub::Hub &hub_;
     ListenerOptions options_;
