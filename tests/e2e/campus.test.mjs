@@ -125,6 +125,20 @@ test('C3: heatmap and statistics: at once, and again when issues change, to stre
   await until(() => numbers.items.some(([{ total }]) => total === after.total), { what: 'the statistics' })
 })
 
+test('C3: a heatmap that is looked at comes again every heatmap_period, also when nothing changes', async () => {
+  await pulse.sql(`SELECT pulse.configure('campus', 'heatmap_period', '100 ms')`)
+  try {
+    const source = stream(people.ann, '/api/realtime/heatmap/stream?organizationId=org1', two)
+    await until(() => source.got.length >= 5, { what: 'the first one and four more' })
+    assert.equal(new Set(source.got.map(([kind, { cells }]) => kind + JSON.stringify(cells))).size, 1, 'always the same one')
+    assert.equal(new Set(source.got.map(([, { generatedAt }]) => generatedAt)).size, source.got.length)
+  } finally {
+    await pulse.sql(`SELECT pulse.configure('campus', 'heatmap_period', '0')`)
+    await until(async () => await pulse.value('SELECT count(*)::int FROM _campus.repeats') === 0, { what: 'its end' })
+    await pulse.sql(`SELECT pulse.configure('campus', 'heatmap_period', NULL)`)
+  }
+})
+
 test('C3: many changes at once give few heatmaps, and the last one has them all', async () => {
   await pulse.sql(`SELECT pulse.configure('campus', 'heatmap_min_interval', '500 ms')`)
   const source = stream(people.ann, '/api/realtime/stats/stream')

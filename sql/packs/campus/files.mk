@@ -15,6 +15,7 @@ SQL_FILES = \
     api/rooms.sql \
     api/input.sql \
     api/issues.sql \
+    api/repeat.sql \
     api/streams.sql \
     schema/triggers.sql \
     schema/events.sql \

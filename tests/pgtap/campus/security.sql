@@ -3,7 +3,7 @@ BEGIN;
 SELECT plan(15);
 
 \set pack campus
-\set undumped '_campus.refreshes'
+\set undumped '_campus.refreshes _campus.repeats'
 \ir ../../support/pack_security.sql
 
 -- an application's role

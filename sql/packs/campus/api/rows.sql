@@ -90,7 +90,7 @@ $$;
 COMMENT ON FUNCTION _campus.on_place_gone() IS 'trigger: nobody stays in the rooms of a place that is gone';
 
 -- With an organization all its rooms go.
-CREATE OR REPLACE FUNCTION _campus.rooms_of(organization text) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION _campus.rooms_under(organization text) RETURNS SETOF text
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT r.room
@@ -100,9 +100,9 @@ BEGIN ATOMIC
             SELECT 'heatmap:' || pulse.room_part(o.id) UNION ALL
             SELECT 'campus:' || pulse.room_part(c.id) FROM campus.campuses c WHERE c.organization_id = o.id UNION ALL
             SELECT 'building:' || pulse.room_part(b.id) FROM campus.buildings b WHERE b.organization_id = o.id) AS r (room)
-     WHERE o.id = rooms_of.organization;
+     WHERE o.id = rooms_under.organization;
 END;
-COMMENT ON FUNCTION _campus.rooms_of(text) IS 'all rooms of an organization that there is';
+COMMENT ON FUNCTION _campus.rooms_under(text) IS 'all rooms of an organization that there is';
 
 -- Whose membership ends leaves the organization's rooms. (A token that names the organization goes on to open them: pulse.revoke.)
 CREATE OR REPLACE FUNCTION _campus.on_member_gone() RETURNS trigger
@@ -111,9 +111,9 @@ CREATE OR REPLACE FUNCTION _campus.on_member_gone() RETURNS trigger
 AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        PERFORM pulse.evict(r.room, m.user_id, 'no longer a member') FROM campus.members m, _campus.rooms_of(m.organization_id) AS r (room);
+        PERFORM pulse.evict(r.room, m.user_id, 'no longer a member') FROM campus.members m, _campus.rooms_under(m.organization_id) AS r (room);
     ELSE
-        PERFORM pulse.evict(r.room, OLD.user_id, 'no longer a member') FROM _campus.rooms_of(OLD.organization_id) AS r (room);
+        PERFORM pulse.evict(r.room, OLD.user_id, 'no longer a member') FROM _campus.rooms_under(OLD.organization_id) AS r (room);
     END IF;
     RETURN NULL;
 END

@@ -11,19 +11,20 @@ $$;
 COMMENT ON FUNCTION _campus.organization_of(json) IS 'the organization that a request names, else the token''s, or an error';
 
 CREATE OR REPLACE FUNCTION campus.heatmap_stream(request json) RETURNS json
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     v_organization text := _campus.organization_of(request);
 BEGIN
+    PERFORM _campus.watch(v_organization);
     RETURN json_build_object(
         'rooms', json_build_array('heatmap:' || pulse.room_part(v_organization)),
         'events', json_build_array('heatmap:updated'),
         'first', json_build_array(json_build_object('event', 'heatmap:updated', 'data', campus.heatmap(v_organization))));
 END
 $$;
-COMMENT ON FUNCTION campus.heatmap_stream(json) IS 'GET /api/realtime/heatmap/stream?organizationId=: heatmap:updated at once and when it changes';
+COMMENT ON FUNCTION campus.heatmap_stream(json) IS 'GET /api/realtime/heatmap/stream?organizationId=: heatmap:updated at once, when it changes, and every heatmap_period';
 
 CREATE OR REPLACE FUNCTION campus.stats_stream(request json) RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -7,6 +7,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION campus.heatmap_min_interval() IS 'setting campus.heatmap_min_interval: the least time between two heatmaps of an organization';
 
+CREATE OR REPLACE FUNCTION campus.heatmap_period() RETURNS interval
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pulse.setting('campus', 'heatmap_period')::interval;
+END;
+COMMENT ON FUNCTION campus.heatmap_period() IS 'setting campus.heatmap_period: how often a heatmap is told that has not changed';
+
 CREATE OR REPLACE FUNCTION campus.heatmap_cell_m() RETURNS double precision
     LANGUAGE sql STABLE
 BEGIN ATOMIC

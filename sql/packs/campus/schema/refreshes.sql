@@ -18,3 +18,14 @@ COMMENT ON COLUMN _campus.refreshes.chain IS 'number of the chain that counts; a
 COMMENT ON COLUMN _campus.refreshes.alive_until IS 'until when the chain''s next job must have run; after that it has died, or come to its end';
 COMMENT ON COLUMN _campus.refreshes.armed IS 'a change may rely on the chain, and stores no job of its own';
 COMMENT ON COLUMN _campus.refreshes.boundary IS 'when all transactions below have ended, nobody relies on the chain any more';
+
+CREATE TABLE _campus.repeats (
+    organization_id text COLLATE "C" NOT NULL,
+    watched_until   timestamptz NOT NULL,
+    due_at          timestamptz NOT NULL,
+    CONSTRAINT repeats_pkey PRIMARY KEY (organization_id),
+    CONSTRAINT repeats_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES campus.organizations (id) ON DELETE CASCADE
+);
+COMMENT ON TABLE _campus.repeats IS 'organizations whose heatmap is told every heatmap_period';
+COMMENT ON COLUMN _campus.repeats.watched_until IS 'so long somebody may be looking';
+COMMENT ON COLUMN _campus.repeats.due_at IS 'when it is told the next time';
