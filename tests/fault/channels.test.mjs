@@ -1,6 +1,9 @@
 // Providers that hang, break off or speak TLS slowly, and a worker that is killed: who waits, who does not, and what is sent again.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import net from 'node:net'
 import { after, afterEach, before, test } from 'node:test'
+import { Certificates } from '../support/certificates.mjs'
 import { startChannels } from '../support/channels.mjs'
 import { startStandIn } from '../support/provider_stand_in.mjs'
 import { until } from '../support/wait.mjs'
@@ -61,9 +64,66 @@ test('D7: a provider that breaks off after 200 has the message: it is not sent t
   assert.deepEqual([sms.state, sms.attempt], ['completed', 1])
 })
 
+test('E4: an answer that is cut or reset in its middle counts by its status: 2xx is a success, 5xx is tried again', async () => {
+  for (const how of ['truncate', 'tear']) {
+    provider.fault(`/hook/${how}/good`, { [how]: true, status: 200 })
+    const good = await channels.ended(await hook(`/hook/${how}/good`))
+    assert.deepEqual([good.state, good.attempt, good.result.cut], ['completed', 1, true])
+    provider.fault(`/hook/${how}/bad`, { [how]: true, status: 503 })
+    const bad = await channels.ended(await hook(`/hook/${how}/bad`))
+    assert.deepEqual([bad.state, bad.attempt, provider.at(`/hook/${how}/bad`).length], ['completed', 2, 2])
+    assert.match(bad.errors[0].error, /answered 503/)
+  }
+})
+
+test('E4: a server that accepts and never reads costs its own job\'s time, however much there is to send', async () => {
+  const sockets = []
+  const deaf = net.createServer({ pauseOnConnect: true }, socket => sockets.push(socket.on('error', () => {})))
+  await new Promise(resolve => deaf.listen(0, '127.0.0.1', resolve))
+  try {
+    const url = `http://127.0.0.1:${deaf.address().port}/`
+    const jobs = [await channels.enqueue('webhook', { url }, `timeout => '1 s', max_attempts => 1`),
+      await channels.enqueue('webhook', { url, text: 'x'.repeat(8_000_000) }, `timeout => '1 s', max_attempts => 1`)]
+    assert.equal((await channels.ended(await hook('/hook/meanwhile'))).state, 'completed')
+    for (const id of jobs) assert.match((await channels.ended(id)).last_error, /^the receiver: no answer in time, which was \d+ ms/)
+    assert.equal(sockets.length, 2)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    deaf.close()
+  }
+})
+
+test('E4: over HTTP/2, a slow handshake only takes its time; connections that go away lose no message and repeat none within an attempt', async () => {
+  const certificates = new Certificates()
+  certificates.write(1)
+  const certificate = readFileSync(certificates.certificate, 'utf8')
+  const tls = await startStandIn({ tls: { key: readFileSync(certificates.key), cert: certificate }, tlsDelay: 300 })
+  try {
+    await channels.writeFile('ca.pem', certificate)
+    await cluster.set('pulse.http_ca_file', 'ca.pem')
+    const send = path => channels.enqueue('webhook', { url: tls.url + path }, 'max_attempts => 5')
+    await until(async () => (await channels.ended(await send('/hook/slow'))).state === 'completed')   // once the worker has read the setting
+    assert.equal(tls.arrivals[0].httpVersion, '2.0')
+    tls.latency = 50
+    tls.fault('/hook/away', { goaway: true }, 2)
+    const ids = []
+    for (let n = 0; n < 20; n++) ids.push(await send(`/hook/away/${n}/`))
+    let again = 0
+    for (const [n, id] of ids.entries()) {
+      const { state, attempt } = await channels.ended(id)
+      assert.equal(state, 'completed')
+      assert.ok(tls.at(`/hook/away/${n}/`).length <= attempt, `${tls.at(`/hook/away/${n}/`).length} requests in ${attempt} attempts`)
+      again += attempt - 1
+    }
+    assert.ok(again > 0)
+  } finally {
+    await cluster.set('pulse.http_ca_file', '')
+    await tls.stop()
+    certificates.remove()
+  }
+})
+
 test('E4: TLS that never gets going costs its own job\'s time', async () => {
-  const { Certificates } = await import('../support/certificates.mjs')
-  const { readFileSync } = await import('node:fs')
   const certificates = new Certificates()
   certificates.write(1)
   const slow = await startStandIn({ tls: { key: readFileSync(certificates.key), cert: readFileSync(certificates.certificate) }, tlsDelay: 60_000 })
@@ -78,8 +138,6 @@ test('E4: TLS that never gets going costs its own job\'s time', async () => {
 })
 
 test('E4: a certificate that nobody vouches for is not trusted', async () => {
-  const { Certificates } = await import('../support/certificates.mjs')
-  const { readFileSync } = await import('node:fs')
   const certificates = new Certificates()
   certificates.write(1)
   const impostor = await startStandIn({ tls: { key: readFileSync(certificates.key), cert: readFileSync(certificates.certificate) } })

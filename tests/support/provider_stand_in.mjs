@@ -80,7 +80,8 @@ class StandIn {
   }
 
   // The next `times` requests whose path begins with `path` meet this instead: { status, body, headers } · { hang: true } · { reset: true } ·
-  // { truncate: true } (an answer that ends in its middle, with `status`) · { late: ms } and then the usual answer · { huge: bytes }
+  // { truncate: true } or { tear: true } (an answer that ends, or is reset, in its middle, with `status`) · { late: ms } and then the usual
+  // answer · { huge: bytes } · { goaway: true } (of HTTP/2: the connection takes no more)
   fault(path, what, times = 1) {
     this.#faults.push({ path, what, times })
   }
@@ -132,10 +133,17 @@ class StandIn {
     if (what.hang) return true
     if (what.reset) return destroy(), true
     if (what.late) return await sleep(what.late), false
-    if (what.truncate) {
+    if (what.goaway) {
+      const { stream } = request
+      stream.session.goaway(http2.constants.NGHTTP2_NO_ERROR, Math.max(stream.id - 2, 0))
+      stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
+      setTimeout(destroy, 20)
+      return true
+    }
+    if (what.truncate || what.tear) {
       response.writeHead(what.status ?? 200, { 'content-type': 'application/json', 'content-length': 1000 })
       response.write('{"name": "cut he')
-      setTimeout(destroy, 20)
+      setTimeout(what.tear ? () => request.socket.resetAndDestroy() : destroy, 20)
       return true
     }
     if (what.huge) return response.writeHead(what.status ?? 200), response.end('x'.repeat(what.huge)), true
