@@ -5,9 +5,10 @@ CREATE OR REPLACE FUNCTION _donors.on_request() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    -- Assigned, where PERFORM would run a query: the insert pays for it.
+    v_job bigint := pulse.enqueue('donors', 'sql', ('{"function": "donors.fan_out", "args": {"requestId": "' || NEW.id || '"}}')::json);
 BEGIN
-    PERFORM pulse.enqueue('donors', 'sql',
-        json_build_object('function', 'donors.fan_out', 'args', json_build_object('requestId', NEW.id)));
     RETURN NULL;
 END
 $$;
