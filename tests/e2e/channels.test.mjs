@@ -1,11 +1,12 @@
 // Push and SMS through the stand-in: what arrives there, what its answers do to jobs and tokens, and where secrets do not go.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { Certificates } from '../support/certificates.mjs'
 import { startChannels } from '../support/channels.mjs'
-import { bindir } from '../support/cluster.mjs'
+import { bindir, root } from '../support/cluster.mjs'
 import { startStandIn } from '../support/provider_stand_in.mjs'
 import { startPulse } from '../support/pulse.mjs'
 import { until } from '../support/wait.mjs'
@@ -122,7 +123,6 @@ test('D8: a kind of the application\'s makes the arguments by its builder, as th
 test('E4: over TLS messages share HTTP/2 connections', async () => {
   const certificates = new Certificates()
   certificates.write(1)
-  const { readFileSync } = await import('node:fs')
   const certificate = readFileSync(certificates.certificate, 'utf8')
   const tls = await startStandIn({ project: 'tls', tls: { key: readFileSync(certificates.key), cert: certificate } })
   try {
@@ -212,6 +212,35 @@ test('D7: the provider\'s reports are taken by a route when they are rightly sig
     await cluster.set('pulse.sms_status_url', '')
     for (const bridge of pulse.bridges) await bridge.stop()
   }
+})
+
+test('D7: push, then an SMS, as docs/how-to/deliver.md says: at once when critical, when no push comes through, and when nobody answers in time', async () => {
+  const page = readFileSync(join(root, 'docs/how-to/deliver.md'), 'utf8')
+  const [, sql] = /^## Push first.*?^```sql\n(.*?)^```/ms.exec(page)
+  await cluster.sql('CREATE SCHEMA app')
+  await cluster.sql(sql)
+  await cluster.sql(`INSERT INTO app.users SELECT 'u' || n, '+91987654000' || n FROM generate_series(1, 5) n`)
+  await cluster.sql(`SELECT pulse.register_device(u, t, 'android') FROM (VALUES ('u1', 'one'), ('u2', 'unregistered-a'), ('u2', 'unregistered-b'), ('u3', 'three'), ('u3', 'unregistered-c'), ('u5', 'five')) AS d (u, t)`)
+  const tell = (user, critical = false) => cluster.value(`SELECT app.tell($1, 'come', $2)`, [user, critical])
+  const sms = async message => (await cluster.sql('SELECT j.* FROM app.messages m, pulse.job(m.sms_job) j WHERE m.id = $1', [message]))[0]
+  const sent = message => until(async () => (await sms(message)).state === 'completed', { what: `the SMS of message ${message}` })
+
+  await sent(await tell('u1', true))
+  await sent(await tell('u2'))   // both tokens are dead
+  await sent(await tell('u4'))   // no device
+  const waits = await tell('u3')   // one of two came through
+  await until(() => cluster.value(`SELECT pushes = 1 FROM app.messages WHERE id = $1`, [waits]))
+  assert.equal((await sms(waits)).state, 'scheduled')
+  assert.equal(await cluster.value(`SELECT app.seen($1, 'u1')`, [waits]), false, 'somebody else\'s')
+  assert.equal(await cluster.value(`SELECT app.seen($1, 'u3')`, [waits]), true)
+  assert.equal(await cluster.value(`SELECT app.seen($1, 'u3')`, [waits]), false)
+  assert.equal((await sms(waits)).state, 'cancelled')
+  await cluster.sql(/^CREATE FUNCTION app\.tell.*?^END \$\$;/ms.exec(sql)[0].replace('CREATE', 'CREATE OR REPLACE').replace("'30 s'", "'300 ms'"))
+  const unanswered = await tell('u5')
+  await sent(unanswered)
+  assert.equal(await cluster.value(`SELECT app.seen($1, 'u5')`, [unanswered]), false, 'too late')
+  const numbers = provider.at(smsPath).map(({ body }) => new URLSearchParams(body).get('To'))
+  assert.deepEqual(numbers.toSorted(), ['+919876540001', '+919876540002', '+919876540004', '+919876540005'])
 })
 
 test('S: secrets are in no log, error, view, activity or dump', async () => {
