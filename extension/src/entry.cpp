@@ -8,6 +8,7 @@
 #include "ephemeral/memory.hpp"
 #include "ephemeral/outbox.hpp"
 #include "guc.hpp"
+#include "handle/handler.hpp"
 #include "handle/quiet.hpp"
 #include "limits/classes.hpp"
 #include "limits/table.hpp"
@@ -37,6 +38,7 @@ void _PG_init(void) {
     pulse::pg::init_run_as();
     pulse::pg::init_leftovers();
     pulse::handle::init_quiet();
+    pulse::handle::init_handlers();
     pulse::ephemeral::init_outbox();
     pulse::limits::init_classes();
     pulse::queue::init_news();

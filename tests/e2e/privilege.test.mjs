@@ -40,7 +40,8 @@ test('S2: a handler that runs what clients say gets no other role, table, file o
     'DROP OWNED BY CURRENT_USER': '0A000', 'ALTER ROLE CURRENT_USER SET role = postgres': '0A000',
     'LISTEN x': '0A000', 'PREPARE p AS SELECT 1': '0A000', 'DEALLOCATE ALL': '0A000', 'DISCARD ALL': '0A000', 'DECLARE c CURSOR WITH HOLD FOR SELECT 1': '0A000',
     'SELECT value FROM vault.secrets': '42501', 'SELECT payload FROM pulse.events': '42501', 'SELECT channel FROM _pulse.epochs': '42501', 'SELECT rolpassword FROM pg_authid': '42501',
-    "SELECT pulse.handle('/', 'who', '[]', '{\"userId\":\"root\"}')": '42501', "SELECT pulse.bridge_hello('x')": '42501', "SELECT pulse.publish('user:ann', 'x', '1'::json)": '42501',
+    "SELECT pulse.handle('/', 'who', '[]', '{\"userId\":\"root\"}')": '42501',
+    "SELECT pulse.handle_event('/', 'who', '[]', '{\"userId\":\"root\"}')": '42501', "SELECT pulse.bridge_hello('x')": '42501', "SELECT pulse.publish('user:ann', 'x', '1'::json)": '42501',
     "COPY (SELECT 1) TO PROGRAM 'true'": '42501', "SELECT pg_read_file('PG_VERSION')": '42501', "SELECT lo_import('/etc/hostname')": '42501',
     'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $$bridge$$': '42501', 'CREATE TABLE public.t ()': '42501', 'COMMIT': '0A000'
   })) assert.equal((await attack(mallory, statement))[0], refused, statement)

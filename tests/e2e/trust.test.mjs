@@ -36,7 +36,7 @@ test('E6: a notification that is not the dispatcher\'s is dropped and counted, a
 test('E6: an ordinary role can neither see the channel nor call what the bridge calls', async () => {
   await pulse.sql(`CREATE ROLE stranger LOGIN`)
   const stranger = await pulse.cluster.connect({ user: 'stranger' })
-  for (const call of [`pulse.bridge_hello('x')`, `pulse.bridge_read(0, 10)`, `pulse.handle('/', 'echo', '[]', '{}')`,
+  for (const call of [`pulse.bridge_hello('x')`, `pulse.bridge_read(0, 10)`, `pulse.handle('/', 'echo', '[]', '{}')`, `pulse.handle_event('/', 'echo', '[]', '{}')`,
     `pulse.handle_connect('/', '{}')`, `pulse.decide('[]')`]) {
     await assert.rejects(stranger.query(`SELECT ${call}`), { code: '42501' }, call)
   }

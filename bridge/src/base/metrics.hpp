@@ -45,7 +45,7 @@ public:
     prometheus::Gauge &polls_waiting();
 
     prometheus::Histogram &fanout_latency();   // seconds: notification read → handed to the kernel
-    prometheus::Histogram &handler_latency();  // seconds: pulse.handle asked → answered
+    prometheus::Histogram &handler_latency();  // seconds: pulse.handle_event asked → answered
     prometheus::Histogram &connection_duration();
     prometheus::Counter &decisions();         // joins that policies were asked about
     prometheus::Counter &decision_batches();  // in so many statements

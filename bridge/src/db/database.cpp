@@ -142,6 +142,24 @@ std::optional<ConnectAnswer> connect_answer(std::string_view text) {
     return answer;
 }
 
+// The ack alone, or an object that has effects too.
+std::optional<HandleAnswer> handle_answer(std::string_view text) {
+    if (text.starts_with('[')) return HandleAnswer{std::string(text), "[]", {}};
+    const auto members = json::members(text, {.max_bytes = text.size() + 1, .max_depth = 10'000}, 10, json::DuplicateKeys::kept);
+    if (!members) return std::nullopt;
+    HandleAnswer answer;
+    for (const auto &[key, value] : *members) {
+        if (key == "ack") answer.ack = value;
+        if (key == "effects") answer.effects = value;
+        if (key != "position" || value == "null") continue;
+        auto position = Cursor::parse(json::unquote(value).value_or(""));
+        if (!position) return std::nullopt;
+        answer.position = std::move(*position);
+    }
+    if (!answer.ack.starts_with('[') || !answer.effects.starts_with('[')) return std::nullopt;
+    return answer;
+}
+
 std::optional<RefreshAnswer> refresh_answer(std::string_view text) {
     const auto object = json::parse(text, {.max_bytes = 64 * 1024 * 1024});
     if (!object || !object->is_object()) return std::nullopt;
@@ -223,13 +241,8 @@ void Database::handle(HandleRequest request, Then<HandleAnswer> then) {
                           return;
                       }
                       const Rows &rows = std::get<Rows>(answer);
-                      if (rows.size() != 1) {
-                          then(bad_answer("handle", trace));
-                          return;
-                      }
-                      auto cursor = Cursor::parse(rows.text(0, 2));
-                      then(HandleAnswer{rows.is_null(0, 0) ? "[]" : std::string(rows.text(0, 0)),
-                                        rows.is_null(0, 1) ? "[]" : std::string(rows.text(0, 1)), cursor ? std::move(*cursor) : Cursor{}});
+                      auto read = handle_answer(rows.size() == 1 ? rows.text(0, 0) : std::string_view());
+                      then(read ? Result<HandleAnswer>(std::move(*read)) : bad_answer("handle", trace));
                   });
 }
 

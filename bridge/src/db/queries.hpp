@@ -37,10 +37,7 @@ inline constexpr Query kConnect{"handle_connect", "SELECT pulse.handle_connect($
 
 inline constexpr Query kRefresh{"handle_refresh", "SELECT pulse.handle_refresh($1, $2::pg_catalog.json)", 2};
 
-inline constexpr Query kHandle{"handle",
-                               "SELECT ack, effects, position"
-                               " FROM pulse.handle($1, $2, $3::pg_catalog.json, $4::pg_catalog.json, $5::pg_catalog.bytea[])",
-                               5};
+inline constexpr Query kHandle{"handle", "SELECT pulse.handle_event($1, $2, $3, $4, $5::pg_catalog.bytea[])", 5};
 
 inline constexpr Query kRequest{"handle_request", "SELECT pulse.handle_request($1, $2, $3::pg_catalog.json, $4::pg_catalog.json)", 4};
 

@@ -1,4 +1,4 @@
-// An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle's. The handler's effects
+// An event with a name: `ping` and `heartbeat` are answered here at once, everything else is pulse.handle_event's. The handler's effects
 // are applied, then the ack goes out as it came; a disconnect comes last, so that the ack still arrives.
 #include <memory>
 #include <utility>

@@ -16,34 +16,38 @@ std::optional<Context> parse_context(std::string_view text, std::string *problem
         *problem = "context is no JSON object";
         return std::nullopt;
     }
-    Context context;
-    if (const auto claims = json::find(*members, "claims"); claims && json::kind(*claims) != json::Kind::kNull) {
-        if (json::kind(*claims) != json::Kind::kObject) {
-            *problem = "context.claims is no JSON object";
-            return std::nullopt;
-        }
-        context.claims = *claims;
-    }
-    const struct {
-        const char *key;
+    static constexpr struct {
+        std::string_view key;
         std::optional<std::string> Context::*field;
-    } fields[] = {{"userId", &Context::user_id},
-                  {"sessionId", &Context::session_id},
-                  {"socketId", &Context::socket_id},
-                  {"namespace", &Context::namespace_name},
-                  {"ip", &Context::ip},
-                  {"correlationId", &Context::correlation_id},
-                  {"traceparent", &Context::traceparent}};
-    for (const auto &field : fields) {
-        const auto value = json::find(*members, field.key);
-        if (!value || json::kind(*value) == json::Kind::kNull) continue;
-        context.*field.field = json::unescape(*value);
-        if (!(context.*field.field)) {
-            *problem = std::string("context.") + field.key + " is no string";
-            return std::nullopt;
+    } kFields[] = {{"userId", &Context::user_id},
+                   {"sessionId", &Context::session_id},
+                   {"socketId", &Context::socket_id},
+                   {"namespace", &Context::namespace_name},
+                   {"ip", &Context::ip},
+                   {"correlationId", &Context::correlation_id},
+                   {"traceparent", &Context::traceparent}};
+    Context context;
+    for (const json::Member &member : *members) {  // the last one of a name counts
+        const json::Kind kind = json::kind(member.value);
+        const bool null = kind == json::Kind::kNull;
+        if (member.key == "claims") {
+            if (!null && kind != json::Kind::kObject) {
+                *problem = "context.claims is no JSON object";
+                return std::nullopt;
+            }
+            context.claims = null ? "{}" : member.value;
+        } else if (member.key == "auth") {
+            context.auth = null ? std::nullopt : std::optional<std::string>(member.value);
+        } else {
+            for (const auto &[key, field] : kFields) {
+                if (member.key != key) continue;
+                context.*field = null ? std::nullopt : json::unescape(member.value);
+                if (null || context.*field) break;
+                *problem = "context." + member.key + " is no string";
+                return std::nullopt;
+            }
         }
     }
-    if (const auto said = json::find(*members, "auth"); said && json::kind(*said) != json::Kind::kNull) context.auth = *said;
     if (context.user_id && context.user_id->empty()) {
         *problem = "context.userId is empty";
         return std::nullopt;

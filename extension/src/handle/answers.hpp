@@ -1,6 +1,6 @@
 // Idempotent handlers: pulse.on(…, key => '{requestId}'). The answer is stored per (user, namespace, event, key) in the
 // handler's own transaction, so a retried call gets the first one's answer and runs nothing twice. A second call at the
-// same time waits for the first. What failed is not stored: it runs again. Used by pulse.handle alone.
+// same time waits for the first. What failed is not stored: it runs again. Used by handle.cpp alone.
 #pragma once
 
 #include "handle/call.hpp"

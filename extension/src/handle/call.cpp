@@ -60,12 +60,16 @@ std::optional<int64> integer(const std::optional<std::string_view> &json) {
     return value;
 }
 
-auth::Context context_argument(FunctionCallInfo fcinfo, int n) {
-    if (pg::arg_is_null(fcinfo, n)) pg::fail(kBadRequest, "context is missing");
+auth::Context read_context(std::string_view json) {
     std::string problem;
-    auto context = auth::parse_context(pg::view(pg::arg(fcinfo, n)), &problem);
+    auto context = auth::parse_context(json, &problem);
     if (!context) pg::fail(kBadRequest, problem);
     return std::move(*context);
+}
+
+auth::Context context_argument(FunctionCallInfo fcinfo, int n) {
+    if (pg::arg_is_null(fcinfo, n)) pg::fail(kBadRequest, "context is missing");
+    return read_context(pg::view(pg::arg(fcinfo, n)));
 }
 
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name) {

@@ -33,7 +33,8 @@ struct CheckedCursor {
 };
 CheckedCursor check_cursor(std::string_view text, const std::optional<Cursor> &now);
 
-auth::Context context_argument(FunctionCallInfo fcinfo, int n);  // raises PL400
+auth::Context read_context(std::string_view json);  // raises PL400
+auth::Context context_argument(FunctionCallInfo fcinfo, int n);
 std::string text_argument(FunctionCallInfo fcinfo, int n, const char *name);
 std::string room_argument(FunctionCallInfo fcinfo, int n);  // of a function that user code calls
 

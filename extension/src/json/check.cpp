@@ -12,6 +12,12 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// Position of the first quote, backslash or control character from `at` on, or the end.
+size_t end_of_plain(std::string_view text, size_t at) {
+    while (at < text.size() && static_cast<unsigned char>(text[at]) >= 0x20 && text[at] != '"' && text[at] != '\\') ++at;
+    return at;
+}
+
 int hex_value(char c) {
     if (is_digit(c)) return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -151,6 +157,7 @@ private:
     bool string() {
         const size_t start = at_++;
         for (;;) {
+            at_ = end_of_plain(text_, at_);
             if (end()) return fail("unexpected end of a string");
             const auto c = static_cast<unsigned char>(peek());
             if (c == '"') break;

@@ -14,6 +14,12 @@ std::size_t skip_space(std::string_view text, std::size_t at) {
     return at;
 }
 
+// Position of the first quote, backslash or NUL from `at` on, or the end.
+std::size_t end_of_plain(std::string_view text, std::size_t at) {
+    while (at < text.size() && text[at] != '"' && text[at] != '\\' && text[at] != '\0') ++at;
+    return at;
+}
+
 // Position after the string that starts at `at`, or npos.
 std::size_t skip_string(std::string_view text, std::size_t at) {
     for (++at; at < text.size(); ++at) {
@@ -151,6 +157,7 @@ Kind kind(std::string_view text) {
 std::optional<std::vector<Member>> members(std::string_view object) {
     object = trim(object);
     std::vector<Member> result;
+    result.reserve(16);
     const bool ok = walk(object, '{', '}', [&](std::size_t at) -> std::size_t {
         if (object[at] != '"') return std::string_view::npos;
         const std::size_t key_end = skip_string(object, at);
@@ -186,13 +193,11 @@ std::optional<std::string> unescape(std::string_view string) {
     std::string result;
     result.reserve(string.size());
     for (std::size_t i = 0; i < string.size(); ++i) {
-        const char c = string[i];
-        if (c == '"' || c == '\0') return std::nullopt;
-        if (c != '\\') {
-            result += c;
-            continue;
-        }
-        if (++i >= string.size()) return std::nullopt;
+        const std::size_t special = end_of_plain(string, i);
+        result.append(string, i, special - i);
+        i = special;
+        if (i >= string.size()) break;
+        if (string[i] != '\\' || ++i >= string.size()) return std::nullopt;
         switch (string[i]) {
             case '"':
             case '\\':
@@ -264,15 +269,12 @@ std::string quoted(std::string_view text) {
 std::string compact(std::string_view text) {
     std::string result;
     result.reserve(text.size());
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (!in_string && is_space(c)) continue;
-        result += c;
-        if (c == '"')
-            in_string = !in_string;
-        else if (c == '\\' && in_string && i + 1 < text.size())
-            result += text[++i];
+    for (std::size_t at = 0; at < text.size();) {
+        std::size_t end = at;
+        while (end < text.size() && text[end] != '"' && !is_space(text[end])) ++end;
+        if (end < text.size() && text[end] == '"') end = std::min(skip_string(text, end), text.size());
+        result.append(text, at, end - at);
+        at = skip_space(text, end);
     }
     return result;
 }

@@ -1,4 +1,4 @@
-// Who is limited, and what they hear. Callers: pulse.take, and pulse.handle before it runs the handler of an event.
+// Who is limited, and what they hear. Callers: pulse.take, and handle.cpp before it runs the handler of an event.
 #pragma once
 
 #include "auth/context.hpp"

@@ -14,13 +14,21 @@ COMMENT ON FUNCTION pulse.handle_refresh(text, json) IS 'bridge: a session shows
 REVOKE ALL ON FUNCTION pulse.handle_refresh(text, json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.handle_refresh(text, json) TO pulse_bridge;
 
--- pulse.handle(namespace text, event text, args json, context json, attachments bytea[] default null)
+-- pulse.handle_event(namespace text, event text, args text, context text, attachments bytea[] default null) returns json
 -- Runs the registered handler as pulse_client, limited by pulse.handler_timeout. Deferrable constraints are checked
--- before it returns and stay immediate until the transaction ends.
+-- before it returns and stay immediate until the transaction ends. args and context are JSON.
+CREATE OR REPLACE FUNCTION pulse.handle_event(namespace text, event text, args text, context text, attachments bytea[] DEFAULT NULL) RETURNS json
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle_event';
+COMMENT ON FUNCTION pulse.handle_event(text, text, text, text, bytea[]) IS 'bridge: runs the handler of a client''s event';
+REVOKE ALL ON FUNCTION pulse.handle_event(text, text, text, text, bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.handle_event(text, text, text, text, bytea[]) TO pulse_bridge;
+
+-- pulse.handle(namespace text, event text, args json, context json, attachments bytea[] default null)
+-- The same as a row: for SQL, and for bridges of 1.0.
 CREATE OR REPLACE FUNCTION pulse.handle(namespace text, event text, args json, context json, attachments bytea[] DEFAULT NULL,
                                         OUT ack json, OUT effects json, OUT "position" text)
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handle';
-COMMENT ON FUNCTION pulse.handle(text, text, json, json, bytea[]) IS 'bridge: runs the handler of a client''s event';
+COMMENT ON FUNCTION pulse.handle(text, text, json, json, bytea[]) IS 'bridge: runs the handler of a client''s event, and returns a row';
 REVOKE ALL ON FUNCTION pulse.handle(text, text, json, json, bytea[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.handle(text, text, json, json, bytea[]) TO pulse_bridge;
 

@@ -123,3 +123,9 @@ END
 $$;
 COMMENT ON FUNCTION _pulse.forget_dropped_packs() IS 'event trigger: a dropped pack takes its registrations with it';
 REVOKE ALL ON FUNCTION _pulse.forget_dropped_packs() FROM PUBLIC;
+
+-- _pulse.handlers_changed() returns trigger
+CREATE OR REPLACE FUNCTION _pulse.handlers_changed() RETURNS trigger
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'pulse_handlers_changed';
+COMMENT ON FUNCTION _pulse.handlers_changed() IS 'trigger: tells every backend that handlers have changed';
+REVOKE ALL ON FUNCTION _pulse.handlers_changed() FROM PUBLIC;

@@ -9,6 +9,10 @@ CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _p
 CREATE TRIGGER limit_events_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.limit_events
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.limits_changed();
 
+-- Every backend keeps a copy of the handlers that it has run.
+CREATE TRIGGER handlers_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.handlers
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.handlers_changed();
+
 -- Every backend keeps a copy of what is configured for queues and kinds.
 CREATE TRIGGER queues_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.queues
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
