@@ -1,6 +1,5 @@
-// Reading _pulse.handlers by its index, without the planner, and the copy in this process. Nobody asks here whether the index may be used:
-// after a REINDEX by hand, a transaction whose snapshot is older than that could miss a handler that changed meanwhile, which a plan would
-// find by reading all.
+// Reading _pulse.handlers by its index, without the planner, and the copy in this process. The snapshot is the latest one: nobody needs to
+// ask here whether the index, made anew by hand, may be used by an older one.
 #include "handle/handler.hpp"
 
 #include "pg/run_as.hpp"
