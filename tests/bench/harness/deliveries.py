@@ -57,6 +57,7 @@ def of_pulse(stage, hooks, jobs):
     """CPU of all of PostgreSQL."""
     hooks.clear()
     hooks.fill(jobs)
+    stage.cluster.psql('CHECKPOINT', 'postgres')
     pids = [stage.cluster.postmaster, *children(stage.cluster.postmaster)]
     before = cpu_seconds(pids)
     seconds = hooks.work(jobs)[-1][0]
@@ -64,7 +65,7 @@ def of_pulse(stage, hooks, jobs):
 
 
 def measure(stage):
-    jobs, repetitions = (5_000, 1) if stage.quick else (50_000, 5)
+    jobs, repetitions = (20_000, 1) if stage.quick else (50_000, 5)
     sink = stage.keep(Sink())
     concurrency = int(stage.cluster.psql('SHOW pulse.http_concurrency', DATABASE))
     if concurrency // 2 != CONCURRENCY:  # what one host may have
