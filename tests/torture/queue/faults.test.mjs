@@ -27,7 +27,7 @@ async function short(fault = {}) {
 
 async function runOn(stage, fault) {
   await stage.clear()
-  const run = await QueueRun.begin(stage, { producers: { pause: 8, calm: true, shares: fault.shares, ...fault.producers } })
+  const run = await QueueRun.begin(stage, { producers: { pause: 8, calm: true, shares: fault.shares, ...fault.producers }, operator: fault.operator })
   const saboteur = new Saboteur(stage.cluster, fault)
   saboteur.start()
   await sleep(seconds * 1000)

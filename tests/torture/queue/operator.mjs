@@ -10,8 +10,8 @@ const recent = 200   // of so many jobs that were enqueued last one is picked
 export class Operator {
   #stopped = false
 
-  constructor(stage, ledger, random) {
-    Object.assign(this, { stage, ledger, random })
+  constructor(stage, ledger, random, { weights = { cancel: 40, retry: 20, redrive: 30, pause: 6 } } = {}) {
+    Object.assign(this, { stage, ledger, random, weights })
     this.writer = new Writer(stage, random, { stopped: () => this.#stopped })
   }
 
@@ -25,7 +25,7 @@ export class Operator {
   async #work() {
     while (!this.#stopped) {
       await sleep(this.random.integer(5, 60))
-      await this[this.random.weighted({ cancel: 40, retry: 20, redrive: 30, pause: 6 })]()
+      await this[this.random.weighted(this.weights)]()
     }
     await this.writer.end()
   }

@@ -11,8 +11,8 @@ import { numberOf, Watch } from './watch.mjs'
 const settleWithin = 30_000   // ms, for what waits when nobody enqueues any more
 
 export class QueueRun {
-  // Everything before is forgotten. producers: options of Producers.
-  static async begin(stage, { producers } = {}) {
+  // Everything before is forgotten. producers, operator: options of theirs.
+  static async begin(stage, { producers, operator } = {}) {
     const run = new QueueRun()
     const { cluster, oracle, random, sink } = stage
     await cluster.sql('DELETE FROM _pulse.jobs; DELETE FROM _pulse.dead_letters; TRUNCATE _pulse.job_history, torture.effects, torture.ends')
@@ -22,7 +22,7 @@ export class QueueRun {
     sink.clear(n => ledger.calls[n])
     Object.assign(run, {
       stage, ledger, from: endOf(cluster.logPath), producers: new Producers(stage, ledger, sink, random, producers),
-      operator: new Operator(stage, ledger, random('operator')), fetchers: new Fetchers(stage, ledger, random), watch: new Watch(cluster, ledger)
+      operator: new Operator(stage, ledger, random('operator'), operator), fetchers: new Fetchers(stage, ledger, random), watch: new Watch(cluster, ledger)
     })
     for (const part of run.#parts) part.start()
     return run

@@ -21,14 +21,14 @@ export const faults = {
   'a success is forgotten': { kind: 'twice', sql: again('completed') },
   'attempts are not counted': { kind: 'attempts', sql: `UPDATE _pulse.jobs SET attempt = attempt - 1 WHERE state = 'retryable' AND attempt > 0 RETURNING id` },
   'keys are forgotten': { kind: 'order', shares: { ordered: 100 }, sql: `UPDATE _pulse.jobs SET partition_key = NULL WHERE state <> 'executing' AND partition_key IS NOT NULL ${look}` },
-  'unique keys are forgotten': { kind: 'unique', shares: { work: 100 }, times: 25, sql: `UPDATE _pulse.jobs SET unique_key = NULL WHERE state <> 'executing' AND unique_key IS NOT NULL RETURNING id` },
+  'unique keys are forgotten': { kind: 'unique', shares: { work: 100 }, times: 20, sql: `UPDATE _pulse.jobs SET unique_key = NULL WHERE state <> 'executing' AND unique_key IS NOT NULL RETURNING id` },
   'rates are twice what they should be': { kind: 'limit', shares: { work: 20, rated: 40, 'rated hooks': 40 }, sql: `UPDATE _pulse.queues SET rate = 20 WHERE rate = 10 RETURNING name` },
   'concurrency is one more than it should be': { kind: 'limit', shares: { few: 100 }, sql: `UPDATE _pulse.queues SET concurrency = 3 WHERE name = 'few' AND concurrency = 2 RETURNING name` },
   'a success is on record before the job ran': {
     kind: 'atomic', sql: `WITH gone AS (DELETE FROM _pulse.jobs WHERE id = (SELECT id FROM _pulse.jobs WHERE state IN ('available', 'scheduled') AND channel = 'sql' AND ${numberOf} IS NOT NULL LIMIT 1) RETURNING *)
       INSERT INTO _pulse.job_history (${columns}, slot, state, finished_at) SELECT ${columns}, 0, 'completed', now() FROM gone RETURNING id`
   },
-  'a cancel is forgotten': { kind: 'cancelled', shares: { work: 100 }, times: 6, sql: again('cancelled') }
+  'a cancel is forgotten': { kind: 'cancelled', shares: { work: 100 }, operator: { weights: { cancel: 1 } }, times: 4, sql: again('cancelled') }
 }
 
 export class Saboteur {
