@@ -129,5 +129,8 @@ class Session:
         raise BenchError(f'psql: {self.process.stderr.read().strip()}')
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:                                # an error has ended it
+            pass
         self.process.wait(60)
