@@ -64,8 +64,7 @@ export class Killer {
   async restart() {
     const { cluster } = this.stage
     await cluster.stop('fast')
-    await until(async () => { await cluster.start(); return true }, { what: 'the server starting again', every: 50 })
-    await this.#epoch()
+    await this.#startAgain()
   }
 
   // Killed, or told to stop at once.
@@ -73,8 +72,7 @@ export class Killer {
     const { cluster } = this.stage
     if (this.random.chance(0.5)) process.kill(cluster.postmasterPid, 'SIGKILL')
     else await cluster.stop('immediate')
-    await until(async () => { await cluster.start(); return true }, { what: 'the server starting again', every: 50 })
-    await this.#epoch()
+    await this.#startAgain()
   }
 
   async bridge() { await this.#again([this.random.pick(await this.#running())]) }
@@ -98,6 +96,17 @@ export class Killer {
       await sleep(this.random.integer(300, 4000))
       resume()
     })
+  }
+
+  // Asked for again until it answers: who is killed may still seem to run when it is started the first time.
+  async #startAgain() {
+    const { cluster } = this.stage
+    try {
+      await until(async () => { await cluster.start(); return await cluster.value('SELECT true') }, { what: 'the server starting again', every: 50 })
+    } catch (error) {
+      throw new Error(`${error.message}\nthe end of its log:\n${cluster.log.slice(-3000)}`)
+    }
+    await this.#epoch()
   }
 
   async #pidOf(type) {
