@@ -120,8 +120,8 @@ bool callback(const char *where, F &&f) noexcept {
     throw Error(make_raised(sqlstate, message, detail, hint));
 }
 
-// Runs f in a subtransaction: commits it, or rolls it back and returns the error. A cancelled query or a shutdown is
-// not an error of f: it is thrown on. Restores memory context and resource owner on both ways.
+// Runs f in a subtransaction: commits it, or rolls it back and returns the error. A cancelled query is not an
+// error of f: it is thrown on. (The end of this process never arrives here; its SQLSTATE may, from a server that f has asked.) Restores memory context and resource owner on both ways.
 template <class F>
 std::optional<Raised> subtransaction(F &&f) {
     const MemoryContext context = CurrentMemoryContext;
@@ -143,7 +143,7 @@ std::optional<Raised> subtransaction(F &&f) {
     }
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
-    if (error && (error->sqlstate == ERRCODE_QUERY_CANCELED || error->sqlstate == ERRCODE_ADMIN_SHUTDOWN)) throw Error(*error);
+    if (error && error->sqlstate == ERRCODE_QUERY_CANCELED) throw Error(*error);
     return error;
 }
 

@@ -1,4 +1,4 @@
-// heap_insert and the indexes of the row.
+// heap_insert, heap_update, heap_delete, and the indexes of the row.
 #include "pg/heap.hpp"
 
 namespace pulse::pg {
@@ -69,6 +69,67 @@ void Inserter::insert(Datum *values, bool *nulls, int count) {
     }
     MemoryContextSwitchTo(before);
     MemoryContextReset(row_memory_);
+}
+
+PlacedRows::PlacedRows(Relation relation) : relation_(relation), exceptions_(std::uncaught_exceptions()) {
+    call([&] {
+        found_ = table_slot_create(relation_, nullptr);
+        row_memory_ = AllocSetContextCreate(CurrentMemoryContext, "pulse row", ALLOCSET_SMALL_SIZES);
+    });
+}
+
+PlacedRows::~PlacedRows() {
+    if (std::uncaught_exceptions() != exceptions_) return;
+    ExecDropSingleTupleTableSlot(found_);
+    if (estate_ != nullptr) {
+        ExecDropSingleTupleTableSlot(made_);
+        ExecCloseIndices(target_);
+        FreeExecutorState(estate_);
+    }
+    MemoryContextDelete(row_memory_);
+}
+
+void PlacedRows::open_indexes() {
+    estate_ = CreateExecutorState();
+    target_ = makeNode(ResultRelInfo);
+    InitResultRelInfo(target_, relation_, 0, nullptr, 0);
+    ExecOpenIndices(target_, false);
+    made_ = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsHeapTuple);
+}
+
+HeapTuple PlacedRows::fetch(const ItemPointerData &place) {
+    ItemPointerData at = place;
+    if (!table_tuple_fetch_row_version(relation_, &at, GetActiveSnapshot(), found_)) return nullptr;
+    bool made;
+    return ExecFetchSlotHeapTuple(found_, false, &made);
+}
+
+bool PlacedRows::update(const ItemPointerData &place, int count, int *columns, Datum *values, bool *nulls) {
+    if (estate_ == nullptr) open_indexes();
+    const MemoryContext before = MemoryContextSwitchTo(row_memory_);
+    bool unused;
+    ItemPointerData at = place;
+    HeapTuple made =
+        heap_modify_tuple_by_cols(ExecFetchSlotHeapTuple(found_, false, &unused), RelationGetDescr(relation_), count, columns, values, nulls);
+    TM_FailureData failure;
+    LockTupleMode mode;
+    const bool done = heap_update(relation_, &at, made, GetCurrentCommandId(true), InvalidSnapshot, false, &failure, &mode) == TM_Ok;
+    if (done && !HeapTupleIsHeapOnly(made)) {
+        ExecStoreHeapTuple(made, made_, false);
+        made_->tts_tableOid = RelationGetRelid(relation_);
+        list_free(ExecInsertIndexTuples(target_, made_, estate_, true, false, nullptr, NIL));
+        ExecClearTuple(made_);
+        ResetPerTupleExprContext(estate_);
+    }
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(row_memory_);
+    return done;
+}
+
+bool PlacedRows::remove(const ItemPointerData &place) {
+    ItemPointerData at = place;
+    TM_FailureData failure;
+    return heap_delete(relation_, &at, GetCurrentCommandId(true), InvalidSnapshot, false, &failure, false) == TM_Ok;
 }
 
 void insert_row(Relation relation, Datum *values, bool *nulls, int count) {

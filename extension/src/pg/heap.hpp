@@ -47,6 +47,33 @@ private:
     MemoryContext row_memory_ = nullptr;
 };
 
+// Versions of rows by their place (ctid), as the active snapshot sees them. `relation` is open, with the lock of an update. All of it may
+// ereport: inside call(). After an Error the end of the transaction cleans up.
+class PlacedRows {
+public:
+    explicit PlacedRows(Relation relation);
+    ~PlacedRows();
+    PlacedRows(const PlacedRows &) = delete;
+    PlacedRows &operator=(const PlacedRows &) = delete;
+
+    // Null when nothing that we see is there. Good until the next call.
+    HeapTuple fetch(const ItemPointerData &place);
+    // Of a version that was fetched. False: somebody has changed or locked it; nobody is waited for.
+    bool update(const ItemPointerData &place, int count, int *columns, Datum *values, bool *nulls);
+    bool remove(const ItemPointerData &place);
+
+private:
+    void open_indexes();
+
+    Relation relation_;
+    int exceptions_;
+    TupleTableSlot *found_;
+    EState *estate_ = nullptr;
+    ResultRelInfo *target_ = nullptr;
+    TupleTableSlot *made_ = nullptr;
+    MemoryContext row_memory_;
+};
+
 // One row. May raise.
 void insert_row(Relation relation, Datum *values, bool *nulls, int count);
 

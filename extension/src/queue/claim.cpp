@@ -1,13 +1,15 @@
 // Peek, then claim: what is passed over (its key is taken, its attempt would be the last and nobody is idle) is never locked or written.
 #include "queue/claim.hpp"
 
+#include "pg/heap.hpp"
 #include "pg/run_as.hpp"
 #include "queue/hosts.hpp"
+#include "queue/jobs_table.hpp"
 
 namespace pulse::queue {
 
 #define PULSE_HOST "j.kind, CASE WHEN j.channel = 'webhook' AND j.function IS NULL THEN j.args END"
-#define PULSE_CANDIDATE "j.id, j.run_at, j.attempt, j.max_attempts, j.queue, j.priority, j.channel, j.partition_key, " PULSE_HOST
+#define PULSE_CANDIDATE "j.ctid, j.id, j.run_at, j.attempt, j.max_attempts, j.queue, j.priority, j.channel, j.partition_key, " PULSE_HOST
 
 namespace {
 
@@ -23,18 +25,19 @@ std::string host(const pg::Row &row, std::string_view channel, int column) {
 }
 
 Candidate candidate(const pg::Row &row) {
-    return {row.int8(1),           DatumGetTimestampTz(row.datum(2)), row.int4(3),
-            row.int4(4),           std::string(row.text(5)),          row.int4(6),
-            class_of(row.text(7)), optional_string(row, 8),           host(row, row.text(7), 9)};
+    return {*reinterpret_cast<ItemPointer>(DatumGetPointer(row.datum(1))),
+            row.int8(2),
+            DatumGetTimestampTz(row.datum(3)),
+            row.int4(4),
+            row.int4(5),
+            std::string(row.text(6)),
+            row.int4(7),
+            class_of(row.text(8)),
+            optional_string(row, 9),
+            host(row, row.text(8), 10)};
 }
 
 pg::Plan::Param param_time(TimestampTz at) { return {TIMESTAMPTZOID, TimestampTzGetDatum(at)}; }
-
-std::vector<Claimed> claimed(pg::Plan &plan, std::initializer_list<pg::Plan::Param> params) {
-    std::vector<Claimed> result;
-    plan.for_each(params, [&](const pg::Row &row) { result.push_back({{row.int8(1), row.int4(2)}, std::string(row.text(3))}); });
-    return result;
-}
 
 Executing executing_row(const pg::Row &row) {
     return {{row.int8(1), row.int4(2)},
@@ -70,22 +73,39 @@ std::optional<Candidate> first_of_key(const KeyName &name, std::int64_t from) {
     return candidate(pg::result_row());
 }
 
-std::vector<Claimed> claim(const std::vector<int64> &ids) {
-    static pg::Plan plan("UPDATE _pulse.jobs j SET state = 'executing', attempt = j.attempt + 1, attempted_at = clock_timestamp() "
-                         "FROM (SELECT w.id FROM _pulse.jobs w WHERE w.id = ANY ($1) AND w.state <> 'executing' "
-                         "FOR UPDATE SKIP LOCKED) AS free WHERE j.id = free.id RETURNING j.id, j.attempt, j.kind");
-    if (ids.empty()) return {};
-    return claimed(plan, {pg::param_int8s(ids)});
-}
-
-std::vector<Claimed> claim_for(const std::vector<int64> &ids, std::string_view worker, TimestampTz lease_until) {
-    static pg::Plan plan(
-        "UPDATE _pulse.jobs j SET state = 'executing', attempt = j.attempt + 1, attempted_at = clock_timestamp(), worker = $2, "
-        "lease_until = $3 FROM (SELECT w.id FROM _pulse.jobs w WHERE w.id = ANY ($1) "
-        "AND w.state <> 'executing' FOR UPDATE SKIP LOCKED) AS free WHERE j.id = free.id "
-        "RETURNING j.id, j.attempt, j.kind");
-    if (ids.empty()) return {};
-    return claimed(plan, {pg::param_int8s(ids), pg::param_text(worker), param_time(lease_until)});
+// Without a plan: the place of the row is known since the peek, and one UPDATE that waits for nobody is what a plan needs two scans, a lock
+// and an UPDATE for.
+std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std::optional<Lease> &lease) {
+    if (jobs.empty()) return {};
+    std::vector<Claimed> claimed;
+    claimed.reserve(jobs.size());
+    const JobsTable jobs_table;
+    const pg::LatestSnapshot latest;
+    pg::PlacedRows rows(jobs_table.table());
+    int columns[] = {kState + 1, kAttempt + 1, kAttemptedAt + 1, kWorker + 1, kLeaseUntil + 1};
+    Datum values[] = {pg::text_datum("executing"), 0, 0, 0, 0};
+    bool nulls[std::size(values)] = {};
+    if (lease) {
+        values[3] = pg::text_datum(lease->worker);
+        values[4] = TimestampTzGetDatum(lease->until);
+    }
+    const int count = lease ? 5 : 3;
+    const TupleDesc desc = RelationGetDescr(jobs_table.table());
+    for (const Candidate *job : jobs) {
+        std::string_view kind;
+        const bool ours = pg::call([&] {
+            HeapTuple row = rows.fetch(job->row);
+            bool null;
+            if (row == nullptr || DatumGetInt64(heap_getattr(row, kId + 1, desc, &null)) != job->id) return false;
+            kind = pg::view(heap_getattr(row, kKind + 1, desc, &null));
+            values[1] = Int32GetDatum(job->attempt + 1);
+            values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+            return rows.update(job->row, count, columns, values, nulls);
+        });
+        if (ours) claimed.push_back({{job->id, job->attempt + 1}, std::string(kind)});
+    }
+    pg::call([] { CommandCounterIncrement(); });
+    return claimed;
 }
 
 std::vector<WaitingLane> waiting_lanes() {

@@ -12,6 +12,7 @@ namespace pulse::queue {
 
 // A waiting job, as far as it matters for who may begin it.
 struct Candidate {
+    ItemPointerData row;  // this version of it
     std::int64_t id, run_at;
     int attempt, max_attempts;  // attempt: those that were begun so far
     std::string queue;
@@ -34,9 +35,12 @@ struct Claimed {
     AttemptId id;
     std::string kind;
 };
-// Makes them executing and counts the attempt; those that somebody holds, or has taken away, are left out.
-std::vector<Claimed> claim(const std::vector<int64> &ids);
-std::vector<Claimed> claim_for(const std::vector<int64> &ids, std::string_view worker, TimestampTz lease_until);
+// Makes them executing and counts the attempt; those that somebody holds, or has changed since they were seen, are left out.
+struct Lease {
+    std::string_view worker;
+    TimestampTz until;
+};
+std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std::optional<Lease> &lease = {});
 
 struct WaitingLane {
     std::string queue;

@@ -20,7 +20,10 @@ std::optional<std::string> function_of(const JobOptions &options, std::string_vi
 std::optional<std::string_view> key_argument(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) return std::nullopt;
     const std::string_view key = pg::view(pg::arg(fcinfo, n));
-    check_key(name, key);
+    if (std::string_view(name) == "partition_key")
+        check_partition_key(key);
+    else
+        check_key(name, key);
     return key;
 }
 
@@ -61,7 +64,10 @@ std::vector<std::optional<std::string_view>> keys_argument(FunctionCallInfo fcin
         pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR,
                  std::string(name) + " has " + std::to_string(keys.size()) + " elements for " + std::to_string(jobs) + " jobs");
     for (const auto &key : keys)
-        if (key) check_key(name, *key);
+        if (key && std::string_view(name) == "partition_keys")
+            check_partition_key(*key);
+        else if (key)
+            check_key(name, *key);
     return keys;
 }
 

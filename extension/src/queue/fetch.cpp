@@ -16,9 +16,14 @@ namespace pulse::queue {
 // ---- the foreman's side
 
 void Foreman::read_requests() {
+    unfetched_.reserve(unfetched_.size() + kFetchRequests * kMostFetched);
     const Locked locked(queue_);
     for (int n = 0; n < kFetchRequests; ++n) {
-        const FetchRequest &asked = queue_->fetches[n];
+        FetchRequest &asked = queue_->fetches[n];
+        if (asked.state == Fetch::kUnread) {
+            for (int job = 0; job < asked.count; ++job) unfetched_.push_back({asked.ids[job], asked.attempts[job]});
+            asked.state = Fetch::kFree;
+        }
         Request &request = requests_[n];
         request.open = asked.state == Fetch::kAsked;
         request.room = request.open ? asked.most : 0;
@@ -40,8 +45,7 @@ int Foreman::request_for(const std::string &queue) const {
 void Foreman::answer_requests() {
     Latch *latches[kFetchRequests];
     int count = 0;
-    std::vector<int64> unclaimed;
-    unclaimed.reserve(kFetchRequests * kMostFetched);
+    unfetched_.reserve(unfetched_.size() + kFetchRequests * kMostFetched);
     {
         const Locked locked(queue_);
         for (int n = 0; n < kFetchRequests; ++n) {
@@ -50,7 +54,7 @@ void Foreman::answer_requests() {
             const bool there = request.open && asked.state == Fetch::kAsked && request.ticket == asked.ticket;
             if (!there) {
                 // Whoever asked has gone: the leases that it will never hear of are given up.
-                for (const AttemptId &id : request.got) unclaimed.push_back(id.id);
+                unfetched_.insert(unfetched_.end(), request.got.begin(), request.got.end());
             } else if (!request.got.empty() || !asked.waits) {
                 asked.count = 0;
                 for (const AttemptId &id : request.got) {
@@ -66,7 +70,6 @@ void Foreman::answer_requests() {
         }
     }
     for (int n = 0; n < count; ++n) pg::wake(latches[n]);
-    unfetched_.insert(unfetched_.end(), unclaimed.begin(), unclaimed.end());
 }
 
 namespace {
@@ -75,16 +78,22 @@ namespace {
 
 FetchRequest *mine = nullptr;
 
-void free_request() {
+// An answer that nobody has read goes back to the foreman.
+void free_request(bool read) {
     Queue *queue = memory();
     if (mine == nullptr || queue == nullptr) return;
-    const Locked locked(queue);
-    mine->state = Fetch::kFree;
-    mine = nullptr;
+    bool unread;
+    {
+        const Locked locked(queue);
+        unread = mine->state == Fetch::kAnswered && !read;
+        mine->state = unread ? Fetch::kUnread : Fetch::kFree;
+        mine = nullptr;
+    }
+    if (unread) wake_foreman(queue);
 }
 
 void on_exit(int, Datum) {
-    pg::callback("the end of a session that fetches jobs", [] { free_request(); });
+    pg::callback("the end of a session that fetches jobs", [] { free_request(false); });
 }
 
 class OpenRequest {
@@ -109,10 +118,15 @@ public:
             break;
         }
     }
-    ~OpenRequest() { free_request(); }
+    ~OpenRequest() { free_request(read_); }
     OpenRequest(const OpenRequest &) = delete;
     OpenRequest &operator=(const OpenRequest &) = delete;
     explicit operator bool() const { return mine != nullptr; }
+    // Whoever asked has the answer.
+    void read() { read_ = true; }
+
+private:
+    bool read_ = false;
 };
 
 [[noreturn]] void refuse(std::string_view message, std::string_view hint = {}) {
@@ -135,15 +149,10 @@ Queue *serving_queue() {
     return queue;
 }
 
-// Waits for the answer. Returns the attempts that are ours now.
-std::vector<AttemptId> ask(const std::string &name, const std::string &worker, int most, int64 lease, int64 wait) {
+// Waits for the answer to our request. Returns the attempts that are ours now.
+std::vector<AttemptId> wait_for_answer(Queue *queue, int64 wait) {
     // A foreman that is about to come up, or held up, is waited for this long; one that is not there is said.
     constexpr int64 kPatience = 5 * USECS_PER_SEC;
-    Queue *queue = serving_queue();
-    const OpenRequest request(queue, name, worker, most, lease, wait > 0);
-    if (!request)
-        pg::fail(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions wait for jobs", {},
-                 "Fetch with fewer sessions, or without wait.");
     wake_foreman(queue);
     const TimestampTz began = GetCurrentTimestamp();
     for (;;) {
@@ -157,7 +166,6 @@ std::vector<AttemptId> ask(const std::string &name, const std::string &worker, i
             const bool answered = mine->state == Fetch::kAnswered;
             if (answered || (wait > 0 && now - began >= wait)) {
                 for (int n = 0; answered && n < mine->count; ++n) got.push_back({mine->ids[n], mine->attempts[n]});
-                mine->state = Fetch::kRead;
                 return got;
             }
         }
@@ -215,7 +223,12 @@ Datum fetch_jobs(FunctionCallInfo fcinfo) {
     const int64 lease = microseconds(fcinfo, kLease, "lease"), wait = microseconds(fcinfo, kWait, "wait");
     if (lease < USECS_PER_SEC) refuse("lease is shorter than a second");
     pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
-    const std::vector<AttemptId> got = ask(*name, *worker, most, lease, wait);
+    Queue *queue = serving_queue();
+    OpenRequest request(queue, *name, *worker, most, lease, wait > 0);
+    if (!request)
+        pg::fail(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED, "too many sessions wait for jobs", {},
+                 "Fetch with fewer sessions, or without wait.");
+    const std::vector<AttemptId> got = wait_for_answer(queue, wait);
     if (got.empty()) return Datum(0);
     std::vector<int64> ids;
     for (const AttemptId &id : got) ids.push_back(id.id);
@@ -227,6 +240,7 @@ Datum fetch_jobs(FunctionCallInfo fcinfo) {
     const pg::LatestSnapshot latest;
     read.for_each(
         {pg::param_int8s(ids)}, [&](const pg::Row &row) { pg::put_row(result, row); }, true);
+    request.read();
     return Datum(0);
 }
 

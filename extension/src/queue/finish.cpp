@@ -41,21 +41,23 @@ std::string failures_of(const Ended &ended) {
     return with_failure(job.errors, {job.attempt, job.worker, ended.started_at, ended.finished_at, ended.outcome.error});
 }
 
-bool to_dead_letters(const Ended &ended, const char *reason, std::string_view error) {
-    static pg::Plan bury(
-        "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = $1 AND j.attempt = $2 AND j.state = 'executing' RETURNING j.*, $8 AS worked) "
-        "INSERT INTO _pulse.dead_letters (id, reason, last_error, errors, attempted_at, finished_at, " PULSE_JOB_COLUMNS ") "
-        "SELECT g.id, $3, $4, $5, $6, $7, " PULSE_JOB_VALUES " FROM gone g");
-    const Attempt &job = *ended.attempt;
-    return bury.run({pg::param_int8(job.id), pg::param_int4(job.attempt), pg::param_text(std::string_view(reason)),
-                     pg::param_text(short_error(error)), pg::param_json(failures_of(ended)), param_time(ended.started_at),
-                     param_time(ended.finished_at), pg::param_text(job.worker.empty() ? std::nullopt : std::optional(job.worker))}) > 0;
-}
-
 // What became of it, for the event and on_end.
 enum class End { kNothing, kWaits, kDead, kUnwanted };
 
-// Back to where it waited; kUnwanted: it was cancelled meanwhile, or is not executing any more.
+// kUnwanted: it was cancelled meanwhile, or is not executing any more.
+End to_dead_letters(const Ended &ended, const char *reason, std::string_view error) {
+    static pg::Plan bury(
+        "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = $1 AND j.attempt = $2 AND j.state = 'executing' AND j.cancelled_at IS NULL "
+        "RETURNING j.*, $8 AS worked) INSERT INTO _pulse.dead_letters (id, reason, last_error, errors, attempted_at, finished_at, " PULSE_JOB_COLUMNS ") "
+        "SELECT g.id, $3, $4, $5, $6, $7, " PULSE_JOB_VALUES " FROM gone g");
+    const Attempt &job = *ended.attempt;
+    const bool buried = bury.run({pg::param_int8(job.id), pg::param_int4(job.attempt), pg::param_text(std::string_view(reason)),
+                     pg::param_text(short_error(error)), pg::param_json(failures_of(ended)), param_time(ended.started_at),
+                     param_time(ended.finished_at), pg::param_text(job.worker.empty() ? std::nullopt : std::optional(job.worker))}) > 0;
+    return buried ? End::kDead : End::kUnwanted;
+}
+
+// Back to where it waited.
 End wait_again(const Ended &ended, const std::string &superseded, pg::Plan &plan, std::initializer_list<pg::Plan::Param> params) {
     const Attempt &job = *ended.attempt;
     std::optional<TimestampTz> waits_until;
@@ -67,7 +69,7 @@ End wait_again(const Ended &ended, const std::string &superseded, pg::Plan &plan
     } else if (const auto conflict = pg::subtransaction(update)) {
         if (conflict->sqlstate == ERRCODE_LOCK_NOT_AVAILABLE) return End::kNothing;  // who cannot wait tries again
         if (conflict->sqlstate != ERRCODE_UNIQUE_VIOLATION) throw pg::Error(*conflict);
-        return to_dead_letters(ended, "superseded", superseded) ? End::kDead : End::kNothing;
+        return to_dead_letters(ended, "superseded", superseded);
     }
     if (!waits_until) return End::kUnwanted;
     tell_waiting(job.queue, job.priority, job.channel, *waits_until, job.id);
@@ -90,7 +92,7 @@ End retry(const Ended &ended) {
                           "WHERE id = $1 AND attempt = $2 AND state = 'executing' AND cancelled_at IS NULL RETURNING run_at");
     const Attempt &job = *ended.attempt;
     const std::string &error = ended.outcome.error;
-    if (job.is_last()) return to_dead_letters(ended, "attempts", error) ? End::kDead : End::kNothing;
+    if (job.is_last()) return to_dead_letters(ended, "attempts", error);
     const double seconds = retry_seconds(job.attempt, random_share(), backoff_of(job.queue, job.kind), ended.outcome.retry_after_ms);
     return wait_again(ended, "superseded by a newer job with the same unique_key; its own error: " + error, again,
                       {pg::param_int8(job.id),
@@ -109,7 +111,7 @@ void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
     std::string args = "{\"function\":" + json::quoted(*job.on_end) + ",\"args\":{\"id\":\"" + std::to_string(job.id) +
                        "\",\"queue\":" + json::quoted(job.queue) + ",\"kind\":" + json::quoted(job.kind) + ",\"state\":\"" + state +
                        "\",\"attempt\":" + std::to_string(job.attempt) + ",\"args\":" + job.args +
-                       ",\"result\":" + outcome.result_json.value_or("null") + ",\"error\":";
+                       ",\"result\":" + (keeps_result(outcome) ? *outcome.result_json : "null") + ",\"error\":";
     args += outcome.error.empty() ? "null" : json::quoted(short_error(outcome.error));
     args += "}}";
     insert.run({pg::param_text(std::string_view(kOnEndQueue)), pg::param_json(args), pg::param_text(*job.on_end), pg::param_text(job.role),
@@ -140,16 +142,14 @@ std::vector<int64> finish(std::span<const Ended> ended) {
             case Outcome::kCompleted:
             case Outcome::kCancelled: finished.push_back(&one); break;
             case Outcome::kDiscard:
-                if (!to_dead_letters(one, "permanent", one.outcome.error)) break;
-                changed.push_back(job.id);
-                follow_up(job, "job:discarded", "discarded", one.outcome);
-                break;
             case Outcome::kReturned:
             case Outcome::kRetry: {
                 const bool returned = one.outcome.what == Outcome::kReturned;
-                const End end = returned ? give_back(one) : retry(one);
+                const End end = returned                               ? give_back(one)
+                                : one.outcome.what == Outcome::kRetry ? retry(one)
+                                                                      : to_dead_letters(one, "permanent", one.outcome.error);
                 if (end == End::kNothing) break;
-                if (end == End::kUnwanted) {  // it was cancelled, or is not executing any more
+                if (end == End::kUnwanted) {
                     unwanted.push_back(one);
                     unwanted.back().outcome.what = Outcome::kCancelled;
                     finished.push_back(&unwanted.back());

@@ -47,7 +47,7 @@ void Foreman::hear() {
     const Places::Seen &seen = places_.look(waits_for_idle_);
     for (const AttemptId &attempt : seen.ended) attempt_ended(attempt);
     lost_.insert(lost_.end(), seen.lost.begin(), seen.lost.end());
-    if (now_ >= stuck_until_) {
+    if (now_ >= stuck_until_ && !stuck_.empty()) {
         lost_.insert(lost_.end(), stuck_.begin(), stuck_.end());
         stuck_.clear();
     }
@@ -56,7 +56,16 @@ void Foreman::hear() {
 
 // Rates are counted by a clock that nobody sets.
 void Foreman::look_at_clocks() {
-    now_ = GetCurrentTimestamp();
+    const TimestampTz now = GetCurrentTimestamp();
+    // Somebody has set the clock back: what was put off until a time that has gone would wait for it once more.
+    constexpr int64 kStep = 50 * 1000;
+    if (now < now_ - kStep) {
+        look_ = schedules_ = true;
+        lanes_.forget_pauses();
+        keys_.look_soon();
+        stuck_until_ = locked_until_ = chore_at_ = look_again_at_ = now;
+    }
+    now_ = now;
     steady_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -75,8 +84,7 @@ TimestampTz Foreman::next_time() {
     if (!leases_.empty()) next = std::min(next, leases_.begin()->first);
     next = std::min({next, next_chore(), look_again_at_});
     if (!stuck_.empty()) next = std::min(next, stuck_until_);
-    if (places_.may_rebalance()) next = std::min<TimestampTz>(next, now_ + 5 * 1000);
-    return next;
+    return std::min({next, places_.rebalance_at(), locked_until_});
 }
 
 void Foreman::wait_for_more() {
@@ -107,7 +115,7 @@ void Foreman::run() {
         const auto is_open = [&](const std::string &queue) { return has_room(queue); };
         const bool due = lanes_.next_due([&](const LaneName &name, const Lanes::Lane &lane) { return open(name, lane); }) <= now_ ||
                          keys_.next_look(is_open) <= now_ || (!leases_.empty() && leases_.begin()->first <= now_) ||
-                         look_again_at_ <= now_ || host_is_due();
+                         look_again_at_ <= now_ || locked_until_ <= now_ || host_is_due();
         if (due || has_work()) {
             in_transaction([&] { claim_pass(); });
             deliver();

@@ -54,6 +54,8 @@ private:
     TimestampTz next_time();
     // recover.cpp: attempts that end otherwise than by their worker
     void recover();
+    bool check_origin();
+    void end_orphans(bool knows);
     void job_ended(int64 id);
     void attempt_ended(const AttemptId &attempt);  // unless another one runs
     void end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error);
@@ -66,6 +68,8 @@ private:
     // pass.cpp: claiming
     void claim_pass();
     void look_everywhere();
+    void look_at_locked();
+    bool is_locked(const Candidate &job) const;
     void look_at_keys();
     void take_from(Lanes::Entry &entry);
     bool take(const Candidate &job);
@@ -117,11 +121,14 @@ private:
     // heard, and to be done in the next transaction
     bool look_ = true, settings_ = true, check_outside_ = false, schedules_ = true, waits_for_idle_ = false;
     std::vector<int64> cancels_, ended_outside_;
-    std::vector<int64> unfetched_;  // claimed for a session that has gone meanwhile
+    std::vector<AttemptId> unfetched_;  // claimed for a session that has gone meanwhile
     std::vector<AttemptId> lost_;
     // Attempts that are to be ended, whose rows somebody holds: tried again then.
     std::vector<AttemptId> stuck_;
     TimestampTz stuck_until_ = 0;
+    // Jobs that could not be claimed, since somebody holds their rows: passed by until then. None: DT_NOEND.
+    std::unordered_map<int64, Candidate> locked_;
+    TimestampTz locked_until_ = DT_NOEND;
     // Jobs that wait again, although we have not heard of their attempt's end yet.
     std::unordered_map<int64, Candidate> early_;
 

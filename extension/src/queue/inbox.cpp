@@ -44,10 +44,18 @@ bool begun(const AttemptId &attempt) {
     return true;
 }
 
+void through() {
+    Slot *slot = my_slot();
+    const Locked locked(memory());
+    slot->running = 0;
+    slot->since = GetCurrentTimestamp();
+}
+
 void ended(std::span<const AttemptId> attempts) {
     Slot *slot = my_slot();
     {
         const Locked locked(memory());
+        slot->since = GetCurrentTimestamp();
         for (const AttemptId &attempt : attempts)
             if (Offer *offer = find(slot, attempt)) offer->ended = true;
     }

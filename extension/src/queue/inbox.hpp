@@ -17,6 +17,8 @@ std::vector<AttemptId> waiting(int most);
 bool begun(const AttemptId &attempt);
 // What of them asks somebody outside is about to leave.
 void sent(std::span<const AttemptId> attempts);
+// The code of the job that was begun last is through: what comes next are the ends of the transaction's jobs.
+void through();
 // After the commit that ended them (whatever their outcome): the foreman may give more.
 void ended(std::span<const AttemptId> attempts);
 // Of what was begun here, what somebody has cancelled since.

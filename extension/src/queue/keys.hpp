@@ -8,7 +8,10 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pulse::queue {
@@ -33,7 +36,8 @@ public:
         std::int64_t id, run_at;
     };
     void looked(const KeyName &name, const std::optional<Head> &head);
-    // Keys of queues that `open` allows that are free and to be looked at now, with the id to look from; at most so many.
+    // Keys of queues that `open` allows that are free and to be looked at now, with the id to look from; at most so many, first those that
+    // are due for longest.
     struct Look {
         KeyName name;
         std::int64_t from;
@@ -41,9 +45,12 @@ public:
     template <class Open>
     std::vector<Look> to_look_at(std::int64_t now, std::size_t most, Open &&open) const {
         std::vector<Look> looks;
-        for (const auto &[name, key] : keys_) {
-            if (looks.size() == most) break;
-            if (key.running == 0 && key.look_at <= now && open(name.queue)) looks.push_back({name, key.from});
+        for (const auto &[name, queue] : queues_) {
+            if (queue.due.empty() || queue.due.begin()->first > now || !open(name)) continue;
+            for (const auto &[at, key] : queue.due) {
+                if (at > now || looks.size() == most) break;
+                looks.push_back({{name, std::string(key)}, queue.keys.find(key)->second.from});
+            }
         }
         return looks;
     }
@@ -51,14 +58,15 @@ public:
     template <class Open>
     std::int64_t next_look(Open &&open) const {
         std::int64_t next = std::numeric_limits<std::int64_t>::max();
-        for (const auto &[name, key] : keys_)
-            if (key.running == 0 && key.look_at < next && open(name.queue)) next = key.look_at;
+        for (const auto &[name, queue] : queues_)
+            if (!queue.due.empty() && queue.due.begin()->first < next && open(name)) next = queue.due.begin()->first;
         return next;
     }
     // Nobody can work on its head now: not before then.
     void put_off(const KeyName &name, std::int64_t until);
-    void clear() { keys_.clear(); }
-    std::size_t size() const { return keys_.size(); }
+    // The clock was set back: all that are free are looked at.
+    void look_soon();
+    std::size_t size() const;
 
 private:
     struct Key {
@@ -68,7 +76,16 @@ private:
         std::int64_t look_at = 0;            // when to look, unless it runs
         std::int64_t asked_at = -kAskAgain;  // when a job that was seen made us look
     };
-    std::map<KeyName, Key> keys_;
+    struct Queue {
+        std::map<std::string, Key, std::less<>> keys;
+        std::set<std::pair<std::int64_t, std::string_view>> due;  // look_at and name of those of which none runs
+    };
+    Key *find(const KeyName &name);
+    // Every change of running or look_at goes through here.
+    template <class F>
+    void change(const KeyName &name, bool make, F &&f);
+
+    std::map<std::string, Queue> queues_;
 };
 
 }  // namespace pulse::queue

@@ -6,6 +6,7 @@
 namespace pulse::queue {
 
 void Lanes::told(std::string_view queue, int priority, Class klass, Place place) {
+    if (place.run_at == kNever) return;
     Lane &lane = lanes_[{std::string(queue), priority, klass}];
     lane.mark = std::min(lane.mark, place);
 }
@@ -17,7 +18,7 @@ void Lanes::look_everywhere(std::string_view queue, int priority) {
 void Lanes::advance(const LaneName &name, Place mark) {
     const auto found = lanes_.find(name);
     if (found == lanes_.end()) return;
-    if (mark == kNothing)
+    if (mark.run_at == kNever)
         lanes_.erase(found);
     else
         found->second.mark = mark;
@@ -25,6 +26,10 @@ void Lanes::advance(const LaneName &name, Place mark) {
 
 void Lanes::put_off(const LaneName &name, std::int64_t until) {
     if (const auto found = lanes_.find(name); found != lanes_.end()) found->second.not_before = until;
+}
+
+void Lanes::forget_pauses() {
+    for (auto &[name, lane] : lanes_) lane.not_before = kAlways;
 }
 
 void Lanes::wait_for_idle(const LaneName &name, bool waits) {

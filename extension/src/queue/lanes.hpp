@@ -49,14 +49,16 @@ public:
     };
     using Entry = std::pair<const LaneName, Lane>;
 
-    // Something waits at this place, or later in the lane.
+    // Something waits at this place, or later in the lane. (A job that is for never is nothing.)
     void told(std::string_view queue, int priority, Class klass, Place place);
     // Something may wait anywhere in these lanes.
     void look_everywhere(std::string_view queue, int priority);
-    // Nothing waits before `mark` any more; kNothing takes the lane away.
+    // Nothing waits before `mark` any more; when that is for never, the lane is taken away.
     void advance(const LaneName &name, Place mark);
     // What was seen cannot be had for a while.
     void put_off(const LaneName &name, std::int64_t until);
+    // The clock was set back: nothing is put off any more.
+    void forget_pauses();
     void wait_for_idle(const LaneName &name, bool waits);
     bool any_waits_for_idle() const;
     void clear() { lanes_.clear(); }
@@ -71,7 +73,9 @@ public:
         Entry *best = nullptr, *oldest = nullptr;
         for (Entry &entry : lanes_) {
             const auto &[name, lane] = entry;
-            if (lane.pass == pass_ || lane.mark.run_at > now || lane.not_before > now || !open(name, lane)) continue;
+            if (lane.pass == pass_ || lane.mark.run_at > now || lane.not_before > now) continue;
+            if (best != nullptr && !before(entry, *best) && oldest->second.mark <= lane.mark) continue;
+            if (!open(name, lane)) continue;
             if (best == nullptr || before(entry, *best)) best = &entry;
             if (oldest == nullptr || lane.mark < oldest->second.mark) oldest = &entry;
         }
@@ -85,8 +89,8 @@ public:
     const Entry *first_due(std::int64_t now, Open &&open) const {
         const Entry *best = nullptr;
         for (const Entry &entry : lanes_)
-            if (entry.second.mark.run_at <= now && entry.second.not_before <= now && open(entry.first, entry.second) &&
-                (best == nullptr || before(entry, *best)))
+            if (entry.second.mark.run_at <= now && entry.second.not_before <= now && (best == nullptr || before(entry, *best)) &&
+                open(entry.first, entry.second))
                 best = &entry;
         return best;
     }
@@ -94,8 +98,10 @@ public:
     template <class Open>
     std::int64_t next_due(Open &&open) const {
         std::int64_t next = kNever;
-        for (const auto &[name, lane] : lanes_)
-            if (open(name, lane)) next = std::min(next, std::max(lane.mark.run_at, lane.not_before));
+        for (const auto &[name, lane] : lanes_) {
+            const std::int64_t at = std::max(lane.mark.run_at, lane.not_before);
+            if (at < next && open(name, lane)) next = at;
+        }
         return next;
     }
 

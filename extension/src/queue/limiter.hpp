@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <vector>
 
 namespace pulse::queue {
 
@@ -19,6 +20,7 @@ public:
         per_ = per;
     }
     bool has_rate() const { return rate_ > 0; }
+    std::int64_t per() const { return per_; }
 
     void started() { ++running_; }
     void never_started() { --running_; }
@@ -26,8 +28,8 @@ public:
         --running_;
         if (rate_ > 0) ends_.push_back(now);
     }
-    // What ended before this limiter was made; in order.
-    void seed(std::int64_t ended_at) { ends_.push_back(ended_at); }
+    // What ended before this limiter, or this window of it, was made; in order.
+    void seed(const std::vector<std::int64_t> &ended_at) { ends_.assign(ended_at.begin(), ended_at.end()); }
 
     int running() const { return running_; }
     int room(std::int64_t now) {

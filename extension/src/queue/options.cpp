@@ -3,6 +3,7 @@
 #include "guc.hpp"
 #include "json/slice.hpp"
 #include "names/traceparent.hpp"
+#include "pg/interval.hpp"
 #include "queue/function.hpp"
 #include "queue/settings.hpp"
 
@@ -52,18 +53,24 @@ void check_key(const char *option, std::string_view key) {
         refuse(std::string(option) + " has " + std::to_string(key.size()) + " bytes", "A key has 1 to 255 bytes.");
 }
 
+static bool scheduling = false;
+
+ScheduleScope::ScheduleScope() { scheduling = true; }
+ScheduleScope::~ScheduleScope() { scheduling = false; }
+
+void check_partition_key(std::string_view key) {
+    check_key("partition_key", key);
+    if (key.starts_with(kScheduleKey) && !scheduling)
+        refuse("partition_key begins with \"" + std::string(kScheduleKey) + "\"", "Such keys are those of schedules' jobs.");
+}
+
 void check_max_attempts(int32 max_attempts) {
     if (max_attempts < 1 || max_attempts > kMostAttempts)
         refuse("max_attempts is " + std::to_string(max_attempts), "It is between 1 and 1000.");
 }
 
 void check_timeout(Datum interval) {
-    const bool sensible = pg::call([=] {
-        const auto *timeout = DatumGetIntervalP(interval);
-        return timeout->month == 0 && (timeout->day > 0 || timeout->time > 0) && timeout->day >= 0 && timeout->day <= 7 &&
-               timeout->time >= 0;
-    });
-    if (!sensible) refuse("timeout is not between 0 and 7 days");
+    if (!pg::fixed_microseconds_of(interval, 1, 7 * USECS_PER_DAY)) refuse("timeout is not between 0 and 7 days");
 }
 
 JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at) {

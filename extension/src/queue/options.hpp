@@ -32,6 +32,16 @@ JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at);
 void require(FunctionCallInfo fcinfo, int n, const char *name);
 void check_queue(std::string_view queue);
 void check_key(const char *option, std::string_view key);
+// A schedule's jobs have a partition key that nobody else may use, for he would hold them up.
+constexpr std::string_view kScheduleKey = "schedule:";
+void check_partition_key(std::string_view key);
+class ScheduleScope {  // while this process enqueues for a schedule
+public:
+    ScheduleScope();
+    ~ScheduleScope();
+    ScheduleScope(const ScheduleScope &) = delete;
+    ScheduleScope &operator=(const ScheduleScope &) = delete;
+};
 void check_max_attempts(int32 max_attempts);
 void check_timeout(Datum interval);
 

@@ -12,8 +12,9 @@ constexpr int64 kSecond = 1000 * 1000;
 // Rows that one pass walks over in one lane without finding what it looks for.
 constexpr int kMostWalked = 2000;
 constexpr int kPeek = 32, kMostPeeked = 512;
-// A row that somebody else has locked is asked for again after this long.
-constexpr int64 kLockedPause = kSecond / 20;
+// Rows that somebody else has locked are asked for again after this long. So many are passed by; of more, the lanes they are in stand.
+constexpr int64 kLockedPause = kSecond;
+constexpr std::size_t kMostLocked = 1000;
 constexpr std::size_t kMostKeysLookedAt = 64;
 // How often we look everywhere while there is work, and how small a share of the time that may take.
 constexpr int64 kLookEvery = 30 * kSecond, kLookShare = 200;
@@ -25,17 +26,19 @@ std::map<std::string, Foreman::State>::iterator Foreman::state_of(const std::str
     State &state = found->second;
     if (state.settings_read == settings_reading_ && !made) return found;
     const QueueSettings settings = queue_settings(queue);
-    const bool had_rate = state.limiter.has_rate();
+    const bool known = state.limiter.has_rate() && settings.per <= state.limiter.per();
     state.settings_read = settings_reading_;
     state.paused = settings.paused;
     state.events = settings.events;
     state.limiter.configure(settings.concurrency.value_or(0), settings.rate.value_or(0), settings.per);
-    if (!state.limiter.has_rate() || had_rate) return found;
-    // What is not on record may have been anything.
+    if (!state.limiter.has_rate() || known) return found;
+    // Of a longer window we may have forgotten ends already. What is not on record may have been anything.
+    std::vector<std::int64_t> ends;
     if (int64{guc::job_retention} * kSecond < settings.per)
-        for (int n = 0; n < *settings.rate; ++n) state.limiter.seed(steady_);
+        ends.assign(static_cast<std::size_t>(*settings.rate), steady_);
     else
-        for (const TimestampTz at : ends_since(queue, now_ - settings.per)) state.limiter.seed(steady_ - std::max<int64>(now_ - at, 0));
+        for (const TimestampTz at : ends_since(queue, now_ - settings.per)) ends.push_back(steady_ - std::max<int64>(now_ - at, 0));
+    state.limiter.seed(ends);
     return found;
 }
 
@@ -95,12 +98,34 @@ void Foreman::undo(const Chosen &chosen) {
     found->second.queue->second.limiter.never_started();
     if (job.klass == Class::kHttp) hosts_.ended(job.host);
     running_.erase(found);
+    early_.erase(job.id);
     if (job.key) {
         keys_.ended({job.queue, *job.key}, job.id);
-        keys_.put_off({job.queue, *job.key}, now_ + kLockedPause);
+        return keys_.put_off({job.queue, *job.key}, now_ + kLockedPause);
+    }
+    if (locked_.size() < kMostLocked) {
+        locked_.insert_or_assign(job.id, job);
+        locked_until_ = std::min(locked_until_, now_ + kLockedPause);
+        return;
     }
     lanes_.told(job.queue, job.priority, job.klass, job.place());
     lanes_.put_off(job.lane(), now_ + kLockedPause);
+}
+
+// Whether this version of its row was held by somebody a moment ago.
+bool Foreman::is_locked(const Candidate &job) const {
+    if (locked_.empty()) return false;
+    const auto known = locked_.find(job.id);
+    if (known == locked_.end()) return false;
+    ItemPointerData held = known->second.row, now = job.row;
+    return ItemPointerEquals(&held, &now);
+}
+
+// Their lanes begin with them again. What has vanished meanwhile is not found there.
+void Foreman::look_at_locked() {
+    for (const auto &[id, job] : locked_) lanes_.told(job.queue, job.priority, job.klass, job.place());
+    locked_.clear();
+    locked_until_ = DT_NOEND;
 }
 
 // Walks the lane from its mark, as far as there is room.
@@ -115,7 +140,7 @@ void Foreman::take_from(Lanes::Entry &entry) {
             if (job.run_at > now_) return lanes_.advance(name, job.place());
             if (running_.contains(job.id)) {
                 early_.insert_or_assign(job.id, job);
-            } else if (job.klass == name.klass) {
+            } else if (job.klass == name.klass && !is_locked(job)) {
                 if (job.klass == Class::kHttp && !places_.http_runs() && !entry_->http_wanted) {
                     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
                     entry_->http_wanted = true;
@@ -165,6 +190,7 @@ void Foreman::look_at_keys() {
 void Foreman::look_everywhere() {
     const TimestampTz began = GetCurrentTimestamp();
     hosts_.forget_passed();
+    end_orphans(false);
     for (const WaitingLane &lane : waiting_lanes()) lanes_.look_everywhere(lane.queue, lane.priority);
     look_ = false;
     look_took_ = GetCurrentTimestamp() - began;
@@ -179,10 +205,10 @@ void Foreman::announce(const std::vector<Claimed> &claimed) {
 }
 
 void Foreman::claim_chosen() {
-    std::vector<int64> ids;
+    std::vector<const Candidate *> jobs;
     for (const Chosen &one : chosen_)
-        if (one.job.klass != Class::kExternal) ids.push_back(one.job.id);
-    const std::vector<Claimed> claimed = claim(ids);
+        if (one.job.klass != Class::kExternal) jobs.push_back(&one.job);
+    const std::vector<Claimed> claimed = claim(jobs);
     std::unordered_map<int64, int> attempts;
     for (const Claimed &one : claimed) attempts.emplace(one.id.id, one.id.attempt);
     for (const Chosen &one : chosen_) {
@@ -198,13 +224,13 @@ void Foreman::claim_chosen() {
 
 void Foreman::claim_fetched() {
     for (int n = 0; n < kFetchRequests; ++n) {
-        std::vector<int64> ids;
+        std::vector<const Candidate *> jobs;
         for (const Chosen &one : chosen_)
-            if (one.job.klass == Class::kExternal && one.place == n) ids.push_back(one.job.id);
-        if (ids.empty()) continue;
+            if (one.job.klass == Class::kExternal && one.place == n) jobs.push_back(&one.job);
+        if (jobs.empty()) continue;
         Request &request = requests_[n];
         const TimestampTz until = now_ + request.lease;
-        const std::vector<Claimed> claimed = claim_for(ids, request.worker, until);
+        const std::vector<Claimed> claimed = claim(jobs, Lease{request.worker, until});
         for (const Claimed &one : claimed) {
             running_.at(one.id.id).lease_until = until;
             leases_.emplace(until, one.id.id);
@@ -222,6 +248,8 @@ void Foreman::claim_pass() {
     chosen_.clear();
     given_.clear();
     if (std::exchange(settings_, false)) {
+        // Perhaps they are those of another database, whose rows somebody has loaded into this one.
+        if (check_origin()) look_ = true;
         forget_settings();  // the news come before the invalidation
         ++settings_reading_;
         for (auto &[name, state] : queues_) (void)state_of(name);
@@ -231,6 +259,7 @@ void Foreman::claim_pass() {
     fail_lost();
     carry_out_cancels();
     if (look_ || look_again_at_ <= now_) look_everywhere();
+    if (locked_until_ <= now_) look_at_locked();
     look_at_keys();
     look_at_hosts();
     lanes_.begin_pass();

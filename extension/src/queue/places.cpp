@@ -12,13 +12,20 @@ namespace {
 
 // A worker has so much before it that it need not wait for the foreman, and not so much that a more urgent job waits long.
 constexpr int64 kAhead = 20 * 1000;  // µs
-// A job that runs longer than this holds nobody: what waits behind it goes to who is free.
+// A worker that has not come on for longer than this (a slow job, an end that waits for somebody's lock) holds nobody: what waits behind
+// it goes to who is free.
 constexpr int64 kSlow = 5 * 1000;  // µs
 // The HTTP worker has as many before it as it may have under way: while these are claimed, it sends.
 constexpr int kHttpAhead = 2;
 constexpr std::size_t kMostOffers = kHttpInboxSize + std::size_t{pg::kMostJobWorkers} * kInboxSize;
 
 bool waits(const Offer &offer) { return !offer.begun && !offer.ended && !offer.lost; }
+
+bool is_slow(const Slot &slot, TimestampTz now) { return slot.count > 0 && now - slot.since > kSlow; }
+
+bool has_alone(const Slot &slot) {
+    return std::any_of(slot.offers, slot.offers + slot.count, [](const Offer &offer) { return offer.alone; });
+}
 
 void remove(Slot &slot, int n) {
     std::copy(slot.offers + n + 1, slot.offers + slot.count, slot.offers + n);
@@ -44,7 +51,8 @@ void Places::sweep(Slot &slot) {
 void Places::view(bool reserve) {
     const TimestampTz now = GetCurrentTimestamp();
     int least = -1;
-    bool idle = false, waiting = false;
+    bool idle = false;
+    TimestampTz slow_at = DT_NOEND;
     for (int n = 0; n < pg::kMostJobWorkers; ++n) {
         const Slot &slot = queue_->workers[n];
         Worker &worker = workers_[n];
@@ -52,14 +60,18 @@ void Places::view(bool reserve) {
         worker.alive = slot.pid != 0 && n < guc::job_workers;
         worker.outstanding = slot.count;
         if (slot.typical > 0) worker.target = static_cast<int>(std::clamp<int64>(kAhead / slot.typical, 1, kInboxSize));
-        for (int offer = 0; offer < slot.count; ++offer) {
-            worker.alone |= slot.offers[offer].alone;
-            waiting |= waits(slot.offers[offer]);
+        worker.alone = has_alone(slot);
+        const bool slow = is_slow(slot, now);
+        if (std::any_of(slot.offers, slot.offers + slot.count, waits)) {
+            // Of a dead worker's, only what has to be alone finds nobody while all are busy.
+            if (!worker.alive)
+                reserve = true;
+            else if (!slow)
+                slow_at = std::min(slow_at, slot.since + kSlow + 1);
         }
         if (!worker.alive) continue;
         idle |= worker.idle();
         // What a slow job's worker is given would only be taken back again.
-        const bool slow = slot.running != 0 && now - slot.since > kSlow;
         if (!worker.alone && !slow && worker.outstanding * 2 <= worker.target) worker.room = worker.target - worker.outstanding;
         if (least < 0 || worker.outstanding < workers_[least].outstanding) least = n;
     }
@@ -71,18 +83,20 @@ void Places::view(bool reserve) {
     for (const Worker &worker : workers_) sql_room_ += worker.room;
     http_runs_ = queue_->http.pid != 0;
     http_room_ = http_runs_ ? std::max(std::min(guc::http_concurrency * kHttpAhead, kHttpInboxSize) - queue_->http.count, 0) : 0;
-    may_rebalance_ = waiting && idle;
+    rebalance_at_ = idle ? slow_at : DT_NOEND;
 }
 
-// What waits where it cannot begin soon goes to who is idle; a dead worker's to whoever lives.
+// What waits where it cannot begin soon goes to who is idle; a dead worker's to whoever lives and comes on.
 void Places::rebalance() {
     const TimestampTz now = GetCurrentTimestamp();
     for (Slot &from : queue_->workers) {
-        const bool dead = from.pid == 0, slow = from.running != 0 && now - from.since > kSlow;
-        if (from.count == 0 || (!dead && !slow)) continue;
+        const bool dead = from.pid == 0;
+        if (from.count == 0 || (!dead && !is_slow(from, now))) continue;
         for (int n = 0; n < pg::kMostJobWorkers; ++n) {
             Slot &to = queue_->workers[n];
-            if (&to == &from || to.pid == 0 || n >= guc::job_workers || to.count > 0) continue;
+            if (&to == &from || to.pid == 0 || n >= guc::job_workers) continue;
+            if (to.count > 0 && (!dead || has_alone(to) || is_slow(to, now))) continue;
+            if (to.count == 0) to.since = now;
             const int half = dead ? from.count : (from.count + 1) / 2;
             for (int offer = 0, moved = 0; offer < from.count && moved < half && to.count < to.size;) {
                 const Offer one = from.offers[offer];
@@ -146,6 +160,7 @@ void Places::give(const std::vector<Given> &given) {
     for (const Given &one : given) {
         Slot &to = slot(one.place);
         if (to.count == to.size) continue;  // never: room is less; and if, a foreman that starts anew finds it
+        if (to.count == 0) to.since = GetCurrentTimestamp();
         to.offers[to.count++] = {.id = one.id.id,
                                  .attempt = one.id.attempt,
                                  .begun = false,

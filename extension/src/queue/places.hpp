@@ -39,8 +39,8 @@ public:
     // All that is in the inboxes.
     std::vector<AttemptId> held() const;
 
-    // Whether a look is due soon, since somebody may turn out to be slow while another one is free.
-    bool may_rebalance() const { return may_rebalance_; }
+    // When somebody will turn out to be slow while another one is free; DT_NOEND: never.
+    TimestampTz rebalance_at() const { return rebalance_at_; }
 
 private:
     static constexpr int kHttp = -1;
@@ -58,7 +58,8 @@ private:
     Seen seen_;
     Worker workers_[pg::kMostJobWorkers];
     int sql_room_ = 0, http_room_ = 0;
-    bool http_runs_ = false, may_rebalance_ = false;
+    bool http_runs_ = false;
+    TimestampTz rebalance_at_ = DT_NOEND;
 };
 
 }  // namespace pulse::queue

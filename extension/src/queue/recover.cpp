@@ -5,6 +5,7 @@
 #include "queue/load.hpp"
 #include "queue/settings.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace pulse::queue {
@@ -76,29 +77,41 @@ void Foreman::now_running(const Executing &job) {
     if (job.klass == Class::kExternal) leases_.emplace(job.lease_until, job.id.id);
 }
 
-// At the start. What executes, is in no inbox and has no lease: when this memory was served before, no worker has begun it; else the
-// server has crashed or was restored, and nobody knows.
-void Foreman::recover() {
-    static pg::Plan origin("SELECT _pulse.check_queue_origin()");
-    origin.run();
+// True: all queues are paused now, since they came from another database.
+bool Foreman::check_origin() {
+    static pg::Plan check("SELECT _pulse.check_queue_origin()");
+    check.run();
+    return pg::result_row().boolean(1);
+}
+
+// What executes although we know nothing of it. Somebody may have begun it: it is in an inbox, or has a lease. Else it has lost this
+// attempt, as after a crash of the server or in a copy of a database; unless `knows`: then no worker has begun it.
+void Foreman::end_orphans(bool knows) {
     std::unordered_set<int64> held;
     for (const AttemptId &attempt : places_.held()) held.insert(attempt.id);
-    std::vector<Executing> orphans, others;
-    for (Executing &job : executing())
-        (job.klass == Class::kExternal || held.contains(job.id.id) ? others : orphans).push_back(std::move(job));
+    std::vector<AttemptId> nobodys;
+    for (const Executing &job : executing()) {
+        if (running_.contains(job.id.id) || std::find(stuck_.begin(), stuck_.end(), job.id) != stuck_.end()) continue;
+        if (job.klass != Class::kExternal && !held.contains(job.id.id)) {
+            nobodys.push_back(job.id);
+            continue;
+        }
+        now_running(job);
+        if (job.cancelled) cancels_.push_back(job.id.id);
+    }
+    if (!nobodys.empty()) end_held(nobodys, knows ? Outcome::kReturned : Outcome::kRetry, kWorkerEnded);
+}
+
+// At the start: when this memory was served before, what is in no inbox was claimed and given to nobody.
+void Foreman::recover() {
+    (void)check_origin();
     bool knows;
     {
         const Locked locked(queue_);
         knows = queue_->knows;
     }
     look_at_clocks();
-    std::vector<AttemptId> nobodys;
-    for (const Executing &job : orphans) nobodys.push_back(job.id);
-    end_held(nobodys, knows ? Outcome::kReturned : Outcome::kRetry, kWorkerEnded);
-    for (const Executing &job : others) {
-        now_running(job);
-        if (job.cancelled) cancels_.push_back(job.id.id);
-    }
+    end_orphans(knows);
     const Locked locked(queue_);
     queue_->knows = true;
 }
@@ -125,9 +138,11 @@ void Foreman::attempt_ended(const AttemptId &attempt) {
 
 // Somebody outside has ended attempts, or has new leases.
 void Foreman::forget_ended_outside() {
-    if (check_outside_)
+    if (std::exchange(check_outside_, false)) {
         for (const auto &[lease, id] : leases_) ended_outside_.push_back(id);
-    check_outside_ = false;
+        for (const Executing &job : executing())
+            if (job.cancelled) cancels_.push_back(job.id.id);
+    }
     if (ended_outside_.empty()) return;
     std::unordered_map<int64, Executing> still;
     for (Executing &job : executing(ended_outside_)) {
@@ -172,10 +187,7 @@ void Foreman::expire_leases() {
 }
 
 void Foreman::fail_lost() {
-    std::vector<AttemptId> unfetched;
-    for (const int64 id : std::exchange(unfetched_, {}))
-        if (const auto job = running_.find(id); job != running_.end()) unfetched.push_back({id, job->second.attempt});
-    if (!unfetched.empty()) end_held(unfetched, Outcome::kReturned, "");
+    if (!unfetched_.empty()) end_held(std::exchange(unfetched_, {}), Outcome::kReturned, "");
     if (!lost_.empty()) end_held(std::exchange(lost_, {}), Outcome::kRetry, kWorkerEnded);
 }
 

@@ -91,9 +91,8 @@ CallResult call(const Attempt &job, const std::string &function, std::string_vie
         try {
             error = pg::subtransaction([&] { call_function(job, function, args, role, result); });
         } catch (const pg::Error &e) {
-            // Its subtransaction is rolled back already. The end of this process is no error that could be caught: 57P01 is another
-            // server's, or user code has raised it.
-            if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED && e.raised().sqlstate != ERRCODE_ADMIN_SHUTDOWN) throw;
+            // Its subtransaction is rolled back already: a cancel ends this job.
+            if (e.raised().sqlstate != ERRCODE_QUERY_CANCELED) throw;
             error = e.raised();
         }
         timed_out = limit.over();

@@ -7,6 +7,7 @@
 #include "pg/spi.hpp"
 #include "queue/errors.hpp"
 #include "queue/news.hpp"
+#include "queue/options.hpp"
 #include "queue/slots.hpp"
 
 #include <algorithm>
@@ -51,7 +52,7 @@ std::optional<Datum> interval_of(std::string_view spec) {
     return value;
 }
 
-std::string owner_key(std::string_view name) { return "schedule:" + std::string(name); }
+std::string owner_key(std::string_view name) { return std::string(kScheduleKey) + std::string(name); }
 
 // Whether the current user may change a schedule of that role.
 bool may_change(std::string_view role) {
@@ -71,6 +72,7 @@ struct Job {
 int64 enqueue(const Job &job, Datum run_at, const std::optional<std::string> &key) {
     static pg::Plan plan("SELECT pulse.enqueue(queue => $1, kind => $2, args => $3, priority => $4, run_at => $5, max_attempts => $6, "
                          "timeout => $7, partition_key => $8)");
+    const ScheduleScope scope;
     plan.run({{TEXTOID, job.queue},
               {TEXTOID, job.kind},
               {JSONOID, job.args},
@@ -217,21 +219,23 @@ static Datum run_schedules(FunctionCallInfo fcinfo) {
 
 struct Belongs {
     std::string role, extension;
+    bool nobodys;  // its extension is gone
 };
 
-// Whose schedule that is; one of an extension that is gone is nobody's.
+// Whose schedule that is.
 static std::optional<Belongs> belongs_to(Oid owner, const std::string &name) {
-    static pg::Plan plan("SELECT s.role, s.extension FROM _pulse.schedules s WHERE s.name = $1 "
-                         "AND (s.extension IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = s.extension))");
+    static pg::Plan plan("SELECT s.role, s.extension, s.extension IS NOT NULL "
+                         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = s.extension) "
+                         "FROM _pulse.schedules s WHERE s.name = $1");
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;
     if (plan.run({pg::param_text(name)}) == 0) return std::nullopt;
     const pg::Row row = pg::result_row();
-    return Belongs{std::string(row.text(1)), std::string(row.optional_text(2).value_or(""))};
+    return Belongs{std::string(row.text(1)), std::string(row.optional_text(2).value_or("")), row.boolean(3)};
 }
 
 static void check_may_change(const std::string &name, const Belongs &found) {
-    if (!may_change(found.role))
+    if (!found.nobodys && !may_change(found.role))
         pg::fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for schedule \"" + name + "\"", {},
                  "It belongs to role " + found.role + "; members of it and of pulse_admin may change it.");
 }
@@ -246,7 +250,7 @@ static Datum schedule(FunctionCallInfo fcinfo) {
         "kind = excluded.kind, args = excluded.args, priority = excluded.priority, max_attempts = excluded.max_attempts, "
         "timeout = excluded.timeout, overlap = excluded.overlap, backfill = excluded.backfill, role = excluded.role, "
         "search_path = excluded.search_path, anchor = excluded.anchor, next_slot = excluded.next_slot, last_error = NULL, "
-        "extension = excluded.extension");
+        "extension = excluded.extension WHERE schedules.role = $18");
     const char *const names[] = {"name", "spec", "queue", "kind", "args", "timezone", "overlap", "backfill", "priority"};
     for (int n = kName; n <= kPriority; ++n)
         if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(names[n]) + " is null");
@@ -279,8 +283,9 @@ static Datum schedule(FunctionCallInfo fcinfo) {
     const std::string search_path = pg::call([] { return GetConfigOption("search_path", false, false); });
     const Oid owner = pg::function_owner(fcinfo);
     const auto extension = pg::running_extension();
-    if (const auto other = belongs_to(owner, name)) {
-        if (extension.value_or("") != other->extension)
+    const auto other = belongs_to(owner, name);
+    if (other) {
+        if (!other->nobodys && extension.value_or("") != other->extension)
             pg::fail(ERRCODE_DUPLICATE_OBJECT,
                      "schedule \"" + name + "\" belongs to " +
                          (other->extension.empty() ? "the application" : "extension " + other->extension),
@@ -289,7 +294,7 @@ static Datum schedule(FunctionCallInfo fcinfo) {
     }
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;
-    write.run({pg::param_text(name),
+    const bool written = write.run({pg::param_text(name),
                pg::param_text(spec),
                {INTERVALOID, every.value_or(0), !every},
                pg::param_text(timezone),
@@ -305,7 +310,10 @@ static Datum schedule(FunctionCallInfo fcinfo) {
                pg::param_text(search_path),
                {TIMESTAMPTZOID, TimestampTzGetDatum(now)},
                {TIMESTAMPTZOID, TimestampTzGetDatum(*first)},
-               pg::param_text(extension)});
+               pg::param_text(extension),
+               pg::param_text(other ? std::optional(other->role) : std::nullopt)}) > 0;
+    // Whose it is was asked before; since then somebody else has made one of this name.
+    if (!written) pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "schedule \"" + name + "\" is being created by somebody else");
     tell_settings();
     return TimestampTzGetDatum(*first);
 }
@@ -314,8 +322,9 @@ static Datum unschedule(FunctionCallInfo fcinfo) {
     static pg::Plan remove("DELETE FROM _pulse.schedules s WHERE s.name = $1");
     const std::string name = pg::to_string(pg::arg(fcinfo, 0));
     const Oid owner = pg::function_owner(fcinfo);
-    const auto found = belongs_to(owner, name);
+    auto found = belongs_to(owner, name);
     if (found) check_may_change(name, *found);
+    if (found && found->nobodys) found.reset();
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;
     const bool removed = remove.run({pg::param_text(name)}) > 0;

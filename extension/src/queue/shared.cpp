@@ -106,6 +106,7 @@ static Slot *take(Queue *queue, Slot *slot) {
         slot->latch = MyLatch;
         slot->cancel = 0;
         slot->typical = 0;
+        slot->since = GetCurrentTimestamp();
     }
     my_place = slot;
     on_shmem_exit(leave_slot, PointerGetDatum(queue));

@@ -35,14 +35,15 @@ struct Slot {
     pid_t pid;
     Latch *latch;
     int64 running;      // id of the job whose code runs now; 0: none
-    TimestampTz since;  // when it began
+    TimestampTz since;  // when it last came on: was given something, began a job, went to end its transaction, or had ended it
     int64 cancel;       // id of the running job that is to be cancelled; read by a signal handler
     int64 typical;      // µs that its jobs take lately; 0: not known
     int count, size;
     Offer *offers;
 };
 
-enum class Fetch : int { kFree, kAsked, kAnswered, kRead };
+// kUnread: whoever asked has gone before it had its answer.
+enum class Fetch : int { kFree, kAsked, kAnswered, kUnread };
 
 // Somebody outside waits for jobs.
 struct FetchRequest {

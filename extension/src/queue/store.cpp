@@ -6,6 +6,7 @@
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/events.hpp"
+#include "queue/jobs_table.hpp"
 #include "queue/news.hpp"
 #include "queue/settings.hpp"
 
@@ -15,31 +16,6 @@
 namespace pulse::queue {
 
 namespace {
-
-// The columns of _pulse.jobs by number; those behind are null.
-enum Column {
-    kId,
-    kQueue,
-    kKind,
-    kArgs,
-    kFunction,
-    kState,
-    kPriority,
-    kRunAt,
-    kAttempt,
-    kMaxAttempts,
-    kUniqueKey,
-    kTimeout,
-    kRole,
-    kLastError,
-    kCreatedAt,
-    kAttemptedAt,
-    kChannel,
-    kPartitionKey,
-    kOnEnd,
-    kTraceparent,
-    kColumns
-};
 
 const char *state_at(TimestampTz run_at, TimestampTz now) { return run_at > now ? "scheduled" : "available"; }
 
@@ -85,7 +61,7 @@ public:
             set_text(kArgs, std::optional(job.args));
             set_text(kFunction, job.function);
             set_text(kPartitionKey, job.partition_key);
-            inserter_.insert(values_, nulls_, kColumns);
+            inserter_.insert(values_, nulls_, kJobColumns);
             MemoryContextSwitchTo(before);
             return id;
         });
@@ -93,12 +69,12 @@ public:
     TimestampTz now() const { return now_; }
 
 private:
-    void set(Column column, Datum value) {
+    void set(JobColumn column, Datum value) {
         values_[column] = value;
         nulls_[column] = false;
     }
     template <class Text>
-    void set_text(Column column, const std::optional<Text> &text) {
+    void set_text(JobColumn column, const std::optional<Text> &text) {
         nulls_[column] = !text;
         if (text) values_[column] = PointerGetDatum(cstring_to_text_with_len(text->data(), static_cast<int>(text->size())));
     }
@@ -107,8 +83,8 @@ private:
     pg::OwnTable table_;
     Oid ids_;  // the sequence
     pg::Inserter inserter_;
-    Datum values_[kColumns] = {};
-    bool nulls_[kColumns];
+    Datum values_[kJobColumns] = {};
+    bool nulls_[kJobColumns];
 };
 
 void tell(Oid owner, const JobOptions &options, const std::vector<int64> &ids) {

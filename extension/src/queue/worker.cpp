@@ -142,6 +142,7 @@ void Worker::run_batch(const std::vector<AttemptId> &ids) {
                 const UserCode user;
                 run_jobs(jobs, done);
             }
+            through();
             {
                 const pg::SpiSession spi;
                 // An attempt that was not ours any more must leave nothing behind: all is rolled back, and begins again.

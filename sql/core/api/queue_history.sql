@@ -3,7 +3,7 @@
 -- _pulse.rotate_job_history() returns integer
 -- Empties each table whose rows are all older than pulse.job_retention; never waits for anybody. Returns how many.
 CREATE OR REPLACE FUNCTION _pulse.rotate_job_history() RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_bitmapscan = on AS $$   -- of the summary by time
 DECLARE
     v_before  timestamptz := clock_timestamp() - current_setting('pulse.job_retention')::interval;
     v_emptied integer := 0;

@@ -139,24 +139,26 @@ REVOKE ALL ON FUNCTION pulse.resume_queues() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.resume_queues() TO pulse_admin;
 
 -- _pulse.check_queue_origin() returns boolean
--- Called before the first job is started. In another cluster or database than the last time, as after a restore from a dump, all queues are
+-- Called before the first job is started, and when rows come into _pulse.queue_origin. In another cluster or database than the last time, as after a restore from a dump, all queues are
 -- paused: a copy must not send messages. True: they are, because of this call.
 CREATE OR REPLACE FUNCTION _pulse.check_queue_origin() RETURNS boolean
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_system   bigint := (SELECT c.system_identifier FROM pg_control_system() c);
     v_database oid    := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-    v_before   _pulse.queue_origin;
+    v_ours     bigint;
+    v_all      bigint;
 BEGIN
-    SELECT * INTO v_before FROM _pulse.queue_origin;
-    IF v_before.system_identifier = v_system AND v_before.database = v_database THEN
+    SELECT count(*) FILTER (WHERE o.system_identifier = v_system AND o.database = v_database), count(*) INTO v_ours, v_all
+    FROM _pulse.queue_origin o;
+    IF v_ours = 1 AND v_all = 1 THEN
         RETURN false;
     END IF;
     DELETE FROM _pulse.queue_origin;
     INSERT INTO _pulse.queue_origin (system_identifier, database) VALUES (v_system, v_database);
-    IF v_before.system_identifier IS NULL THEN
+    IF v_all = 0 THEN
         RETURN false;
-    END IF;
+    END IF;   -- several: a backup was loaded, though it may be one of this database
     DELETE FROM _pulse.queue_states s WHERE NOT s.paused OR s.name = '*';
     INSERT INTO _pulse.queue_states (name, paused, reason, paused_at) VALUES ('*', true, 'restored', clock_timestamp());
     RETURN true;

@@ -17,6 +17,9 @@ CREATE TRIGGER queue_states_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
 CREATE TRIGGER job_kinds_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON _pulse.job_kinds
     FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
+-- A restore into a database that is served already is noticed.
+CREATE TRIGGER queue_origin_changed AFTER INSERT ON _pulse.queue_origin
+    FOR EACH STATEMENT EXECUTE FUNCTION _pulse.queue_settings_changed();
 
 -- Values are checked when they are written: configured, or loaded by a restore.
 CREATE TRIGGER settings_write_check BEFORE INSERT OR UPDATE ON _pulse.settings

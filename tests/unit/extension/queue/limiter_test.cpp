@@ -44,7 +44,7 @@ TEST(Limiter, AJobOccupiesItsPlaceUntilAWindowAfterItsEnd) {
 TEST(Limiter, ALowerRateWaitsForAsManyAsAreTooMany) {
     Limiter limiter;
     limiter.configure(0, 3, 100);
-    for (int at : {10, 20, 30}) limiter.seed(at);
+    limiter.seed({10, 20, 30});
     limiter.configure(0, 2, 100);
     EXPECT_EQ(limiter.room(40), 0);
     EXPECT_EQ(limiter.room_at(40), 121) << "the first two must have passed";
