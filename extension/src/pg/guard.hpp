@@ -121,7 +121,8 @@ bool callback(const char *where, F &&f) noexcept {
 }
 
 // Runs f in a subtransaction: commits it, or rolls it back and returns the error. A cancelled query is not an
-// error of f: it is thrown on. (The end of this process never arrives here; its SQLSTATE may, from a server that f has asked.) Restores memory context and resource owner on both ways.
+// error of f: it is thrown on. (The end of this process never arrives here; its SQLSTATE may, from a server that f has asked.) Restores
+// memory context and resource owner on both ways.
 template <class F>
 std::optional<Raised> subtransaction(F &&f) {
     const MemoryContext context = CurrentMemoryContext;

@@ -109,8 +109,8 @@ bool PlacedRows::update(const ItemPointerData &place, int count, int *columns, D
     const MemoryContext before = MemoryContextSwitchTo(row_memory_);
     bool unused;
     ItemPointerData at = place;
-    HeapTuple made =
-        heap_modify_tuple_by_cols(ExecFetchSlotHeapTuple(found_, false, &unused), RelationGetDescr(relation_), count, columns, values, nulls);
+    HeapTuple made = heap_modify_tuple_by_cols(ExecFetchSlotHeapTuple(found_, false, &unused), RelationGetDescr(relation_), count, columns,
+                                               values, nulls);
     TM_FailureData failure;
     LockTupleMode mode;
     const bool done = heap_update(relation_, &at, made, GetCurrentCommandId(true), InvalidSnapshot, false, &failure, &mode) == TM_Ok;

@@ -21,7 +21,7 @@ std::optional<std::string_view> key_argument(FunctionCallInfo fcinfo, int n, con
     if (pg::arg_is_null(fcinfo, n)) return std::nullopt;
     const std::string_view key = pg::view(pg::arg(fcinfo, n));
     if (std::string_view(name) == "partition_key")
-        check_partition_key(key);
+        check_partition_key(name, key);
     else
         check_key(name, key);
     return key;
@@ -65,7 +65,7 @@ std::vector<std::optional<std::string_view>> keys_argument(FunctionCallInfo fcin
                  std::string(name) + " has " + std::to_string(keys.size()) + " elements for " + std::to_string(jobs) + " jobs");
     for (const auto &key : keys)
         if (key && std::string_view(name) == "partition_keys")
-            check_partition_key(*key);
+            check_partition_key(name, *key);
         else if (key)
             check_key(name, *key);
     return keys;

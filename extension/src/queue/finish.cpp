@@ -48,12 +48,14 @@ enum class End { kNothing, kWaits, kDead, kUnwanted };
 End to_dead_letters(const Ended &ended, const char *reason, std::string_view error) {
     static pg::Plan bury(
         "WITH gone AS (DELETE FROM _pulse.jobs j WHERE j.id = $1 AND j.attempt = $2 AND j.state = 'executing' AND j.cancelled_at IS NULL "
-        "RETURNING j.*, $8 AS worked) INSERT INTO _pulse.dead_letters (id, reason, last_error, errors, attempted_at, finished_at, " PULSE_JOB_COLUMNS ") "
+        "RETURNING j.*, $8 AS worked) INSERT INTO _pulse.dead_letters (id, reason, last_error, errors, attempted_at, "
+        "finished_at, " PULSE_JOB_COLUMNS ") "
         "SELECT g.id, $3, $4, $5, $6, $7, " PULSE_JOB_VALUES " FROM gone g");
     const Attempt &job = *ended.attempt;
-    const bool buried = bury.run({pg::param_int8(job.id), pg::param_int4(job.attempt), pg::param_text(std::string_view(reason)),
-                     pg::param_text(short_error(error)), pg::param_json(failures_of(ended)), param_time(ended.started_at),
-                     param_time(ended.finished_at), pg::param_text(job.worker.empty() ? std::nullopt : std::optional(job.worker))}) > 0;
+    const bool buried =
+        bury.run({pg::param_int8(job.id), pg::param_int4(job.attempt), pg::param_text(std::string_view(reason)),
+                  pg::param_text(short_error(error)), pg::param_json(failures_of(ended)), param_time(ended.started_at),
+                  param_time(ended.finished_at), pg::param_text(job.worker.empty() ? std::nullopt : std::optional(job.worker))}) > 0;
     return buried ? End::kDead : End::kUnwanted;
 }
 
@@ -145,7 +147,7 @@ std::vector<int64> finish(std::span<const Ended> ended) {
             case Outcome::kReturned:
             case Outcome::kRetry: {
                 const bool returned = one.outcome.what == Outcome::kReturned;
-                const End end = returned                               ? give_back(one)
+                const End end = returned                              ? give_back(one)
                                 : one.outcome.what == Outcome::kRetry ? retry(one)
                                                                       : to_dead_letters(one, "permanent", one.outcome.error);
                 if (end == End::kNothing) break;

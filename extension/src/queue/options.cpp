@@ -58,10 +58,10 @@ static bool scheduling = false;
 ScheduleScope::ScheduleScope() { scheduling = true; }
 ScheduleScope::~ScheduleScope() { scheduling = false; }
 
-void check_partition_key(std::string_view key) {
-    check_key("partition_key", key);
+void check_partition_key(const char *option, std::string_view key) {
+    check_key(option, key);
     if (key.starts_with(kScheduleKey) && !scheduling)
-        refuse("partition_key begins with \"" + std::string(kScheduleKey) + "\"", "Such keys are those of schedules' jobs.");
+        refuse(std::string(option) + " begins with \"" + std::string(kScheduleKey) + "\"", "Such keys are those of schedules' jobs.");
 }
 
 void check_max_attempts(int32 max_attempts) {

@@ -34,7 +34,7 @@ void check_queue(std::string_view queue);
 void check_key(const char *option, std::string_view key);
 // A schedule's jobs have a partition key that nobody else may use, for he would hold them up.
 constexpr std::string_view kScheduleKey = "schedule:";
-void check_partition_key(std::string_view key);
+void check_partition_key(const char *option, std::string_view key);
 class ScheduleScope {  // while this process enqueues for a schedule
 public:
     ScheduleScope();

@@ -295,23 +295,23 @@ static Datum schedule(FunctionCallInfo fcinfo) {
     const pg::OwnerScope scope(owner);
     const pg::SpiSession spi;
     const bool written = write.run({pg::param_text(name),
-               pg::param_text(spec),
-               {INTERVALOID, every.value_or(0), !every},
-               pg::param_text(timezone),
-               {TEXTOID, job.queue},
-               {TEXTOID, job.kind},
-               {JSONOID, job.args},
-               {INT4OID, job.priority},
-               {INT4OID, job.max_attempts, job.default_attempts},
-               {INTERVALOID, job.timeout},
-               pg::param_text(overlap),
-               {INTERVALOID, pg::arg(fcinfo, kBackfill)},
-               pg::param_text(role),
-               pg::param_text(search_path),
-               {TIMESTAMPTZOID, TimestampTzGetDatum(now)},
-               {TIMESTAMPTZOID, TimestampTzGetDatum(*first)},
-               pg::param_text(extension),
-               pg::param_text(other ? std::optional(other->role) : std::nullopt)}) > 0;
+                                    pg::param_text(spec),
+                                    {INTERVALOID, every.value_or(0), !every},
+                                    pg::param_text(timezone),
+                                    {TEXTOID, job.queue},
+                                    {TEXTOID, job.kind},
+                                    {JSONOID, job.args},
+                                    {INT4OID, job.priority},
+                                    {INT4OID, job.max_attempts, job.default_attempts},
+                                    {INTERVALOID, job.timeout},
+                                    pg::param_text(overlap),
+                                    {INTERVALOID, pg::arg(fcinfo, kBackfill)},
+                                    pg::param_text(role),
+                                    pg::param_text(search_path),
+                                    {TIMESTAMPTZOID, TimestampTzGetDatum(now)},
+                                    {TIMESTAMPTZOID, TimestampTzGetDatum(*first)},
+                                    pg::param_text(extension),
+                                    pg::param_text(other ? std::optional(other->role) : std::nullopt)}) > 0;
     // Whose it is was asked before; since then somebody else has made one of this name.
     if (!written) pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "schedule \"" + name + "\" is being created by somebody else");
     tell_settings();

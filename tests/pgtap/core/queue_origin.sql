@@ -1,6 +1,6 @@
 -- E7: the queues of a restored database are paused, all of them, until somebody resumes them.
 BEGIN;
-SELECT plan(21);
+SELECT plan(23);
 
 CREATE VIEW pg_temp.paused AS SELECT q.name, q.paused, q.pause_reason FROM pulse.queues q ORDER BY q.name;
 SELECT pulse.configure_queue('mail'), pulse.configure_queue('sms');
@@ -38,6 +38,10 @@ SELECT matches((SELECT p ->> 'hint' FROM json_array_elements(pulse.status() -> '
                'pulse\.resume_queues\(\)', 'E7: pulse.status says so, and what to do');
 SELECT pulse.resume_queues();
 SELECT is_empty($$ SELECT FROM json_array_elements(pulse.status() -> 'problems') AS p WHERE p ->> 'problem' LIKE '%queues are paused%' $$, 'until it is done');
+
+INSERT INTO _pulse.queue_origin SELECT * FROM _pulse.queue_origin;
+SELECT is(_pulse.check_queue_origin(), true, 'E7: a backup that was loaded into its own database may hold what has run since');
+SELECT is((SELECT count(*) FROM _pulse.queue_origin), 1::bigint, 'the place is remembered once');
 
 SELECT * FROM finish();
 ROLLBACK;

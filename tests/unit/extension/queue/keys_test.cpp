@@ -73,6 +73,40 @@ TEST(Keys, ClosedQueuesAreNotLookedAt) {
     EXPECT_EQ(keys.next_look(any), 77);
 }
 
+TEST(Keys, ThoseThatAreDueForLongestAreLookedAtFirst) {
+    Keys keys;
+    for (int n = 1; n <= 1000; ++n) keys.looked({"q", std::to_string(n)}, Keys::Head{n, (n * 7919) % 1000});
+    keys.started({"q", "1000"}, 1000);  // that would be the first
+    const auto looks = keys.to_look_at(500, 10, any);
+    ASSERT_EQ(looks.size(), 10U);
+    std::int64_t last = 0;
+    for (const Keys::Look &look : looks) {
+        EXPECT_GT(look.from * 7919 % 1000, last) << "and the one that runs is none of them";
+        last = look.from * 7919 % 1000;
+    }
+    EXPECT_EQ(last, 10);
+    EXPECT_EQ(keys.next_look(any), 1);
+    for (int n = 1; n <= 1000; ++n) {
+        keys.ended({"q", std::to_string(n)}, n);
+        keys.looked({"q", std::to_string(n)}, std::nullopt);
+    }
+    EXPECT_EQ(keys.size(), 0U);
+    EXPECT_EQ(keys.next_look(any), std::numeric_limits<std::int64_t>::max());
+}
+
+TEST(Keys, AClockThatIsSetBackHasAllThatAreFreeLookedAt) {
+    Keys keys;
+    constexpr std::int64_t kHour = 3600 * kSecond;
+    keys.looked(k, Keys::Head{5, 2 * kHour});
+    keys.started({"q", "runs"}, 7);
+    EXPECT_TRUE(keys.seen(k, 6, kHour));
+    keys.look_soon();
+    ASSERT_EQ(keys.to_look_at(0, 10, any).size(), 1U);
+    EXPECT_EQ(keys.to_look_at(0, 10, any)[0].name, k);
+    keys.looked(k, Keys::Head{5, 2 * kHour});
+    EXPECT_TRUE(keys.seen(k, 6, 0)) << "that it was asked an hour later is forgotten";
+}
+
 // Played against a table: jobs of a few keys come, run, fail and wait. Of a key one runs at a time, in the order of ids.
 TEST(Keys, RunAllJobsOfAKeyInOrderOneAtATime) {
     struct Job {

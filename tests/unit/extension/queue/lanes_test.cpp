@@ -50,6 +50,24 @@ TEST(Lanes, AnEmptyLaneIsForgotten) {
     EXPECT_EQ(w.lanes.size(), 0U) << "and what is not there is not made";
 }
 
+TEST(Lanes, WhatIsForNeverKeepsNoLane) {
+    World w;
+    w.lanes.told("q", 0, Class::kSql, {kNever, 7});
+    EXPECT_EQ(w.lanes.size(), 0U);
+    w.lanes.told("q", 0, Class::kSql, {1, 1});
+    w.lanes.advance({"q", 0, Class::kSql}, {kNever, 7});
+    EXPECT_EQ(w.lanes.size(), 0U);
+}
+
+TEST(Lanes, AClockThatIsSetBackPutsNothingOff) {
+    World w;
+    w.lanes.told("q", 0, Class::kSql, {1, 1});
+    w.lanes.put_off({"q", 0, Class::kSql}, 5000);
+    EXPECT_EQ(w.pick(1000), "");
+    w.lanes.forget_pauses();
+    EXPECT_EQ(w.pick(1000), "q");
+}
+
 TEST(Lanes, LookingEverywhereGoesBackToTheBeginningOfEveryClass) {
     World w;
     w.lanes.told("q", 3, Class::kSql, {500, 1});
