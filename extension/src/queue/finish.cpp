@@ -20,6 +20,8 @@ namespace {
 
 // A rate limit of the queue must not hold what its ends set off.
 constexpr const char *kOnEndQueue = "pulse:on_end";
+// What a job returned is told to what its end sets off, when it is no longer than this.
+constexpr std::size_t kMostToldBytes = 1024 * 1024;
 
 double random_share() {
     uint32 bits = 0;
@@ -110,10 +112,11 @@ void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
     static pg::Plan insert("INSERT INTO _pulse.jobs (queue, kind, args, function, run_at, max_attempts, timeout, role, traceparent) "
                            "VALUES ($1, 'sql', $2, $3, clock_timestamp(), 3, '30 s', $4, $5) RETURNING id, run_at");
     if (!job.on_end) return;
+    const bool tells_result = outcome.result_json && outcome.result_json->size() <= kMostToldBytes;
     std::string args = "{\"function\":" + json::quoted(*job.on_end) + ",\"args\":{\"id\":\"" + std::to_string(job.id) +
                        "\",\"queue\":" + json::quoted(job.queue) + ",\"kind\":" + json::quoted(job.kind) + ",\"state\":\"" + state +
                        "\",\"attempt\":" + std::to_string(job.attempt) + ",\"args\":" + job.args +
-                       ",\"result\":" + (keeps_result(outcome) ? *outcome.result_json : "null") + ",\"error\":";
+                       ",\"result\":" + (tells_result ? *outcome.result_json : "null") + ",\"error\":";
     args += outcome.error.empty() ? "null" : json::quoted(short_error(outcome.error));
     args += "}}";
     insert.run({pg::param_text(std::string_view(kOnEndQueue)), pg::param_json(args), pg::param_text(*job.on_end), pg::param_text(job.role),

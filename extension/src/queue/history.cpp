@@ -67,7 +67,7 @@ public:
             set(kFinishedAt, TimestampTzGetDatum(ended.finished_at));
             if (!outcome.error.empty()) set(kLastError, text(short_error(outcome.error)));
             if (!ended.attempt->worker.empty()) set(kWorker, text(ended.attempt->worker));
-            if (keeps_result(outcome)) set(kResult, text(*outcome.result_json));
+            if (outcome.result_json && outcome.result_json->size() <= kMostResultBytes) set(kResult, text(*outcome.result_json));
             inserter_.insert(values_, nulls_, kColumns);
             MemoryContextSwitchTo(before);
         });
@@ -95,8 +95,6 @@ int16 history_slot(TimestampTz at) {
     const int64 seconds = at / USECS_PER_SEC + int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY;
     return static_cast<int16>(seconds / std::max(guc::job_retention, 1) % 3);
 }
-
-bool keeps_result(const Outcome &outcome) { return outcome.result_json && outcome.result_json->size() <= kMostResultBytes; }
 
 std::vector<int64> to_history(const std::vector<const Ended *> &ended) {
     static pg::Plan remove(

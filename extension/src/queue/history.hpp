@@ -8,9 +8,6 @@ namespace pulse::queue {
 // The slot of the history that is written at that time: units of its retention, counted round and round.
 int16 history_slot(TimestampTz at);
 
-// Whether what it returned is short enough to be kept, and told to what its end sets off.
-bool keeps_result(const Outcome &outcome);
-
 // Completed and cancelled attempts, all at once. Returns the ids of those that were executing still. With pinned plans, inside an SPI
 // session of the owner's. May throw pg::Error.
 std::vector<int64> to_history(const std::vector<const Ended *> &ended);

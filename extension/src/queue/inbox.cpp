@@ -92,7 +92,7 @@ void give_back(const std::vector<AttemptId> &attempts, const std::string &worker
         const TimestampTz now = GetCurrentTimestamp();
         for (const Attempt &job : jobs)
             if (begun(job.key())) returned.push_back({&job, {.what = Outcome::kReturned}, now, now});
-        my_slot()->running = 0;
+        through();
         finish(returned);
     });
     ended(attempts);
