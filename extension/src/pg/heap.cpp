@@ -73,6 +73,7 @@ void Inserter::insert(Datum *values, bool *nulls, int count) {
 
 PlacedRows::PlacedRows(Relation relation) : relation_(relation), exceptions_(std::uncaught_exceptions()) {
     call([&] {
+        blocks_ = static_cast<BlockNumber>(table_relation_size(relation_, MAIN_FORKNUM) / BLCKSZ);
         found_ = table_slot_create(relation_, nullptr);
         row_memory_ = AllocSetContextCreate(CurrentMemoryContext, "pulse row", ALLOCSET_SMALL_SIZES);
     });
@@ -99,6 +100,7 @@ void PlacedRows::open_indexes() {
 
 HeapTuple PlacedRows::fetch(const ItemPointerData &place) {
     ItemPointerData at = place;
+    if (ItemPointerGetBlockNumberNoCheck(&at) >= blocks_) return nullptr;  // the table was truncated since it was told
     if (!table_tuple_fetch_row_version(relation_, &at, GetActiveSnapshot(), found_)) return nullptr;
     bool made;
     return ExecFetchSlotHeapTuple(found_, false, &made);
@@ -114,6 +116,7 @@ bool PlacedRows::update(const ItemPointerData &place, int count, int *columns, D
     TM_FailureData failure;
     LockTupleMode mode;
     const bool done = heap_update(relation_, &at, made, GetCurrentCommandId(true), InvalidSnapshot, false, &failure, &mode) == TM_Ok;
+    made_at_ = made->t_self;
     if (done && !HeapTupleIsHeapOnly(made)) {
         ExecStoreHeapTuple(made, made_, false);
         made_->tts_tableOid = RelationGetRelid(relation_);

@@ -61,16 +61,20 @@ public:
     // Of a version that was fetched. False: somebody has changed or locked it; nobody is waited for.
     bool update(const ItemPointerData &place, int count, int *columns, Datum *values, bool *nulls);
     bool remove(const ItemPointerData &place);
+    // Where the last update has put the row.
+    ItemPointerData made_at() const { return made_at_; }
 
 private:
     void open_indexes();
 
     Relation relation_;
     int exceptions_;
+    BlockNumber blocks_;  // as many there are at least while we have the lock
     TupleTableSlot *found_;
     EState *estate_ = nullptr;
     ResultRelInfo *target_ = nullptr;
     TupleTableSlot *made_ = nullptr;
+    ItemPointerData made_at_ = {};
     MemoryContext row_memory_;
 };
 

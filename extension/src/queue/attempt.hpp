@@ -12,11 +12,13 @@ namespace pulse::queue {
 struct AttemptId {
     std::int64_t id = 0;
     int attempt = 0;
-    friend bool operator==(const AttemptId &, const AttemptId &) = default;
+    std::uint64_t row = 0;  // where its row may lie; 0: not known
+    friend bool operator==(const AttemptId &left, const AttemptId &right) { return left.id == right.id && left.attempt == right.attempt; }
 };
 
 struct Attempt {
     std::int64_t id = 0;
+    std::uint64_t row = 0;  // as of AttemptId
     int attempt = 0, max_attempts = 1, priority = 0;
     std::string queue, kind, channel, role, args;
     std::optional<std::string> function, unique_key, partition_key, on_end, traceparent;
@@ -24,7 +26,7 @@ struct Attempt {
     long timeout_ms = 0;
     std::string worker;  // who works on it, as its error will say
 
-    AttemptId key() const { return {id, attempt}; }
+    AttemptId key() const { return {id, attempt, row}; }
     bool is_last() const { return attempt >= max_attempts; }
 };
 

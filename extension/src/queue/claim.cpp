@@ -4,7 +4,7 @@
 #include "pg/heap.hpp"
 #include "pg/run_as.hpp"
 #include "queue/hosts.hpp"
-#include "queue/jobs_table.hpp"
+#include "queue/job_columns.hpp"
 
 namespace pulse::queue {
 
@@ -79,9 +79,10 @@ std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std
     if (jobs.empty()) return {};
     std::vector<Claimed> claimed;
     claimed.reserve(jobs.size());
-    const JobsTable jobs_table;
+    const pg::OwnTable jobs_table("jobs");
     const pg::LatestSnapshot latest;
-    pg::PlacedRows rows(jobs_table.table());
+    pg::PlacedRows rows(jobs_table.get());
+    using enum JobColumns::Number;
     int columns[] = {kState + 1, kAttempt + 1, kAttemptedAt + 1, kWorker + 1, kLeaseUntil + 1};
     Datum values[] = {pg::text_datum("executing"), 0, 0, 0, 0};
     bool nulls[std::size(values)] = {};
@@ -90,7 +91,7 @@ std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std
         values[4] = TimestampTzGetDatum(lease->until);
     }
     const int count = lease ? 5 : 3;
-    const TupleDesc desc = RelationGetDescr(jobs_table.table());
+    const TupleDesc desc = RelationGetDescr(jobs_table.get());
     for (const Candidate *job : jobs) {
         std::string_view kind;
         const bool ours = pg::call([&] {
@@ -102,7 +103,7 @@ std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std
             values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
             return rows.update(job->row, count, columns, values, nulls);
         });
-        if (ours) claimed.push_back({{job->id, job->attempt + 1}, std::string(kind)});
+        if (ours) claimed.push_back({{job->id, job->attempt + 1, row_number(rows.made_at())}, std::string(kind)});
     }
     pg::call([] { CommandCounterIncrement(); });
     return claimed;

@@ -26,7 +26,7 @@ std::vector<AttemptId> waiting(int most) {
         const Locked locked(memory());
         for (int n = 0; n < slot->count && count < most; ++n) {
             const Offer &offer = slot->offers[n];
-            if (!offer.begun && !offer.ended && !offer.lost) found[count++] = {offer.id, offer.attempt};
+            if (!offer.begun && !offer.ended && !offer.lost) found[count++] = {offer.id, offer.attempt, offer.row};
         }
     }
     return {found, found + count};

@@ -1,56 +1,108 @@
-// The query behind load().
+// A claim tells where it has put the row: there it is read without a query. What lies elsewhere by now is found by its id.
 #include "queue/load.hpp"
 
+#include "pg/heap.hpp"
+#include "queue/job_columns.hpp"
 #include "queue/plans.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <unordered_map>
 
 namespace pulse::queue {
 
-static Attempt attempt_of(const pg::Row &row, std::string_view worker) {
-    const auto text = [&](int column) -> std::optional<std::string> {
-        if (const auto value = row.optional_text(column)) return std::string(*value);
-        return std::nullopt;
-    };
+namespace {
+
+// The columns of a row of _pulse.jobs, as far as they are read.
+struct Columns {
+    std::vector<Datum> values;
+    std::unique_ptr<bool[]> nulls;
+
+    explicit Columns(TupleDesc desc)
+        : values(static_cast<std::size_t>(desc->natts)), nulls(std::make_unique<bool[]>(static_cast<std::size_t>(desc->natts))) {}
+    Datum operator[](int column) const { return values[static_cast<std::size_t>(column)]; }
+    std::string_view text(int column) const { return pg::view((*this)[column]); }
+    std::optional<std::string> optional_text(int column) const {
+        if (nulls[static_cast<std::size_t>(column)]) return std::nullopt;
+        return std::string(text(column));
+    }
+};
+
+Attempt attempt_of(const Columns &row, std::string_view worker) {
+    using enum JobColumns::Number;
     Attempt job;
-    job.id = row.int8(1);
-    job.attempt = row.int4(2);
-    job.max_attempts = row.int4(3);
-    job.priority = row.int4(4);
-    job.queue = row.text(5);
-    job.kind = row.text(6);
-    job.channel = row.text(7);
-    job.role = row.text(8);
-    job.args = row.text(9);
-    job.function = text(10);
-    job.unique_key = text(11);
-    job.partition_key = text(12);
-    job.on_end = text(13);
-    job.traceparent = text(14);
-    job.errors = text(15);
-    job.timeout_ms = static_cast<long>(row.int8(16));
+    job.id = DatumGetInt64(row[kId]);
+    job.attempt = DatumGetInt32(row[kAttempt]);
+    job.max_attempts = DatumGetInt32(row[kMaxAttempts]);
+    job.priority = DatumGetInt32(row[kPriority]);
+    job.queue = row.text(kQueue);
+    job.kind = row.text(kKind);
+    job.channel = row.text(kChannel);
+    job.role = row.text(kRole);
+    job.args = row.text(kArgs);
+    job.function = row.optional_text(kFunction);
+    job.unique_key = row.optional_text(kUniqueKey);
+    job.partition_key = row.optional_text(kPartitionKey);
+    job.on_end = row.optional_text(kOnEnd);
+    job.traceparent = row.optional_text(kTraceparent);
+    job.errors = row.optional_text(kErrors);
+    const Interval *timeout = DatumGetIntervalP(row[kTimeout]);
+    job.timeout_ms = static_cast<long>((timeout->time + timeout->day * USECS_PER_DAY) / 1000);  // it has no months
     job.worker = worker;
     return job;
 }
 
-std::vector<Attempt> load(std::span<const AttemptId> ids, std::string_view worker) {
-    static pg::Plan read("SELECT j.id, j.attempt, j.max_attempts, j.priority, j.queue, j.kind, j.channel, j.role, j.args, j.function, "
-                         "j.unique_key, j.partition_key, j.on_end, j.traceparent, j.errors, (extract(epoch FROM j.timeout) * 1000)::bigint "
-                         "FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state = 'executing'");
-    if (ids.empty()) return {};
+// Reads the rows that lie where they are said to.
+void load_by_place(std::span<const AttemptId> ids, std::string_view worker, std::vector<std::optional<Attempt>> &found) {
+    using enum JobColumns::Number;
+    if (std::all_of(ids.begin(), ids.end(), [](const AttemptId &id) { return id.row == 0; })) return;
+    const pg::OwnTable table("jobs");
+    const pg::LatestSnapshot latest;
+    pg::PlacedRows rows(table.get());
+    const TupleDesc desc = RelationGetDescr(table.get());
+    Columns columns(desc);
+    for (std::size_t n = 0; n < ids.size(); ++n) {
+        if (ids[n].row == 0) continue;
+        const bool read = pg::call([&] {
+            HeapTuple row = rows.fetch(row_place(ids[n].row));
+            if (row != nullptr) heap_deform_tuple(row, desc, columns.values.data(), columns.nulls.get());
+            return row != nullptr;
+        });
+        if (!read || DatumGetInt64(columns[kId]) != ids[n].id || DatumGetInt32(columns[kAttempt]) != ids[n].attempt ||
+            columns.text(kState) != "executing")
+            continue;
+        found[n] = attempt_of(columns, worker);
+        found[n]->row = ids[n].row;
+    }
+}
+
+void load_by_id(std::span<const AttemptId> ids, std::string_view worker, std::vector<std::optional<Attempt>> &found) {
+    using enum JobColumns::Number;
+    static pg::Plan read("SELECT j.* FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state = 'executing'");
     std::vector<int64> wanted;
     std::unordered_map<std::int64_t, std::size_t> place;
-    for (const AttemptId &id : ids) {
-        place.emplace(id.id, wanted.size());
-        wanted.push_back(id.id);
+    for (std::size_t n = 0; n < ids.size(); ++n) {
+        if (found[n]) continue;
+        place.emplace(ids[n].id, n);
+        wanted.push_back(ids[n].id);
     }
-    std::vector<std::optional<Attempt>> found(ids.size());
+    if (wanted.empty()) return;
     const PinnedPlans pinned;
     read.for_each({pg::param_int8s(wanted)}, [&](const pg::Row &row) {
-        Attempt job = attempt_of(row, worker);
-        const std::size_t n = place.at(job.id);
-        if (ids[n].attempt == job.attempt) found[n] = std::move(job);
+        const TupleDesc desc = SPI_tuptable->tupdesc;
+        Columns columns(desc);
+        pg::call([&] { heap_deform_tuple(row.tuple(), desc, columns.values.data(), columns.nulls.get()); });
+        const std::size_t n = place.at(DatumGetInt64(columns[kId]));
+        if (ids[n].attempt == DatumGetInt32(columns[kAttempt])) found[n] = attempt_of(columns, worker);
     });
+}
+
+}  // namespace
+
+std::vector<Attempt> load(std::span<const AttemptId> ids, std::string_view worker) {
+    std::vector<std::optional<Attempt>> found(ids.size());
+    load_by_place(ids, worker, found);
+    load_by_id(ids, worker, found);
     std::vector<Attempt> jobs;
     for (auto &job : found)
         if (job) jobs.push_back(*std::move(job));

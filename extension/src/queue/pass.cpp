@@ -209,15 +209,15 @@ void Foreman::claim_chosen() {
     for (const Chosen &one : chosen_)
         if (one.job.klass != Class::kExternal) jobs.push_back(&one.job);
     const std::vector<Claimed> claimed = claim(jobs);
-    std::unordered_map<int64, int> attempts;
-    for (const Claimed &one : claimed) attempts.emplace(one.id.id, one.id.attempt);
+    std::unordered_map<int64, AttemptId> attempts;
+    for (const Claimed &one : claimed) attempts.emplace(one.id.id, one.id);
     for (const Chosen &one : chosen_) {
         if (one.job.klass == Class::kExternal) continue;
         const auto found = attempts.find(one.job.id);
         if (found == attempts.end())
             undo(one);
         else
-            given_.push_back({{one.job.id, found->second}, one.place, one.alone});
+            given_.push_back({found->second, one.place, one.alone});
     }
     announce(claimed);
 }

@@ -162,6 +162,7 @@ void Places::give(const std::vector<Given> &given) {
         if (to.count == to.size) continue;  // never: room is less; and if, a foreman that starts anew finds it
         if (to.count == 0) to.since = GetCurrentTimestamp();
         to.offers[to.count++] = {.id = one.id.id,
+                                 .row = one.id.row,
                                  .attempt = one.id.attempt,
                                  .begun = false,
                                  .ended = false,

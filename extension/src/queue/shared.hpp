@@ -22,6 +22,7 @@ struct LaneNews {
 // A job that the foreman has given to a worker.
 struct Offer {
     int64 id;
+    uint64 row;  // as of AttemptId
     int attempt;
     bool begun, ended, cancelled;
     bool alone;  // nothing else is given to the worker beside it

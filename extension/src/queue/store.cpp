@@ -6,7 +6,7 @@
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/events.hpp"
-#include "queue/jobs_table.hpp"
+#include "queue/job_columns.hpp"
 #include "queue/news.hpp"
 #include "queue/settings.hpp"
 
@@ -16,6 +16,9 @@
 namespace pulse::queue {
 
 namespace {
+
+using enum JobColumns::Number;
+using Number = JobColumns::Number;
 
 const char *state_at(TimestampTz run_at, TimestampTz now) { return run_at > now ? "scheduled" : "available"; }
 
@@ -69,12 +72,12 @@ public:
     TimestampTz now() const { return now_; }
 
 private:
-    void set(JobColumn column, Datum value) {
+    void set(Number column, Datum value) {
         values_[column] = value;
         nulls_[column] = false;
     }
     template <class Text>
-    void set_text(JobColumn column, const std::optional<Text> &text) {
+    void set_text(Number column, const std::optional<Text> &text) {
         nulls_[column] = !text;
         if (text) values_[column] = PointerGetDatum(cstring_to_text_with_len(text->data(), static_cast<int>(text->size())));
     }
