@@ -47,6 +47,17 @@ test('E6: /health and /ready answer with what is known, on both listeners, for G
   }
 })
 
+test('E6: /metrics has the jobs of each queue, and for how long the first has waited', async () => {
+  const jobs = (state, queue = 'metered') => pulse.bridge.metric('pulse_queue_jobs', { queue, state })
+  await pulse.sql(`SELECT pulse.job_kind('metered', 'external'), pulse.enqueue('metered', 'metered', '{}'), pulse.enqueue('metered', 'metered', '{}'), pulse.enqueue('metered', 'metered', '{}', run_at => now() + interval '1 h')`)
+  await until(async () => await jobs('available') === 2 && await jobs('scheduled') === 1 && await pulse.bridge.metric('pulse_queue_oldest_seconds', { queue: 'metered' }) > 0)
+  const [{ id }] = await pulse.sql(`SELECT id FROM pulse.fetch_jobs('metered', 'w', 1)`)
+  await pulse.sql(`SELECT pulse.nack($1, 1, 'no', permanent => true)`, [id])
+  await until(async () => await jobs('dead') === 1)
+  await pulse.sql(`SELECT pulse.purge_queue('metered'), pulse.purge('metered')`)
+  await until(async () => await jobs('dead') === 0 && await jobs('available') === 0 && await jobs('executing') === 0)
+})
+
 test('E6: /metrics counts connections, messages in and out', async () => {
   const opened = await pulse.bridge.metric('realtime_connections_opened_total', { namespace: '/', transport: 'websocket' }) ?? 0
   const socket = await pulse.io({ userId: 'm' })

@@ -14,6 +14,7 @@
 #include "app/health.hpp"
 #include "app/jwks.hpp"
 #include "app/keys.hpp"
+#include "app/queues.hpp"
 #include "auth/jwt.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -37,6 +38,7 @@ namespace bridge::app {
 namespace {
 
 constexpr auto kStatusEvery = std::chrono::seconds(1);
+constexpr auto kQueuesEvery = std::chrono::seconds(5);
 
 void raise_descriptor_limit(std::size_t connections) {
     rlimit limit{};
@@ -141,7 +143,7 @@ struct App::Parts {
                   [this] { return metrics_page(); }}),
           drain(
               loop, services, {c.drain_timeout, c.drain_rate}, [this] { return server.drained(); }, [this] { loop.stop(); }),
-          status_timer(loop.timer()), flush_timer(loop.timer()) {}
+          status_timer(loop.timer()), queues_timer(loop.timer()), flush_timer(loop.timer()) {}
 
     Facts facts() const {
         Facts facts;
@@ -164,6 +166,7 @@ struct App::Parts {
         return reply;
     }
     void ask_status();
+    void ask_queues();
     void stop(int signal);
     void reload_internal_tokens();
 
@@ -188,7 +191,9 @@ struct App::Parts {
     std::unique_ptr<net::TlsContext> tls;  // null: plain
     transport::Server server;
     Drain drain;
-    std::unique_ptr<loop::Timer> status_timer, flush_timer;
+    std::unique_ptr<loop::Timer> status_timer, queues_timer, flush_timer;
+    Queues queues{metrics};
+    bool queues_under_way = false;
     std::unique_ptr<loop::Signal> sigterm, sigint, sighup;
     std::optional<std::string> status;
     bool status_under_way = false;
@@ -227,12 +232,14 @@ int App::run() {
     p.system_events.start();
     p.listener.start();
     p.status_timer->every(kStatusEvery, [&p] { p.ask_status(); });
+    p.queues_timer->every(kQueuesEvery, [&p] { p.ask_queues(); });
     p.server.start();
     log::info("serving", {{"listen", p.config.listen.host + ":" + std::to_string(p.server.port())},
                           {"internal", p.config.internal_listen.host + ":" + std::to_string(p.server.internal_port())}});
     p.loop.run();
 
     p.status_timer->stop();
+    p.queues_timer->stop();
     p.listener.stop();
     p.history.stop();
     p.database.stop();
@@ -254,6 +261,15 @@ void App::Parts::ask_status() {
         } else {
             status.reset();
         }
+    });
+}
+
+void App::Parts::ask_queues() {
+    if (queues_under_way || !database.up()) return;
+    queues_under_way = true;
+    database.queues([this](Result<std::string> answer) {
+        queues_under_way = false;
+        if (answer) queues.show(*answer);
     });
 }
 

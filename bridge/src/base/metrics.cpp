@@ -136,6 +136,8 @@ struct Metrics::State {
     Counter &history_queries = counter("pulse_history_queries_total", "Pages of missed events read from the log, each for many sessions.");
     Labelled<Counter> recoveries{counters("pulse_recoveries_total", "Sessions and rooms that asked for what they missed."), {"outcome"}};
     Gauge &recoveries_waiting = gauge("pulse_recoveries_waiting", "Recoveries under way.");
+    Labelled<Gauge> queue_jobs{gauges("pulse_queue_jobs", "Jobs of a queue in a state, counted up to 10,000."), {"queue", "state"}};
+    Labelled<Gauge> queue_oldest{gauges("pulse_queue_oldest_seconds", "For how long the first job that may run has waited."), {"queue"}};
     Counter &cpu = counter("process_cpu_seconds_total", "CPU time of the process.");
     Gauge &resident = gauge("process_resident_memory_bytes", "Resident memory of the process.");
     Gauge &virtual_memory = gauge("process_virtual_memory_bytes", "Virtual memory of the process.");
@@ -220,6 +222,8 @@ Counter &Metrics::catch_ups() { return state_->catch_ups; }
 Counter &Metrics::events_caught_up() { return state_->caught_up; }
 Counter &Metrics::foreign_notifications() { return state_->foreign; }
 Counter &Metrics::malformed_notifications() { return state_->malformed; }
+Gauge &Metrics::queue_jobs(std::string_view queue, std::string_view state) { return state_->queue_jobs.get({queue, state}); }
+Gauge &Metrics::queue_oldest(std::string_view queue) { return state_->queue_oldest.get({queue}); }
 Gauge &Metrics::ephemeral_dropped() { return state_->ephemeral_dropped; }
 Counter &Metrics::ephemeral_missed() { return state_->ephemeral_missed; }
 Counter &Metrics::duplicate_notifications() { return state_->duplicates; }

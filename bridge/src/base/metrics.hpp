@@ -75,6 +75,10 @@ public:
     prometheus::Counter &recoveries(std::string_view outcome);
     prometheus::Gauge &recoveries_waiting();
 
+    // Jobs of a queue in a state, and for how long the first one that may run has waited; at most kMaxNames queues.
+    prometheus::Gauge &queue_jobs(std::string_view queue, std::string_view state);
+    prometheus::Gauge &queue_oldest(std::string_view queue);
+
     // The text of GET /metrics; reads CPU time and memory of the process at each call.
     std::string render();
 

@@ -43,7 +43,7 @@ QueryPool::Options question_pool(const Database::Options &options) {
     pool.size = 2;
     pool.depth = 16;
     pool.patience_up = std::chrono::seconds(30);  // ten thousand who come back at once wait rather than try again
-    pool.prepare = {&kConnect, &kRefresh, &kDecide, &kStatus, &kSessions, &kRevocations};
+    pool.prepare = {&kConnect, &kRefresh, &kDecide, &kStatus, &kQueues, &kSessions, &kRevocations};
     return pool;
 }
 
@@ -365,15 +365,18 @@ void Database::revocations(Then<std::vector<Revocation>> then) {
     });
 }
 
-void Database::status(Then<std::string> then) {
-    questions_.run(kStatus, {}, std::chrono::milliseconds(0), [this, then = std::move(then)](Answer answer) {
+void Database::status(Then<std::string> then) { ask_json(kStatus, std::move(then)); }
+void Database::queues(Then<std::string> then) { ask_json(kQueues, std::move(then)); }
+
+void Database::ask_json(const Query &query, Then<std::string> then) {
+    questions_.run(query, {}, std::chrono::milliseconds(0), [this, &query, then = std::move(then)](Answer answer) {
         if (const auto *error = std::get_if<SqlError>(&answer)) {
-            then(failure(metrics_, *error, "status", {}));
+            then(failure(metrics_, *error, query.name, {}));
             return;
         }
         const Rows &rows = std::get<Rows>(answer);
         if (rows.size() != 1) {
-            then(bad_answer("status", {}));
+            then(bad_answer(query.name, {}));
             return;
         }
         then(std::string(rows.text(0, 0)));

@@ -114,6 +114,7 @@ public:
     virtual void sessions(std::string bridge, std::string changes, Then<std::string> then) = 0;
     virtual void revocations(Then<std::vector<Revocation>> then) = 0;
     virtual void status(Then<std::string> then) = 0;  // pulse.status(), raw JSON
+    virtual void queues(Then<std::string> then) = 0;  // pulse.queue_depths(), a JSON array
 };
 
 class Database final : public Queries {
@@ -146,6 +147,7 @@ public:
     void sessions(std::string bridge, std::string changes, Then<std::string> then) override;
     void revocations(Then<std::vector<Revocation>> then) override;
     void status(Then<std::string> then) override;
+    void queues(Then<std::string> then) override;
 
 private:
     struct Waiting {
@@ -153,6 +155,7 @@ private:
         Then<Decision> then;
     };
     void send_decisions();
+    void ask_json(const Query &query, Then<std::string> then);
 
     loop::Loop &loop_;
     Metrics &metrics_;

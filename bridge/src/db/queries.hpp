@@ -57,6 +57,8 @@ inline constexpr Query kRevocations{"bridge_revocations", "SELECT pulse.bridge_r
 
 inline constexpr Query kStatus{"status", "SELECT pulse.status()", 0};
 
+inline constexpr Query kQueues{"queues", "SELECT coalesce(pg_catalog.json_agg(q), '[]'::pg_catalog.json) FROM pulse.queue_depths() q", 0};
+
 // A channel name is data of the dispatcher, but LISTEN takes no parameter: only [a-z0-9_] is let through.
 inline std::string listen(std::string_view channel) { return "LISTEN \"" + std::string(channel) + "\""; }
 inline constexpr const char *kUnlistenAll = "UNLISTEN *";

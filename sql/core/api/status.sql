@@ -65,6 +65,32 @@ $$;
 COMMENT ON FUNCTION _pulse.queue_counts() IS 'jobs by state: exact up to 10,000 of a state, then estimated';
 REVOKE ALL ON FUNCTION _pulse.queue_counts() FROM PUBLIC;
 
+-- _pulse.count_queues(index regclass, entries integer, total integer)
+-- Visible rows by queue, found by looking at so many entries of each queue in an index that begins with it; complete: there are no more.
+CREATE OR REPLACE FUNCTION _pulse.count_queues(index regclass, entries integer, total integer)
+    RETURNS TABLE (queue text, available bigint, scheduled bigint, retryable bigint, executing bigint, dead bigint, oldest timestamptz, complete boolean)
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'pulse_count_queues';
+COMMENT ON FUNCTION _pulse.count_queues(regclass, integer, integer) IS 'visible rows by queue, found by looking at so many entries of an index';
+REVOKE ALL ON FUNCTION _pulse.count_queues(regclass, integer, integer) FROM PUBLIC;
+
+-- pulse.queue_depths() returns table
+-- For the bridge's metrics: jobs of each queue by state, exact up to 10,000 entries of an index, and 50,000 of all queues; what is more is not
+-- looked at, so that it costs little however long queues are, and whoever holds an old snapshot.
+CREATE OR REPLACE FUNCTION pulse.queue_depths()
+    RETURNS TABLE (queue text, available bigint, scheduled bigint, executing bigint, retryable bigint, dead bigint, oldest_seconds double precision)
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    SELECT c.queue, sum(c.available)::bigint, sum(c.scheduled)::bigint, sum(c.executing)::bigint, sum(c.retryable)::bigint, sum(c.dead)::bigint,
+           CASE WHEN bool_and(c.complete) THEN coalesce(extract(epoch FROM clock_timestamp() - min(c.oldest)), 0)::double precision END
+      FROM (SELECT w.queue, w.available, w.scheduled, w.executing, w.retryable, w.dead, w.oldest, w.complete FROM _pulse.count_queues('_pulse.jobs_lane_idx', 10000, 50000) w
+            UNION ALL SELECT d.queue, 0, 0, 0, 0, d.dead, NULL, true FROM _pulse.count_queues('_pulse.dead_letters_queue_finished_at_idx', 10000, 50000) d
+            UNION ALL SELECT e.queue, 0, 0, 1, 0, 0, NULL, true
+                        FROM (SELECT j.queue FROM _pulse.jobs j WHERE j.state = 'executing' ORDER BY j.id DESC LIMIT 10000) e) c
+     GROUP BY c.queue ORDER BY c.queue LIMIT 500
+$$;
+COMMENT ON FUNCTION pulse.queue_depths() IS 'jobs of each queue by state, for metrics: exact up to 10,000';
+REVOKE ALL ON FUNCTION pulse.queue_depths() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.queue_depths() TO pulse_bridge, pulse_admin;
+
 -- _pulse.problems(memory json, quarantined bigint, queue_usage double precision, lag bigint) returns json
 -- What is wrong, each with what to do, most important first.
 CREATE OR REPLACE FUNCTION _pulse.problems(memory json, quarantined bigint, queue_usage double precision, lag bigint) RETURNS json

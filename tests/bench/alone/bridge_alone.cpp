@@ -75,6 +75,7 @@ public:
     void sessions(std::string, std::string, Then<std::string> then) override { say(std::move(then), std::string()); }
     void revocations(Then<std::vector<db::Revocation>> then) override { say(std::move(then), std::vector<db::Revocation>()); }
     void status(Then<std::string> then) override { say(std::move(then), std::string("{}")); }
+    void queues(Then<std::string> then) override { say(std::move(then), std::string("[]")); }
 
 private:
     // Of the claims, as the load client writes them: found, not parsed, since SQL does that elsewhere.

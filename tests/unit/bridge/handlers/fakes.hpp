@@ -56,6 +56,7 @@ struct FakeQueries final : db::Queries {
     }
     void revocations(Then<std::vector<db::Revocation>> then) override { revocation_lists.push_back(std::move(then)); }
     void status(Then<std::string>) override {}
+    void queues(Then<std::string>) override {}
     void request(db::RequestCall call, std::function<void(db::RequestAnswer)> then) override {
         requests.emplace_back(std::move(call), std::move(then));
     }
