@@ -99,9 +99,10 @@ REVOKE ALL ON FUNCTION pulse.define_setting(text, text, text, text, text, text, 
 GRANT EXECUTE ON FUNCTION pulse.define_setting(text, text, text, text, text, text, text) TO pulse_admin;
 
 -- pulse.configure(pack text, name text, value text)
--- Gives a setting a value; null goes back to the default. Raises for what is no value of it.
+-- Gives a setting a value; null goes back to the default. Raises for what is no value of it, whatever the session's row_security says: only
+-- rows that a restore brings are left out by the trigger.
 CREATE OR REPLACE FUNCTION pulse.configure(pack text, name text, value text) RETURNS void
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 BEGIN
     PERFORM _pulse.check_setting(configure.pack, configure.name);
     IF value IS NULL THEN

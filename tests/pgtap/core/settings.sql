@@ -1,6 +1,6 @@
 -- pulse.define_setting, pulse.configure, pulse.setting.
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 
 SELECT lives_ok($$SELECT pulse.define_setting('shop', 'offer_ttl', '60 s', 'how long an offer stands')$$, 'a setting is defined');
 SELECT is(pulse.setting('shop', 'offer_ttl'), '60 s', 'it has its default');
@@ -53,6 +53,8 @@ SELECT lives_ok($$SELECT pulse.define_setting('shop', 'old', '7', 'x', 'integer'
 SELECT ok(pulse.setting('shop', 'old') = '7' AND pulse.setting('shop', 'wait') = '0', 'and the default counts; other values stay');
 SET LOCAL row_security = off;   -- as the scripts of pg_dump have it
 INSERT INTO _pulse.settings (pack, name, value) VALUES ('shop', 'old', 'rubbish');
+SELECT matches(pg_temp.hint_of($$SELECT pulse.configure('shop', 'old', 'rubbish')$$), '^22023 setting shop.old cannot be "rubbish"', 'but who configures it is told, with row_security off, too');
+SELECT is(current_setting('row_security'), 'off', 'which stays off');
 SET LOCAL row_security = on;
 SELECT is(pulse.setting('shop', 'old'), '7', 'nor does a restore bring one');
 SELECT ok((SELECT bool_and(obj_description(oid, 'pg_class') IS NOT NULL) FROM pg_class WHERE oid IN ('_pulse.settings'::regclass, '_pulse.setting_definitions'::regclass)), 'the tables say what they hold');
