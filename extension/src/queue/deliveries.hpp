@@ -23,7 +23,7 @@ struct Channels {
     WebhookSecrets webhook_secrets;
     std::string webhook_problem;
     std::string ca_file;
-    int most_connections = 64;
+    int most_connections = 128;
 };
 
 struct Delivery {

@@ -2,9 +2,11 @@
 #include "queue/secrets.hpp"
 
 #include "json/slice.hpp"
+#include "queue/address.hpp"
 #include "queue/channel.hpp"
 #include "queue/object.hpp"
 #include "queue/sign.hpp"
+#include "queue/webhook.hpp"
 
 #include <algorithm>
 
@@ -54,25 +56,37 @@ bool read_kinds(const Object &from, std::vector<std::string> &to) {
     return true;
 }
 
-// As host() looks for it: in lower case. Nothing when there is more to it than scheme, name and port.
+// IPv6 in brackets, however it was written.
+std::string in_brackets(std::string_view name) {
+    if (name.find(':') == std::string_view::npos) return std::string(name);
+    const auto address = parse_address(name);
+    return "[" + (address ? text_of(*address) : std::string(name)) + "]";
+}
+
+// As host() looks for it: in lower case, an origin with its port, so that no two entries are for the same. Nothing when there is more to it
+// than scheme, name and port.
 std::optional<std::string> host_key(std::string_view text) {
-    std::string key(text);
-    for (char &c : key)
+    std::string lower(text);
+    for (char &c : lower)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    std::string_view name = key;
-    for (const std::string_view scheme : {"http://", "https://"})
-        if (name.starts_with(scheme)) name.remove_prefix(scheme.size());
-    if (name.empty() || name.find_first_of("/?#@\\ ") != std::string_view::npos) return std::nullopt;
-    return key;
+    std::string scheme, name = lower;
+    for (const char *known : {"http://", "https://"})
+        if (lower.starts_with(known)) scheme = known, name = lower.substr(scheme.size());
+    if (name.find_first_of("/?#") != std::string::npos) return std::nullopt;
+    if (name.find(':') != std::string::npos && !name.starts_with('[') && parse_address(name)) name = "[" + name + "]";
+    const auto url = webhook::parse_url((scheme.empty() ? "http://" : scheme) + name), by_tls = webhook::parse_url("https://" + name);
+    if (!url || !by_tls) return std::nullopt;
+    const bool any_port = scheme.empty() && url->port != by_tls->port;  // the two schemes' own ports: it says none
+    return scheme + in_brackets(url->host) + (any_port ? "" : ":" + std::to_string(url->port));
 }
 
 Parsed<WebhookSecrets> parse_webhook_object(const Object &object) {
     WebhookSecrets secrets;
     if (!read_keys(object, secrets.keys)) return kBadKey;
     if (!object.raw("hosts")) return secrets;
-    const auto hosts = object.object("hosts");
+    const auto hosts = json::members(*object.raw("hosts"));
     if (!hosts) return "its hosts are no object";
-    for (const auto &[name, value] : hosts->members()) {
+    for (const auto &[name, value] : *hosts) {
         const auto described = Object::parse(value);
         if (!described) return "one of its hosts is no object";
         WebhookSecrets::Host host;
@@ -87,7 +101,7 @@ Parsed<WebhookSecrets> parse_webhook_object(const Object &object) {
         }
         const auto key = host_key(name);
         if (!key) return "one of its hosts is none: a name, name:port, or scheme://name:port";
-        secrets.hosts.emplace(*key, std::move(host));
+        if (!secrets.hosts.emplace(*key, std::move(host)).second) return "two of its hosts are the same one";
     }
     return secrets;
 }
@@ -95,11 +109,9 @@ Parsed<WebhookSecrets> parse_webhook_object(const Object &object) {
 }  // namespace
 
 const WebhookSecrets::Host *WebhookSecrets::host(bool tls, std::string_view name, int port, std::string_view kind) const {
-    const std::string plain(name.find(':') == std::string_view::npos ? std::string(name) : "[" + std::string(name) + "]");
-    const std::string with_port = plain + ":" + std::to_string(port), scheme = tls ? "https://" : "http://";
-    auto found = hosts.find(scheme + with_port);
-    if (found == hosts.end() && port == (tls ? 443 : 80)) found = hosts.find(scheme + plain);
-    for (const std::string &key : {with_port, plain, std::string(name)})
+    const std::string plain = in_brackets(name), with_port = plain + ":" + std::to_string(port);
+    auto found = hosts.end();
+    for (const std::string &key : {(tls ? "https://" : "http://") + with_port, with_port, plain})
         if (found == hosts.end()) found = hosts.find(key);
     if (found == hosts.end()) return nullptr;
     const Host &host = found->second;

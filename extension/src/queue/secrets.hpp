@@ -30,7 +30,7 @@ struct WebhookSecrets {
         std::vector<std::string> kinds;  // for jobs of these, which the allow-list then does not bind; none: of all
     };
     std::vector<std::string> keys;
-    std::map<std::string, Host, std::less<>> hosts;
+    std::map<std::string, Host, std::less<>> hosts;  // by the one spelling that host() looks for
 
     // The most exact of the hosts; name in lower case, without brackets. nullptr: there is none, or it is not for that kind.
     const Host *host(bool tls, std::string_view name, int port, std::string_view kind) const;

@@ -131,8 +131,50 @@ TEST(Webhook, S6AHostsHeadersCanBeForJobsOfCertainKinds) {
 TEST(Webhook, S6AFileThatCannotBeUnderstoodIsNotUsedInPart) {
     for (const char *file :
          {R"({"hosts":{"http://sos/path":{}}})", R"({"hosts":{"u@sos":{}}})", R"({"hosts":{"":{}}})", R"({"hosts":{"https://":{}}})",
-          R"({"hosts":{"sos":{"kinds":[]}}})", R"({"hosts":{"sos":{"kinds":"a"}}})", R"({"hosts":{"sos":{"kinds":[1]}}})"})
+          R"({"hosts":{"https://sos:abc":{}}})", R"({"hosts":{"sos:":{}}})", R"({"hosts":{"sos:0":{}}})", R"({"hosts":{"sos:65536":{}}})",
+          R"({"hosts":{"sos:1:2":{}}})", R"({"hosts":{"[::1":{}}})", R"({"hosts":{"ftp://sos":{}}})", R"({"hosts":{"s os":{}}})",
+          R"({"hosts":[]})", R"({"hosts":{"sos":{"kinds":[]}}})", R"({"hosts":{"sos":{"kinds":"a"}}})",
+          R"({"hosts":{"sos":{"kinds":[1]}}})"})
         EXPECT_TRUE(std::holds_alternative<std::string>(parse_webhook_secrets(file))) << file;
+}
+
+TEST(Webhook, S6AHostIsInTheFileOnce) {
+    const auto entries = [](std::string_view one, std::string_view other) {
+        return R"({"hosts":{")" + std::string(one) + R"(":{"secrets":["0123456789abcdef"]},")" + std::string(other) + R"(":{}}})";
+    };
+    for (const auto &[one, other] : {std::pair("SOS.internal", "sos.internal"),
+                                     {"sos", "sos"},
+                                     {"https://sos", "HTTPS://sos:443"},
+                                     {"http://sos:80", "http://sos"},
+                                     {"sos:8080", "sos:08080"},
+                                     {"::1", "[::1]"},
+                                     {"[0:0::1]:9", "[::1]:9"}})
+        EXPECT_EQ(std::get<std::string>(parse_webhook_secrets(entries(one, other))), "two of its hosts are the same one")
+            << one << " " << other;
+    for (const auto &[one, other] : {std::pair("sos", "sos:80"),
+                                     {"sos:443", "https://sos"},
+                                     {"http://sos", "https://sos"},
+                                     {"http://sos:443", "https://sos"},
+                                     {"[::1]", "[::1]:80"}})
+        EXPECT_EQ(std::get<WebhookSecrets>(parse_webhook_secrets(entries(one, other))).hosts.size(), 2U) << one << " " << other;
+}
+
+TEST(Webhook, S6HostsAreFoundHoweverTheyAreWritten) {
+    const auto token = [](std::string_view host, std::string_view url) {
+        const std::string file = R"({"hosts":{")" + std::string(host) + R"(":{"headers":{"X-Internal-Token":"t"}}}})";
+        return token_of(std::get<WebhookSecrets>(parse_webhook_secrets(file)), url);
+    };
+    for (const auto &[host, url] : {std::pair("https://sos:0443", "https://sos/"),
+                                    {"http://sos", "http://sos:80/"},
+                                    {"sos:80", "http://sos/"},
+                                    {"::1", "http://[::1]:7/"},
+                                    {"[0::1]", "http://[::1]/"},
+                                    {"[::1]", "http://[0:0::1]/"},
+                                    {"https://[::1]", "https://[::1]:443/"}})
+        EXPECT_EQ(token(host, url), "t") << host << " " << url;
+    for (const auto &[host, url] :
+         {std::pair("https://sos:0443", "https://sos:444/"), {"sos:80", "https://sos/"}, {"::1", "http://[::2]/"}})
+        EXPECT_EQ(token(host, url), "") << host << " " << url;
 }
 
 TEST(Webhook, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
