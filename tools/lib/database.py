@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 START_WITHIN = 120   # seconds; a crash recovery may take a while
+LOCAL_HOSTS = ("127.0.0.1", "[::1]", "localhost")
 
 
 class Failure(Exception):
@@ -70,11 +71,8 @@ class Database:
 
     def prepare(self, password: str, jwt_secret: str, internal_token: str) -> None:
         """The database, its extensions in the versions now installed, the sample data, the login roles, and the secrets."""
-        # pulse.mint_token signs with the bridge's secret. An SOS service on this machine is met with the internal token.
-        self.give_secret("pulse.jwt_secret_file", "pulse_jwt_secret", jwt_secret)
-        service = {"kinds": ["sos_verify", "sos_tell"], "headers": {"X-Internal-Token": internal_token}}
-        self.give_secret("pulse.webhook_secret_file", "pulse_webhook_secrets",
-                         json.dumps({"hosts": {host: service for host in ("127.0.0.1", "[::1]", "localhost")}}))
+        self.give_secret("pulse.jwt_secret_file", "pulse_jwt_secret", jwt_secret)   # pulse.mint_token signs with the bridge's
+        self.give_webhook_secrets(internal_token)
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = 'pulse'", database="postgres").strip():
             self.sql("CREATE DATABASE pulse", database="postgres")
         for extension in ["pulse", *self.packs]:
@@ -90,9 +88,36 @@ class Database:
             ALTER ROLE postgres PASSWORD '{password}';""")
         self.marker.write_text(json.dumps(self.installed(), indent=1) + "\n")
 
+    def give_webhook_secrets(self, internal_token: str) -> None:
+        """An SOS service on this machine is met with the internal token. A file to which somebody has added hosts or secrets is theirs."""
+        name = "pulse_webhook_secrets"
+        there = self.tool("as-owner", "sh", "-c", '[ ! -e "$1" ] || cat "$1"', "sh", self.data_file(name), errors="replace")
+        if not there or there == self.webhook_secrets(self.local_token(there)):
+            self.write_private(name, self.webhook_secrets(internal_token))
+        self.name_file("pulse.webhook_secret_file", name)
+
+    @staticmethod
+    def webhook_secrets(token: str) -> str:
+        service = {"kinds": ["sos_verify", "sos_tell"], "headers": {"X-Internal-Token": token}}
+        return json.dumps({"hosts": {host: service for host in LOCAL_HOSTS}})
+
+    @staticmethod
+    def local_token(text: str) -> str:
+        found = re.search(r'"X-Internal-Token": "([0-9a-f]*)"', text)
+        return found[1] if found else ""
+
     def give_secret(self, setting: str, name: str, secret: str) -> None:
         """As a file that the setting names, unless somebody has said otherwise."""
-        self.tool("as-owner", "sh", "-c", 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"', "sh", (self.home / "data").resolve() / name, input=secret)
+        self.write_private(name, secret)
+        self.name_file(setting, name)
+
+    def data_file(self, name: str) -> Path:
+        return (self.home / "data").resolve() / name
+
+    def write_private(self, name: str, text: str) -> None:
+        self.tool("as-owner", "sh", "-c", 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"', "sh", self.data_file(name), input=text)
+
+    def name_file(self, setting: str, name: str) -> None:
         if not self.sql(f"SHOW {setting}", database="postgres").strip():
             self.sql(f"ALTER SYSTEM SET {setting} = '{name}';\nSELECT pg_reload_conf();", database="postgres")
 

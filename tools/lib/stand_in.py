@@ -41,9 +41,7 @@ class StandIn:
         settings = []
         for channel in self.ours():
             setting, file, url = channel
-            target = (self.database.home / "data").resolve() / self.file_of(channel)
-            self.database.tool("as-owner", "sh", "-c", 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"', "sh", target,
-                               input=(self.home / file).read_text())
+            self.database.write_private(self.file_of(channel), (self.home / file).read_text())
             settings += [f"ALTER SYSTEM SET {setting} = '{self.file_of(channel)}';", f"ALTER SYSTEM SET {url} = '{self.url}';"]
         self.database.sql("\n".join([*settings, "SELECT pg_reload_conf();"]), database="postgres")
 
