@@ -114,8 +114,9 @@ class Session:
     """A connection that stays: psql, one statement or several a call."""
 
     def __init__(self, psql, conninfo):
+        self.said = tempfile.TemporaryFile('w+')               # no pipe: nobody reads it before the end, and a full one would stop psql
         self.process = subprocess.Popen([psql, conninfo, '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=self.said, text=True)
 
     def query(self, sql):
         """What the statements print."""
@@ -126,7 +127,8 @@ class Session:
             if line == '(done)\n':
                 return '\n'.join(lines)
             lines.append(line.rstrip('\n'))
-        raise BenchError(f'psql: {self.process.stderr.read().strip()}')
+        self.said.seek(0)
+        raise BenchError(f'psql: {self.said.read().strip()[-2000:]}')
 
     def close(self):
         try:
@@ -134,3 +136,4 @@ class Session:
         except BrokenPipeError:                                # an error has ended it
             pass
         self.process.wait(60)
+        self.said.close()
