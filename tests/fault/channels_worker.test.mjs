@@ -48,10 +48,13 @@ test('E4: answers are read between builders that are slow: nothing that was answ
 
 test('E4: an answer that came in time while one builder took longer is no timeout', async () => {
   await channels.ended(await hook('/hook/first'))
-  provider.fault('/hook/late', { late: 500 })
-  const late = await hook('/hook/late', `timeout => '1 s'`)
+  let answer
+  provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
+  const late = await hook('/hook/late', `timeout => '2500 ms'`)
   await arrived('/hook/late')
-  await together({ kind: 'slow', args: slow('/hook/built', 2) })
+  await together({ kind: 'slow', args: slow('/hook/built', 3) })
+  await builds()   // for longer than the request may take
+  answer()
   assert.deepEqual(await result(late), ['completed', 1])
   assert.equal(provider.at('/hook/late').length, 1)
 })

@@ -80,8 +80,8 @@ class StandIn {
   }
 
   // The next `times` requests whose path begins with `path` meet this instead: { status, body, headers } · { hang: true } · { reset: true } ·
-  // { truncate: true } or { tear: true } (an answer that ends, or is reset, in its middle, with `status`) · { late: ms } and then the usual
-  // answer · { huge: bytes } · { goaway: true } (of HTTP/2: the connection takes no more)
+  // { truncate: true } or { tear: true } (an answer that ends, or is reset, in its middle, with `status`) · { late: ms } or { until: promise } and
+  // then the usual answer · { huge: bytes } · { goaway: true } (of HTTP/2: the connection takes no more)
   fault(path, what, times = 1) {
     this.#faults.push({ path, what, times })
   }
@@ -133,6 +133,7 @@ class StandIn {
     if (what.hang) return true
     if (what.reset) return destroy(), true
     if (what.late) return await sleep(what.late), false
+    if (what.until) return await what.until, false
     if (what.goaway) {
       const { stream } = request
       stream.session.goaway(http2.constants.NGHTTP2_NO_ERROR, Math.max(stream.id - 2, 0))
