@@ -59,7 +59,7 @@ void Client::join(Namespace &nsp, Inbound packet) {
         join.must_refetch = "unknown";
     }
     // It is in the room. What was decided holds until a recovery, a refresh of its token, or an eviction decides anew.
-    if (join.since.empty() && join.must_refetch.empty() && services_.hub.in_room(nsp.session, join.room)) {
+    if (join.since.empty() && join.must_refetch.empty() && services_.hub.hears(nsp.session, join.room)) {
         answer(nsp, join.packet, join_ack(join, services_.hub.cursor(nsp.session)));
         return done(nsp.serial);
     }

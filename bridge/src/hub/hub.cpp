@@ -260,6 +260,13 @@ bool Hub::in_room(SessionId id, std::string_view room) const {
     return session && index && state_->rooms.place_of(*index, id.index, *session);
 }
 
+bool Hub::hears(SessionId id, std::string_view room) const {
+    const Session *session = state_->find(id);
+    const auto index = state_->rooms.find(room);
+    const auto place = session && index ? state_->rooms.place_of(*index, id.index, *session) : std::nullopt;
+    return place && session->rooms[*place].since <= cursor(id).position;
+}
+
 std::size_t Hub::members(std::string_view room) const {
     const auto index = state_->rooms.find(room);
     return index ? state_->rooms.members(*index).size() : 0;

@@ -114,6 +114,8 @@ public:
     }
     bool leave(SessionId id, std::string_view room);  // false: was not in it
     bool in_room(SessionId id, std::string_view room) const;
+    // In the room, and hears all of it behind its cursor: a membership may begin at a position that this bridge has not come to yet.
+    bool hears(SessionId id, std::string_view room) const;
     std::size_t members(std::string_view room) const;
     std::vector<std::string> rooms_of(SessionId id) const;
     std::size_t rooms() const;

@@ -64,6 +64,26 @@ TEST(Join, ARoomThatTheSessionIsInIsAskedAboutNoMore) {
     EXPECT_EQ(world.queries.decisions.size(), 1U) << "what came before is another question";
 }
 
+TEST(Join, E2ARoomThatBeginsBeyondWhatThisBridgeHasReadIsAskedAboutAgain) {
+    World world;
+    Caller peer(world);
+    peer.settle({});
+    world.hub.advance(Position{4});
+    peer.emit("room:join", R"(["r1"])", "3");
+    world.queries.decisions.front().then(World::decision(true, 9));
+    world.queries.decisions.pop_front();
+    EXPECT_EQ(peer.one(), R"(433[{"ok":true,"room":"r1","position":"9f3c01ab5577de20:9"}])");
+    peer.emit("room:join", R"(["r1"])", "4");
+    ASSERT_EQ(world.queries.decisions.size(), 1U) << "the bridge's own place, 4, would promise events that are not the room's";
+    world.queries.decisions.front().then(World::decision(true, 11));
+    world.queries.decisions.pop_front();
+    EXPECT_EQ(peer.one(), R"(434[{"ok":true,"room":"r1","position":"9f3c01ab5577de20:11"}])");
+    world.hub.advance(Position{12});
+    peer.emit("room:join", R"(["r1"])", "5");
+    EXPECT_EQ(peer.one(), R"(435[{"ok":true,"room":"r1","position":"9f3c01ab5577de20:12"}])");
+    EXPECT_TRUE(world.queries.decisions.empty());
+}
+
 TEST(Join, ADecisionOlderThanTheRingIsAskedAgain) {
     World world;
     Caller peer(world);
