@@ -115,7 +115,7 @@ test('E4: what was told while the foreman waited for a lock is heard', async () 
 })
 
 test('E4: a job that waits again while its worker still waits for the standby is claimed once, and counts once', async () => {
-  await sql(`SELECT pulse.configure_queue('q', concurrency => 1, backoff => '10 ms', backoff_max => '10 ms')`)
+  await sql(`SELECT pulse.configure_queue('q', concurrency => 2, backoff => '10 ms', backoff_max => '10 ms')`)
   const session = await queue.cluster.connect()
   try {
     await session.query('SET synchronous_commit = local')
@@ -134,7 +134,10 @@ test('E4: a job that waits again while its worker still waits for the standby is
     await session.end()
   }
   await until(() => value(`SELECT count(*) = 1 FROM _pulse.dead_letters WHERE attempt = 5`), { what: 'all attempts' })
-  await queue.isDone(await enqueue({ n: 2 }))   // the one place is free
+  const both = [await enqueue({ gate: 'free' }), await enqueue({ gate: 'free' })]   // both places are free
+  for (const id of both) await queue.workerOf(id)
+  await queue.open('free')
+  for (const id of both) await queue.isDone(id)
 })
 
 test('E4: what was fetched for a session that went before it had read the answer goes back, un-counted', async () => {
