@@ -70,6 +70,10 @@ fine('a sound run', () => {})
 fine('an attempt that was given back, and began again elsewhere', ({ run }) => {
   run.logs.sql.splice(0, 0, { what: 'begin', n: 0, job: '100', attempt: 1, run: 'killed', at: 15 })
 })
+fine('one that was given back, and cancelled before it began again', ({ run, works }) => {
+  run.calls[9].runAt = undefined
+  works(9, 205, { ends: false, done: false })
+})
 fine('two that ran side by side, where nobody saw the end of the first', ({ run, works }) => {
   run.logs.sql = run.logs.sql.filter(({ run: name, what }) => !(what === 'end' && name === 'r230'))
 })
