@@ -10,8 +10,9 @@ PULSE_FN(pulse_count_by_index) {
     return pg::call([&]() -> Datum {
         const Oid index_id = PG_GETARG_OID(0);
         const int64 most = PG_GETARG_INT32(1);
+        // The table first, as REINDEX and TRUNCATE lock them.
+        Relation table = table_open(IndexGetRelation(index_id, false), AccessShareLock);
         Relation index = index_open(index_id, AccessShareLock);
-        Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
         TupleTableSlot *slot = table_slot_create(table, nullptr);
         IndexScanDesc scan = index_beginscan(table, index, GetActiveSnapshot(), 0, 0);
         index_rescan(scan, nullptr, 0, nullptr, 0);
@@ -27,8 +28,8 @@ PULSE_FN(pulse_count_by_index) {
         }
         index_endscan(scan);
         ExecDropSingleTupleTableSlot(slot);
-        table_close(table, AccessShareLock);
         index_close(index, AccessShareLock);
+        table_close(table, AccessShareLock);
         TupleDesc desc;
         if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "not called for a row");
         Datum values[] = {Int64GetDatum(counted), BoolGetDatum(complete)};

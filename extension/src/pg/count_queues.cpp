@@ -87,8 +87,9 @@ PULSE_FN(pulse_count_queues) {
         auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
         const int64 most = PG_GETARG_INT32(1);
         int64 left = PG_GETARG_INT32(2);
+        // The table first, as REINDEX and TRUNCATE lock them.
+        Relation table = table_open(IndexGetRelation(PG_GETARG_OID(0), false), AccessShareLock);
         Relation index = index_open(PG_GETARG_OID(0), AccessShareLock);
-        Relation table = table_open(index->rd_index->indrelid, AccessShareLock);
         const Columns columns{column(table, "queue"), column(table, "state"), column(table, "run_at")};
         if (index->rd_index->indkey.values[0] != columns.queue || columns.queue == 0) elog(ERROR, "not an index of queues");
         const TimestampTz now = GetCurrentTimestamp();
@@ -120,8 +121,8 @@ PULSE_FN(pulse_count_queues) {
         if (looked > 0) put(result, queue, counts, true);
         index_endscan(scan);
         ExecDropSingleTupleTableSlot(slot);
-        table_close(table, AccessShareLock);
         index_close(index, AccessShareLock);
+        table_close(table, AccessShareLock);
         return Datum(0);
     });
 }
