@@ -1,16 +1,29 @@
 // The relcache callback, and the tables by their names.
 #include "pg/watched.hpp"
 
+#include <utility>
+
 namespace pulse::pg {
 
-void WatchedTables::on_relcache(Datum self, Oid relation) {
-    auto *watched = reinterpret_cast<WatchedTables *>(DatumGetPointer(self));
-    watched->disturbed_ = true;
-    for (const Oid table : watched->tables_)
-        if (!OidIsValid(relation) || relation == table) watched->valid_ = false;
+namespace {
+
+constinit WatchedTables *first = nullptr;
+
+}  // namespace
+
+void WatchedTables::on_relcache(Datum, Oid relation) {
+    for (WatchedTables *watched = first; watched != nullptr; watched = watched->next_) {
+        watched->disturbed_ = true;
+        for (const Oid table : watched->tables_)
+            if (!OidIsValid(relation) || relation == table) watched->valid_ = false;
+    }
 }
 
-void WatchedTables::init() { CacheRegisterRelcacheCallback(on_relcache, PointerGetDatum(this)); }
+// One callback for all: PostgreSQL has room for ten in a process, for all extensions together.
+void WatchedTables::init() {
+    if (first == nullptr) CacheRegisterRelcacheCallback(on_relcache, Datum(0));
+    next_ = std::exchange(first, this);
+}
 
 std::optional<Oid> WatchedTables::find() {
     Oid owner = InvalidOid;

@@ -33,9 +33,10 @@ public:
     }
 
 private:
-    static void on_relcache(Datum self, Oid relation);
+    static void on_relcache(Datum, Oid relation);
     std::optional<Oid> find();
 
+    WatchedTables *next_ = nullptr;
     const char *names_[kMost] = {};
     Oid tables_[kMost] = {};
     bool valid_ = false;
