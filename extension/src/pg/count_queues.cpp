@@ -64,6 +64,8 @@ IndexScanDesc begin(Relation table, Relation index, const Datum *before) {
 }
 
 void put(ReturnSetInfo *result, Datum queue, const Counts &counts, bool complete) {
+    // Entries of rows that are gone, or were rolled back, and are not cleared away yet.
+    if (complete && counts.available + counts.scheduled + counts.retryable + counts.executing + counts.dead == 0) return;
     Datum values[] = {queue,
                       Int64GetDatum(counts.available),
                       Int64GetDatum(counts.scheduled),

@@ -2,7 +2,10 @@
 BEGIN;
 SELECT plan(6);
 
-SELECT is_empty('SELECT * FROM pulse.queue_depths()', 'no jobs, no queues');
+SAVEPOINT before;
+INSERT INTO _pulse.jobs (queue, kind, args, state, run_at, max_attempts, timeout, role) VALUES ('gone', 'sql', '{}', 'available', now(), 3, '30 s', 'postgres');
+ROLLBACK TO before;
+SELECT is_empty('SELECT * FROM pulse.queue_depths()', 'no jobs, no queues, also where some were');
 INSERT INTO _pulse.jobs (queue, kind, args, state, run_at, max_attempts, timeout, role)
     SELECT q, 'sql', '{}', s, at, 3, '30 s', 'postgres'
       FROM (VALUES ('a', 'available', now() - interval '100 s'), ('a', 'available', now()), ('a', 'available', now() + interval '1 h'), ('a', 'scheduled', now() - interval '10 s'),
