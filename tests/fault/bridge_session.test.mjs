@@ -17,7 +17,7 @@ const queries = Object.fromEntries([...readFileSync(join(root, 'bridge/src/db/qu
 
 test('types that a handler made in pg_temp are not those of the bridge\'s statements', async () => {
   assert.deepEqual(Object.keys(queries).sort(), ['bridge_hello', 'bridge_history', 'bridge_read', 'bridge_revocations', 'bridge_sessions', 'decide',
-    'handle', 'handle_answer', 'handle_connect', 'handle_refresh', 'handle_request', 'status'])
+    'handle', 'handle_answer', 'handle_connect', 'handle_refresh', 'handle_request', 'queues', 'status'])
   await cluster.sql(`
     CREATE TABLE caught (by_role text);
     GRANT INSERT ON caught TO PUBLIC;
@@ -76,7 +76,7 @@ test('what a handler leaves in the session ends with it: temporary tables, advis
     const left = () => cluster.sql(`SELECT 'lock' AS kind, objid::text AS name FROM pg_locks WHERE locktype = 'advisory'
       UNION ALL SELECT 'table', relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() OR relname = 'litter'`)
     for (let n = 0; n < 3; n++) {
-      assert.deepEqual((await call()).rows[0].ack, [1])
+      assert.deepEqual((await call()).rows[0].handle_event, [1])
       await nothing_left()
       await assert.rejects(call('fail'), { code: '22012' })
       await nothing_left()
@@ -115,7 +115,7 @@ test('refusals are for clients: they do not fill the server\'s log, failures of 
     await assert.rejects(call('refuse'), { code: 'PL403', message: 'refused on purpose' })
     await assert.rejects(call('crash'), { code: '22012' })
     const said = cluster.log.slice(before).split('\n').filter(line => / (ERROR|STATEMENT): /.test(line))
-    assert.deepEqual(said.map(line => / (ERROR|STATEMENT): +(.*)/.exec(line)[2].slice(0, 16)), ['division by zero', 'SELECT ack, effe'])
+    assert.deepEqual(said.map(line => / (ERROR|STATEMENT): +(.*)/.exec(line)[2].slice(0, 16)), ['division by zero', 'SELECT pulse.han'])
     await cluster.sql(`ALTER ROLE bridge SET log_min_messages = debug1`)
     const curious = await cluster.connect({ user: 'bridge' })
     await assert.rejects(curious.query(queries.handle_connect, ['/nowhere', '{}']), { code: 'PL404' })
