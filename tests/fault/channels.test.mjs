@@ -93,6 +93,34 @@ test('E4: a server that accepts and never reads costs its own job\'s time, howev
   }
 })
 
+test('E4: what was under way when pulse.http_ca_file changed hands the old file on to nobody', async () => {
+  const certificates = new Certificates()
+  certificates.write(1)
+  const certificate = readFileSync(certificates.certificate, 'utf8')
+  const tls = await startStandIn({ tls: { key: readFileSync(certificates.key), cert: certificate } })
+  try {
+    await channels.writeFile('ca.pem', certificate)
+    await cluster.set('pulse.http_ca_file', 'ca.pem')
+    const send = path => channels.enqueue('webhook', { url: tls.url + path }, 'max_attempts => 1')
+    const state = async path => (await channels.ended(await send(path))).state
+    await until(async () => await state('/hook/first') === 'completed')   // once the worker has read the setting
+    let answer
+    tls.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
+    const late = await send('/hook/late')
+    await until(() => tls.at('/hook/late').length === 1)
+    await cluster.set('pulse.http_ca_file', '')
+    await until(async () => await state('/hook/second') === 'discarded')
+    answer()
+    assert.equal((await channels.ended(late)).state, 'completed')
+    assert.equal(await state('/hook/third'), 'discarded')
+    assert.equal(tls.at('/hook/third').length, 0)
+  } finally {
+    await cluster.set('pulse.http_ca_file', '')
+    await tls.stop()
+    certificates.remove()
+  }
+})
+
 test('E4: over HTTP/2, a slow handshake only takes its time; connections that go away lose no message and repeat none within an attempt', async () => {
   const certificates = new Certificates()
   certificates.write(1)

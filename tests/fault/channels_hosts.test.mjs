@@ -1,5 +1,6 @@
 // Hosts that hang share the HTTP worker with others, which do not wait for them.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, afterEach, before, test } from 'node:test'
 import { startChannels } from '../support/channels.mjs'
 import { startStandIn } from '../support/provider_stand_in.mjs'
@@ -31,6 +32,7 @@ afterEach(async () => {
 
 const many = (url, count, options = '') => cluster.sql(`SELECT pulse.enqueue_many('q', 'webhook', array_agg(json_build_object('url', $1::text || n)), timeout => '5 min' ${options})
   FROM generate_series(1, $2) n`, [url, count])
+const foreman = () => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse foreman'`)
 const push = options => channels.enqueue('fcm', { token: 't' }, options)
 
 test('E4: a thousand webhooks to a host that hangs, and no push and no other webhook of their queue waits for them', async () => {
@@ -73,10 +75,52 @@ test('E4: shares are known again after the end of the foreman', async () => {
   hung.fault('/', { hang: true }, 10_000)
   await many(`${hung.url}/again/`, 300)
   await until(() => hung.at('/again/').length === places / 2, { what: 'its share' })
-  const pid = () => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse foreman'`)
-  const before = await pid()
+  const before = await foreman()
   await cluster.sql('SELECT pg_terminate_backend($1)', [before])
-  await until(async () => ![before, undefined, null].includes(await pid()), { what: 'another foreman' })
+  await until(async () => ![before, undefined, null].includes(await foreman()), { what: 'another foreman' })
   assert.equal((await channels.ended(await push())).state, 'completed')
   assert.equal(hung.at('/again/').length, places / 2)
+})
+
+test('E4: webhooks with large bodies that wait for a host that hangs: the foreman\'s memory does not grow with them', async () => {
+  hung.fault('/', { hang: true }, 10_000)
+  const pid = await foreman()
+  for (let n = 0; n < 10; n++) {
+    await cluster.sql(`SELECT pulse.enqueue('q', 'webhook', json_build_object('url', $1::text || n, 'body', repeat('x', 2000000)), timeout => '5 min') FROM generate_series(1, 150) n`, [`${hung.url}/large/${n}/`])
+  }
+  assert.equal((await channels.ended(await push())).state, 'completed')
+  await until(() => hung.at('/large/').length === places / 2, { what: 'its share' })
+  assert.equal(await foreman(), pid)
+  const [, peak] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmHWM:\s+(\d+) kB$/m)
+  assert.ok(peak < 200_000, `${peak} kB`)
+})
+
+test('E4: of what waits in the worker for a place the most urgent is sent first', async () => {
+  let answer
+  hung.fault('/ordered/first', { until: new Promise(resolve => { answer = resolve }) })
+  hung.fault('/', { hang: true }, 10_000)
+  await many(`${hung.url}/ordered/first/`, 1)
+  await until(() => hung.arrivals.length === 1, { what: 'the one that will be answered' })
+  await many(`${hung.url}/ordered/`, places / 2 - 1 + 20)
+  const executing = () => cluster.value(`SELECT count(*)::int FROM pulse.jobs WHERE state = 'executing'`)
+  await until(async () => hung.arrivals.length === places / 2 && await executing() === places / 2 + 20, { what: 'its share, and twenty more' })
+  await channels.enqueue('webhook', { url: `${hung.url}/ordered/urgent` }, `priority => -10, timeout => '5 min'`)
+  await until(async () => await executing() === places / 2 + 21, { what: 'the urgent one' })
+  answer()
+  await until(() => hung.arrivals.length > places / 2, { what: 'the next' })
+  assert.equal(hung.arrivals[places / 2].path, '/ordered/urgent')
+})
+
+test('E4: what has one attempt is not claimed before it can be sent: a crash while its host hangs takes none that was not', async () => {
+  hung.fault('/', { hang: true }, 10_000)
+  await many(`${hung.url}/once/`, 300, ', max_attempts => 1')
+  await until(() => hung.arrivals.length === places / 2, { what: 'its share' })
+  assert.equal((await channels.ended(await push(`max_attempts => 1`))).state, 'completed')
+  const count = state => cluster.value(`SELECT count(*)::int FROM pulse.jobs WHERE state = $1`, [state])
+  assert.equal(await count('executing'), places / 2)
+  assert.equal(await count('available'), 300 - places / 2)
+  await cluster.restart('immediate')
+  await until(() => hung.arrivals.length === places, { what: 'as many again' })
+  assert.equal(await count('discarded'), places / 2)
+  assert.equal(new Set(hung.arrivals.map(({ path }) => path)).size, places, 'each once')
 })

@@ -107,6 +107,16 @@ test('E4: a fast shutdown returns what has not been sent, uncounted: what is bei
   assert.deepEqual(await result(waits), ['completed', 2], 'this one may have been delivered')
 })
 
+test('E4: a fast shutdown in a builder: what was loaded with it is not sent', async () => {
+  const [built, plain] = await together({ kind: 'slow', args: slow('/hook/built', 2) }, { kind: 'webhook', args: { url: `${provider.url}/hook/plain` } })
+  await builds()
+  await cluster.stop('fast')
+  assert.equal(provider.at('/hook/').length, 0)
+  await cluster.start()
+  for (const id of [built, plain]) assert.deepEqual(await result(id), ['completed', 1])
+  assert.equal(provider.at('/hook/').length, 2)
+})
+
 test('E4: when the process ends in a builder, what it had not begun loses no attempt', async () => {
   const [stubborn, other] = await together({ kind: 'stubborn', args: {} }, { kind: 'slow', args: slow('/hook/other', 0) })
   await builds()

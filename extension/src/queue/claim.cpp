@@ -6,6 +6,8 @@
 #include "queue/hosts.hpp"
 #include "queue/job_columns.hpp"
 
+#include <unordered_map>
+
 namespace pulse::queue {
 
 #define PULSE_HOST "j.kind, CASE WHEN j.channel = 'webhook' AND j.function IS NULL THEN j.args END"
@@ -19,9 +21,34 @@ std::optional<std::string> optional_string(const pg::Row &row, int column) {
 }
 
 // Of class http, from the columns of PULSE_HOST.
-std::string host(const pg::Row &row, std::string_view channel, int column) {
+HostOfJob host(const pg::Row &row, std::string_view channel, int column) {
     if (class_of(channel) != Class::kHttp) return {};
-    return host_of(channel, row.text(column), row.optional_text(column + 1));
+    if (row.is_null(column + 1)) return HostOfJob(host_of(channel, row.text(column), std::nullopt));
+    const auto *stored = reinterpret_cast<const char *>(DatumGetPointer(row.datum(column + 1)));
+    return HostOfJob::of_arguments({stored, VARSIZE_ANY(stored)});
+}
+
+// Of arguments that are as long as they like; nothing of them stays in memory.
+std::string host_in(const std::string &stored) {
+    static MemoryContext scratch = nullptr;
+    const std::string_view args = pg::call([&] {
+        if (scratch == nullptr) scratch = AllocSetContextCreate(TopMemoryContext, "arguments of one webhook", ALLOCSET_SMALL_SIZES);
+        MemoryContextReset(scratch);  // an error may have left something
+        const MemoryContext before = MemoryContextSwitchTo(scratch);
+        const std::string_view text = pg::view(PointerGetDatum(stored.data()));
+        MemoryContextSwitchTo(before);
+        return text;
+    });
+    std::string name = host_of("webhook", {}, args);
+    pg::call([] { MemoryContextReset(scratch); });
+    return name;
+}
+
+// Their rows' copies are not kept until the end of the pass.
+template <class Each>
+void for_each(pg::Plan &plan, std::initializer_list<pg::Plan::Param> params, Each &&each) {
+    plan.for_each(params, each);
+    pg::call([] { SPI_freetuptable(SPI_tuptable); });
 }
 
 Candidate candidate(const pg::Row &row) {
@@ -55,12 +82,33 @@ Executing executing_row(const pg::Row &row) {
 
 }  // namespace
 
+HostOfJob HostOfJob::of_arguments(std::string_view stored) {
+    HostOfJob host;
+    host.stored_ = stored;
+    return host;
+}
+
+// What is stored elsewhere is not read again in each pass: its address in the table of large values is its name here.
+const std::string &HostOfJob::name() const {
+    constexpr std::size_t kMostKnown = 20'000;
+    static std::unordered_map<std::string, std::string> known;
+    if (stored_.empty()) return name_;
+    const std::string stored = std::exchange(stored_, {});
+    if (!VARATT_IS_EXTERNAL_ONDISK(stored.data())) return name_ = host_in(stored);
+    if (const auto found = known.find(stored); found != known.end()) return name_ = found->second;
+    name_ = host_in(stored);
+    if (known.size() >= kMostKnown) known.clear();
+    known.emplace(stored, name_);
+    return name_;
+}
+
 std::vector<Candidate> peek(const LaneName &lane, const Place &from, int most) {
     static pg::Plan plan("SELECT " PULSE_CANDIDATE " FROM _pulse.jobs j WHERE j.queue = $1 AND j.priority = $2 "
                          "AND (j.run_at, j.id) >= ($3, $4) AND j.state IN ('available', 'scheduled', 'retryable') "
                          "ORDER BY j.queue, j.priority, j.run_at, j.id LIMIT $5");
     std::vector<Candidate> found;
-    plan.for_each(
+    for_each(
+        plan,
         {pg::param_text(lane.queue), pg::param_int4(lane.priority), param_time(from.run_at), pg::param_int8(from.id), pg::param_int8(most)},
         [&](const pg::Row &row) { found.push_back(candidate(row)); });
     return found;
@@ -69,8 +117,10 @@ std::vector<Candidate> peek(const LaneName &lane, const Place &from, int most) {
 std::optional<Candidate> first_of_key(const KeyName &name, std::int64_t from) {
     static pg::Plan plan("SELECT " PULSE_CANDIDATE " FROM _pulse.jobs j WHERE j.queue = $1 AND j.partition_key = $2 AND j.id >= $3 "
                          "AND j.partition_key IS NOT NULL AND j.state <> 'executing' ORDER BY j.queue, j.partition_key, j.id LIMIT 1");
-    if (plan.run({pg::param_text(name.queue), pg::param_text(name.key), pg::param_int8(from)}) == 0) return std::nullopt;
-    return candidate(pg::result_row());
+    std::optional<Candidate> first;
+    for_each(plan, {pg::param_text(name.queue), pg::param_text(name.key), pg::param_int8(from)},
+             [&](const pg::Row &row) { first = candidate(row); });
+    return first;
 }
 
 // Without a plan: the place of the row is known since the peek, and one UPDATE that waits for nobody is what a plan needs two scans, a lock
@@ -124,7 +174,7 @@ std::vector<WaitingLane> waiting_lanes() {
 std::vector<Executing> executing() {
     static pg::Plan plan("SELECT " PULSE_EXECUTING " FROM _pulse.jobs j WHERE j.state = 'executing' ORDER BY j.id");
     std::vector<Executing> found;
-    plan.for_each({}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
+    for_each(plan, {}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
     return found;
 }
 
@@ -132,7 +182,7 @@ std::vector<Executing> executing(const std::vector<int64> &ids) {
     static pg::Plan plan("SELECT " PULSE_EXECUTING " FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state = 'executing'");
     std::vector<Executing> found;
     if (ids.empty()) return found;
-    plan.for_each({pg::param_int8s(ids)}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
+    for_each(plan, {pg::param_int8s(ids)}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
     return found;
 }
 
@@ -141,7 +191,7 @@ std::vector<Executing> lock_executing(const std::vector<int64> &ids) {
                          " FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state = 'executing' FOR UPDATE SKIP LOCKED");
     std::vector<Executing> found;
     if (ids.empty()) return found;
-    plan.for_each({pg::param_int8s(ids)}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
+    for_each(plan, {pg::param_int8s(ids)}, [&](const pg::Row &row) { found.push_back(executing_row(row)); });
     return found;
 }
 

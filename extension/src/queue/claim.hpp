@@ -10,6 +10,19 @@
 
 namespace pulse::queue {
 
+// Whose share of the places a job of class http takes, as host_of() says. A webhook's is in its arguments, which may be large: they are
+// kept as they are stored, and read only when somebody asks, in the transaction that found them.
+class HostOfJob {
+public:
+    HostOfJob() = default;
+    explicit HostOfJob(std::string name) : name_(std::move(name)) {}
+    static HostOfJob of_arguments(std::string_view stored);
+    const std::string &name() const;
+
+private:
+    mutable std::string name_, stored_;
+};
+
 // A waiting job, as far as it matters for who may begin it.
 struct Candidate {
     ItemPointerData row;  // this version of it
@@ -19,7 +32,7 @@ struct Candidate {
     int priority;
     Class klass;
     std::optional<std::string> key;
-    std::string host;  // of class http: whose share of the places it takes, as host_of() says
+    HostOfJob host;  // of class http
 
     Place place() const { return {run_at, id}; }
     LaneName lane() const { return {queue, priority, klass}; }
@@ -53,7 +66,7 @@ struct Executing {
     std::string queue;
     std::optional<std::string> key;
     Class klass;
-    std::string host;
+    HostOfJob host;
     TimestampTz attempted_at;
     TimestampTz lease_until;  // of class external
     bool cancelled;

@@ -36,6 +36,7 @@ private:
         Class klass;
         TimestampTz lease_until;
         std::string host;
+        std::uint64_t pass = 0;  // which chose it
     };
     struct Chosen {
         Candidate job;
@@ -82,10 +83,12 @@ private:
     void deliver();
     bool open(const LaneName &name, const Lanes::Lane &lane);
     bool has_room(const std::string &queue);
-    bool place_for(const Candidate &job) const;
+    bool place_for(const Candidate &job);
     std::map<std::string, State>::iterator state_of(const std::string &queue);
     // shares.cpp: which host's deliveries may begin
+    int places_for(const Candidate &job);
     bool waits_for_host(const Candidate &job);
+    void waits_early(const Candidate &job);
     bool host_is_due();
     void look_at_host(const Hosts::Look &look);
     void look_at_hosts();
@@ -112,7 +115,7 @@ private:
     Lanes lanes_;
     Keys keys_;
     Hosts hosts_;
-    std::uint64_t host_looks_ = 0;
+    std::uint64_t host_looks_ = 0, pass_ = 0;
     std::map<std::string, State> queues_;
     std::unordered_map<int64, Running> running_;
     std::set<std::pair<TimestampTz, int64>> leases_;

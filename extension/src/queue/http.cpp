@@ -77,6 +77,7 @@ struct Http::Transfer {
     std::string host;
     int port = 0;
     bool opened = false;
+    std::uint64_t configured = 0;  // what its handle was made with
 
     bool may_connect(const Address &address) const { return !allow || allow->may_connect(host, port, address); }
     void refuse(std::string_view address) {
@@ -205,7 +206,8 @@ void Http::limit(int most_connections) {
 void Http::configure(std::string ca_file, std::shared_ptr<const AllowList> allow) {
     ca_file_ = std::move(ca_file);
     allow_ = std::move(allow);
-    spare_.clear();  // made for the other file
+    ++configured_;  // what was made for the other file serves nobody again, nor does what is under way
+    spare_.clear();
 }
 
 std::optional<long> Http::due_in() const {
@@ -219,6 +221,7 @@ std::optional<long> Http::due_in() const {
 std::unique_ptr<Http::Transfer> Http::make_transfer() {
     auto made = std::make_unique<Transfer>();
     made->http = this;
+    made->configured = configured_;
     made->easy.reset(curl_easy_init());
     CURL *easy = made->easy.get();
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -302,7 +305,7 @@ void Http::end(Transfer &transfer, bool again) {
     curl_multi_remove_handle(multi_, transfer.easy.get());
     deadlines_.erase({transfer.deadline, transfer.id});
     const auto found = transfers_.find(transfer.id);
-    if (again && spare_.size() < kMostSpare) spare_.push_back(std::move(found->second));
+    if (again && transfer.configured == configured_ && spare_.size() < kMostSpare) spare_.push_back(std::move(found->second));
     transfers_.erase(found);
 }
 

@@ -53,6 +53,7 @@ private:
     void *multi_ = nullptr;
     int epoll_ = -1;
     std::string ca_file_;
+    std::uint64_t configured_ = 0;  // how often
     std::shared_ptr<const AllowList> allow_;
     std::optional<std::int64_t> due_at_;  // of the monotonic clock
     std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;

@@ -53,6 +53,7 @@ private:
         std::string host;
     };
     std::vector<AttemptId> to_load();
+    std::vector<std::list<Loaded>::iterator> by_priority();
     void take();
     template <class May>
     void begin_some(May &&may);
@@ -157,6 +158,16 @@ std::vector<AttemptId> HttpWorker::to_load() {
     return ids;
 }
 
+// The most urgent first: what was claimed ahead may be less so than what came after it.
+std::vector<std::list<HttpWorker::Loaded>::iterator> HttpWorker::by_priority() {
+    std::vector<std::list<Loaded>::iterator> jobs;
+    jobs.reserve(loaded_.size());
+    for (auto job = loaded_.begin(); job != loaded_.end(); ++job) jobs.push_back(job);
+    std::stable_sort(jobs.begin(), jobs.end(),
+                     [](const auto &left, const auto &right) { return left->attempt.priority < right->attempt.priority; });
+    return jobs;
+}
+
 // One host never has more under way than it leaves free for others.
 bool HttpWorker::may_begin(const Loaded &job) const {
     return hosts_.has_room(job.host, guc::http_concurrency - static_cast<int>(deliveries_.size()));
@@ -164,8 +175,8 @@ bool HttpWorker::may_begin(const Loaded &job) const {
 
 template <class May>
 void HttpWorker::begin_some(May &&may) {
-    for (auto next = loaded_.begin(); next != loaded_.end() && static_cast<int>(deliveries_.size()) < guc::http_concurrency;) {
-        const auto here = next++;
+    for (const auto here : by_priority()) {
+        if (static_cast<int>(deliveries_.size()) >= guc::http_concurrency) return;
         if (!may(*here) || !may_begin(*here)) continue;
         Loaded job = std::move(*here);
         loaded_.erase(here);
@@ -200,6 +211,7 @@ void HttpWorker::take() {
         if (!ids.empty()) ended(ids);  // what could not be loaded has ended otherwise
         pg::forget_all();
     }
+    if (stopping()) return;  // a builder was interrupted: nothing is begun any more
     begin_some([](const Loaded &job) { return !job.attempt.function; });
     if (begun_now_.empty()) return;
     sent(begun_now_);
@@ -286,6 +298,7 @@ void HttpWorker::run() {
         for (const AttemptId &id : cancelled()) deliveries_.cancel(id);
         tell_confirmed();
         take();
+        if (stopping()) leave();
         finish_all(deliveries_.drive());
         wait();
     }

@@ -58,10 +58,13 @@ bool Foreman::open(const LaneName &name, const Lanes::Lane &lane) {
 }
 
 // Whether somebody has room for it now.
-bool Foreman::place_for(const Candidate &job) const {
+bool Foreman::place_for(const Candidate &job) {
     switch (job.klass) {
         case Class::kSql: return job.is_last() ? places_.has_idle() : places_.room(Class::kSql) > 0;
-        case Class::kHttp: return hosts_.has_room(job.host, places_.room(Class::kHttp));
+        case Class::kHttp: {
+            const int free = places_for(job);
+            return free > 0 && hosts_.has_room(job.host.name(), free);
+        }
         case Class::kExternal: return request_for(job.queue) >= 0;
     }
     return false;
@@ -85,8 +88,8 @@ bool Foreman::take(const Candidate &job) {
     if (job.klass == Class::kExternal) --requests_[place].room;
     queue->second.limiter.started();
     if (job.key) keys_.started({job.queue, *job.key}, job.id);
-    if (job.klass == Class::kHttp) hosts_.started(job.host);
-    running_.insert_or_assign(job.id, Running{job.attempt + 1, queue, job.key, job.klass, DT_NOEND, job.host});
+    if (job.klass == Class::kHttp) hosts_.started(job.host.name());
+    running_.insert_or_assign(job.id, Running{job.attempt + 1, queue, job.key, job.klass, DT_NOEND, job.host.name(), pass_});
     chosen_.push_back({job, place, alone});
     return true;
 }
@@ -96,7 +99,7 @@ void Foreman::undo(const Chosen &chosen) {
     const Candidate &job = chosen.job;
     const auto found = running_.find(job.id);
     found->second.queue->second.limiter.never_started();
-    if (job.klass == Class::kHttp) hosts_.ended(job.host);
+    if (job.klass == Class::kHttp) hosts_.ended(job.host.name());
     running_.erase(found);
     early_.erase(job.id);
     if (job.key) {
@@ -139,7 +142,7 @@ void Foreman::take_from(Lanes::Entry &entry) {
         for (const Candidate &job : jobs) {
             if (job.run_at > now_) return lanes_.advance(name, job.place());
             if (running_.contains(job.id)) {
-                early_.insert_or_assign(job.id, job);
+                waits_early(job);
             } else if (job.klass == name.klass && !is_locked(job)) {
                 if (job.klass == Class::kHttp && !places_.http_runs() && !entry_->http_wanted) {
                     LWLockAcquire(pg::shared()->lock, LW_EXCLUSIVE);
@@ -247,6 +250,8 @@ void Foreman::claim_fetched() {
 void Foreman::claim_pass() {
     chosen_.clear();
     given_.clear();
+    ++pass_;
+    if (places_.room_now() > 0) places_.claim_ahead(true);
     if (std::exchange(settings_, false)) {
         // Perhaps they are those of another database, whose rows somebody has loaded into this one.
         if (check_origin()) look_ = true;

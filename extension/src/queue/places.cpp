@@ -82,7 +82,9 @@ void Places::view(bool reserve) {
     sql_room_ = 0;
     for (const Worker &worker : workers_) sql_room_ += worker.room;
     http_runs_ = queue_->http.pid != 0;
-    http_room_ = http_runs_ ? std::max(std::min(guc::http_concurrency * kHttpAhead, kHttpInboxSize) - queue_->http.count, 0) : 0;
+    const int http_most = std::min(guc::http_concurrency * kHttpAhead, kHttpInboxSize);
+    http_room_ = http_runs_ ? std::max(http_most - queue_->http.count, 0) : 0;
+    http_ahead_ = std::max(http_most - guc::http_concurrency, 0);
     rebalance_at_ = idle ? slow_at : DT_NOEND;
 }
 

@@ -21,7 +21,11 @@ public:
     const Seen &look(bool reserve);  // good until the next
 
     // Room as of the last look, less what was planned since.
-    int room(Class klass) const { return klass == Class::kHttp ? http_room_ : sql_room_; }
+    int room(Class klass) const { return klass == Class::kSql ? sql_room_ : claims_ahead_ ? http_room_ : room_now(); }
+    // Of the HTTP worker without what is claimed ahead: so many could be sent at once.
+    int room_now() const { return std::max(http_room_ - http_ahead_, 0); }
+    // Whether the HTTP worker is given more than it can send at once.
+    void claim_ahead(bool ahead) { claims_ahead_ = ahead; }
     bool has_idle() const;
     bool http_runs() const { return http_runs_; }
     // Whose a job shall be, if it can be claimed. `alone`: of somebody who has nothing else. Call only when there is room.
@@ -57,8 +61,8 @@ private:
     Queue *queue_;
     Seen seen_;
     Worker workers_[pg::kMostJobWorkers];
-    int sql_room_ = 0, http_room_ = 0;
-    bool http_runs_ = false;
+    int sql_room_ = 0, http_room_ = 0, http_ahead_ = 0;  // http_ahead_: what of http_room_ is for later
+    bool http_runs_ = false, claims_ahead_ = true;
     TimestampTz rebalance_at_ = DT_NOEND;
 };
 

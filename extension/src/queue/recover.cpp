@@ -72,8 +72,8 @@ void Foreman::now_running(const Executing &job) {
     const auto queue = state_of(job.queue);
     queue->second.limiter.started();
     if (job.key) keys_.started({job.queue, *job.key}, job.id.id);
-    running_.insert_or_assign(job.id.id, Running{job.id.attempt, queue, job.key, job.klass, job.lease_until, job.host});
-    if (job.klass == Class::kHttp) hosts_.started(job.host);
+    running_.insert_or_assign(job.id.id, Running{job.id.attempt, queue, job.key, job.klass, job.lease_until, job.host.name()});
+    if (job.klass == Class::kHttp) hosts_.started(job.host.name());
     if (job.klass == Class::kExternal) leases_.emplace(job.lease_until, job.id.id);
 }
 

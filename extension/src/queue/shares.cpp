@@ -14,17 +14,33 @@ constexpr std::uint64_t kAnywayEvery = 8;
 
 }  // namespace
 
+// The HTTP worker's. On its last attempt a job is given only what is free now: what has been claimed fails with the server. Nothing is
+// claimed ahead of it meanwhile.
+int Foreman::places_for(const Candidate &job) {
+    const int free = places_.room(Class::kHttp), now = places_.room_now();
+    if (free > now && job.is_last() && hosts_.has_room(job.host.name(), free) && !hosts_.has_room(job.host.name(), now))
+        places_.claim_ahead(false);
+    return places_.room(Class::kHttp);
+}
+
+// It runs, as far as we know, and waits: we have not heard of its end yet, or this pass has chosen it.
+void Foreman::waits_early(const Candidate &job) {
+    if (running_.at(job.id).pass != pass_) early_.insert_or_assign(job.id, job);
+}
+
 // Whether it is left where it is until its host has room: passed by, or known to its key.
 bool Foreman::waits_for_host(const Candidate &job) {
-    const int free = places_.room(Class::kHttp);
-    if (job.klass != Class::kHttp || free == 0) return false;
-    const bool room = hosts_.has_room(job.host, free);
+    if (job.klass != Class::kHttp || places_.room(Class::kHttp) == 0) return false;
+    const int free = places_for(job);
+    if (free == 0) return false;
+    const std::string &host = job.host.name();
+    const bool room = hosts_.has_room(host, free);
     if (job.key) {
         if (!room) keys_.put_off({job.queue, *job.key}, now_ + kSecond);
         return !room;
     }
-    if (room && !hosts_.waits(job.host, job.lane())) return false;
-    if (hosts_.pass_by(job.host, job.lane(), job.place())) return true;
+    if (room && !hosts_.waits(host, job.lane())) return false;
+    if (hosts_.pass_by(host, job.lane(), job.place())) return true;
     if (!room) lanes_.put_off(job.lane(), now_ + kSecond);
     return false;
 }
@@ -41,9 +57,10 @@ void Foreman::look_at_host(const Hosts::Look &look) {
         const std::vector<Candidate> jobs = peek(look.lane, from, peeked);
         for (const Candidate &job : jobs) {
             if (job.run_at > now_) return hosts_.go_on(look.host, look.lane, kNothing);  // so far its lane has not come either
+            if (!hosts_.has_room(look.host, places_.room(Class::kHttp))) return hosts_.go_on(look.host, look.lane, job.place());
             if (running_.contains(job.id)) {
-                early_.insert_or_assign(job.id, job);
-            } else if (job.klass == Class::kHttp && !job.key && job.host == look.host) {
+                waits_early(job);
+            } else if (job.klass == Class::kHttp && !job.key && job.host.name() == look.host) {
                 if (!take(job)) return hosts_.go_on(look.host, look.lane, job.place());
                 hosts_.taken(look.host, look.lane);
             }
