@@ -5,6 +5,7 @@
 #include "pg/run_as.hpp"
 #include "pg/watched.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace pulse::handle {
@@ -21,13 +22,20 @@ void on_syscache(Datum, int, uint32) { watched.forget(); }
 
 struct Found {
     Datum function = 0, key = 0;  // copies; 0: none
-    bool told = false;            // of changes: the SQL of 1.0 has no trigger
+    bool told = false;            // of changes
 };
 
 Datum column(HeapTuple tuple, Relation table, int number) {
     bool null;
     const Datum value = heap_getattr(tuple, number, RelationGetDescr(table), &null);
     return null ? Datum(0) : datumCopy(value, false, -1);
+}
+
+// The SQL of 1.0 has no trigger, and somebody may have disabled it.
+bool tells_of_changes(Relation table) {
+    const TriggerDesc *triggers = table->trigdesc;
+    return triggers != nullptr && std::any_of(triggers->triggers, triggers->triggers + triggers->numtriggers,
+                                              [](const Trigger &one) { return one.tgenabled != TRIGGER_DISABLED; });
 }
 
 // May ereport: inside call() only. A pack's row counts while the pack is there.
@@ -41,7 +49,7 @@ Found find(Datum name, Datum event) {
     const Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     SysScanDesc scan = systable_beginscan(table, get_relname_relid("handlers_key", schema), true, snapshot, 2, keys);
     Found found;
-    found.told = table->trigdesc != nullptr;
+    found.told = tells_of_changes(table);
     for (HeapTuple tuple; HeapTupleIsValid(tuple = systable_getnext(scan));) {
         const Datum extension = column(tuple, table, kExtension);
         if (extension != 0 && (found.function != 0 || !OidIsValid(get_extension_oid(TextDatumGetCString(extension), true)))) continue;
@@ -94,6 +102,7 @@ void Handler::put_back(std::unique_ptr<Prepared> used) {
 
 std::shared_ptr<Handler> find_handler(const std::string &name, const std::string &event) {
     if (known == nullptr) known = new std::map<std::string, std::shared_ptr<Handler>>;
+    pg::call([] { AcceptInvalidationMessages(); });  // in a long transaction of SQL callers nothing else may hear of changes
     watched.refresh([](std::optional<Oid>) { known->clear(); });
     std::string place = std::string(name).append(1, '\0').append(event);
     if (const auto at = known->find(place); at != known->end()) return at->second;

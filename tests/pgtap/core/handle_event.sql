@@ -1,7 +1,7 @@
 -- pulse.handle_event: what the bridge calls for each event, and what it keeps of a handler between the calls of one connection: whatever
 -- it was found by may change, and the next call hears of it. Two connections: tests/isolation/specs/handler_changes.spec.
 BEGIN;
-SELECT plan(44);
+SELECT plan(46);
 
 CREATE SCHEMA shop;
 GRANT USAGE ON SCHEMA shop TO pulse_client;
@@ -84,6 +84,12 @@ SELECT pulse.on('who', 'shop.who');
 SELECT is(shop.emit('who', '[1]'), '["pg_catalog"]', 'and another');
 ROLLBACK TO before;
 SELECT is(shop.emit('who', '[1]'), '[1]', 'which is rolled back');
+ALTER TABLE _pulse.handlers DISABLE TRIGGER handlers_changed;
+SELECT pulse.on('who', 'shop.who');
+SELECT is(shop.emit('who', '[1]'), '["pg_catalog"]', 'without the trigger that tells of changes nothing is kept');
+UPDATE _pulse.handlers SET function = 'shop.give' WHERE event = 'who';
+SELECT is(shop.emit('who', '[1]'), '[1]', 'so each call finds what is there');
+ALTER TABLE _pulse.handlers ENABLE TRIGGER handlers_changed;
 SELECT pulse.on('who', 'shop.who');
 DROP FUNCTION shop.who(json);
 SELECT matches(shop.emit('who'), '^42883 the registered function shop.who is gone', 'a function that is dropped is gone');
