@@ -1,26 +1,19 @@
 // Takes sessions out of rooms, by pulse.evict in one transaction with the right that it takes away, and gives the right back after a while.
 // Some of these transactions roll back, some publish into the room before and after.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Routine } from './routine.mjs'
 import { noted, statement } from './transactions.mjs'
 import { Writer } from './writers.mjs'
 
-export class Warden {
-  #stopped = false
-
+export class Warden extends Routine {
   constructor(stage, fleet, random) {
+    super()
     Object.assign(this, { stage, fleet, random })
-    this.writer = new Writer(stage, random, { stopped: () => this.#stopped })
+    this.writer = new Writer(stage, random, { stopped: () => this.stopped })
   }
 
-  start() { this.running = this.#work() }
-
-  async stop() {
-    this.#stopped = true
-    await this.running
-  }
-
-  async #work() {
-    while (!this.#stopped) {
+  async work() {
+    while (!this.stopped) {
       await sleep(this.random.integer(100, 500))
       const session = this.random.pick(this.fleet.sessions)
       const room = this.random.pick([...session.wanted])

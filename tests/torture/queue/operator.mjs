@@ -1,29 +1,22 @@
 // Who does things to jobs while they wait and run: cancels, retries, redrives, pauses queues. Some of it is rolled back.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/wait.mjs'
+import { Routine } from '../routine.mjs'
 import { noted } from '../transactions.mjs'
 import { Writer } from '../writers.mjs'
 import { queues } from './queues.mjs'
 
 const recent = 200   // of so many jobs that were enqueued last one is picked
 
-export class Operator {
-  #stopped = false
-
+export class Operator extends Routine {
   constructor(stage, ledger, random, { weights = { cancel: 40, retry: 20, redrive: 30, pause: 6 } } = {}) {
+    super()
     Object.assign(this, { stage, ledger, random, weights })
-    this.writer = new Writer(stage, random, { stopped: () => this.#stopped })
+    this.writer = new Writer(stage, random, { stopped: () => this.stopped })
   }
 
-  start() { this.running = this.#work() }
-
-  async stop() {
-    this.#stopped = true
-    await this.running
-  }
-
-  async #work() {
-    while (!this.#stopped) {
+  async work() {
+    while (!this.stopped) {
       await sleep(this.random.integer(5, 60))
       await this[this.random.weighted(this.weights)]()
     }

@@ -1,6 +1,7 @@
 // Faults to plant in the queue, by plain SQL behind its back: what the tables would look like if the engine lost a job, ran one twice, forgot a key. A fault is
 // done again and again while a run goes on; one with `producers` is done by those who enqueue.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Routine } from '../routine.mjs'
 import { numberOf } from './watch.mjs'
 
 const every = 40   // ms
@@ -31,21 +32,12 @@ export const faults = {
   'a cancel is forgotten': { kind: 'cancelled', shares: { work: 100 }, operator: { weights: { cancel: 1 } }, times: 4, sql: again('cancelled') }
 }
 
-export class Saboteur {
+export class Saboteur extends Routine {
   done = 0   // rows that it has changed
-  #stopped = false
+  constructor(cluster, { sql }) { super(); Object.assign(this, { cluster, sql }) }
 
-  constructor(cluster, { sql }) { Object.assign(this, { cluster, sql }) }
-
-  start() { this.running = this.#work() }
-
-  async stop() {
-    this.#stopped = true
-    await this.running
-  }
-
-  async #work() {
-    while (!this.#stopped && this.sql !== undefined) {
+  async work() {
+    while (!this.stopped && this.sql !== undefined) {
       this.done += (await this.cluster.sql(this.sql)).length
       await sleep(every)
     }

@@ -1,27 +1,20 @@
 // Looks at what waits, again and again, and knows from the ledger which jobs have the same unique key: the table's own column and index are not asked.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Routine } from '../routine.mjs'
 
 const every = 60   // ms
 
 // The number that the job was made up with, wherever its kind keeps it; null for what on_end set off.
 export const numberOf = `CASE WHEN queue = 'pulse:on_end' THEN NULL ELSE coalesce(args ->> 'n', args -> 'body' ->> 'n')::int END`
 
-export class Watch {
+export class Watch extends Routine {
   doubles = []   // {queue, key, ids}
-  #stopped = false
   #known = new Set()
 
-  constructor(cluster, ledger) { Object.assign(this, { cluster, ledger }) }
+  constructor(cluster, ledger) { super(); Object.assign(this, { cluster, ledger }) }
 
-  start() { this.running = this.#work() }
-
-  async stop() {
-    this.#stopped = true
-    await this.running
-  }
-
-  async #work() {
-    while (!this.#stopped) {
+  async work() {
+    while (!this.stopped) {
       await sleep(every)
       await this.#look().catch(() => { /* the server is away */ })
     }
