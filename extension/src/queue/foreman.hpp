@@ -23,6 +23,9 @@ public:
     [[noreturn]] void run();
 
 private:
+    // Rows that one pass walks over in one lane without finding what it looks for; it reads so many at first, and so many at the most.
+    static constexpr int kMostWalked = 2000, kPeek = 32, kMostPeeked = 512;
+
     // What is known of a queue in which something waits or runs.
     struct State {
         Limiter limiter;

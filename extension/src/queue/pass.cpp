@@ -8,16 +8,12 @@ namespace pulse::queue {
 
 namespace {
 
-constexpr int64 kSecond = 1000 * 1000;
-// Rows that one pass walks over in one lane without finding what it looks for.
-constexpr int kMostWalked = 2000;
-constexpr int kPeek = 32, kMostPeeked = 512;
 // Rows that somebody else has locked are asked for again after this long. So many are passed by; of more, the lanes they are in stand.
-constexpr int64 kLockedPause = kSecond;
+constexpr int64 kLockedPause = USECS_PER_SEC;
 constexpr std::size_t kMostLocked = 1000;
 constexpr std::size_t kMostKeysLookedAt = 64;
 // How often we look everywhere while there is work, and how small a share of the time that may take.
-constexpr int64 kLookEvery = 30 * kSecond, kLookShare = 200;
+constexpr int64 kLookEvery = 30 * USECS_PER_SEC, kLookShare = 200;
 
 }  // namespace
 
@@ -34,7 +30,7 @@ std::map<std::string, Foreman::State>::iterator Foreman::state_of(const std::str
     if (!state.limiter.has_rate() || known) return found;
     // Of a longer window we may have forgotten ends already. What is not on record may have been anything.
     std::vector<std::int64_t> ends;
-    if (int64{guc::job_retention} * kSecond < settings.per)
+    if (int64{guc::job_retention} * USECS_PER_SEC < settings.per)
         ends.assign(static_cast<std::size_t>(*settings.rate), steady_);
     else
         for (const TimestampTz at : ends_since(queue, now_ - settings.per)) ends.push_back(steady_ - std::max<int64>(now_ - at, 0));
@@ -154,7 +150,7 @@ void Foreman::take_from(Lanes::Entry &entry) {
                 if (!job.key || is_free_key(job)) {
                     if (!waits_for_host(job) && !take(job)) {
                         lanes_.advance(name, job.place());
-                        if (job.key) keys_.put_off({job.queue, *job.key}, now_ + kSecond);
+                        if (job.key) keys_.put_off({job.queue, *job.key}, now_ + USECS_PER_SEC);
                         if (job.klass == Class::kSql && job.is_last() && !places_.has_idle()) lanes_.wait_for_idle(name, true);
                         return;
                     }
@@ -186,7 +182,7 @@ void Foreman::look_at_keys() {
         if (its_turn && take(*first)) continue;
         // Its lane has it from here on: an end makes room, and then it is picked in the order of priorities. It may also vanish.
         lanes_.told(first->queue, first->priority, first->klass, first->place());
-        keys_.put_off(look.name, now_ + kSecond);
+        keys_.put_off(look.name, now_ + USECS_PER_SEC);
     }
 }
 

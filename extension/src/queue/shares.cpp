@@ -5,10 +5,7 @@ namespace pulse::queue {
 
 namespace {
 
-constexpr int64 kSecond = 1000 * 1000;
 constexpr std::size_t kMostHostsLookedAt = 64;
-// Rows that are walked over in one lane without finding another one of the host.
-constexpr int kMostWalked = 2000, kPeek = 32, kMostPeeked = 512;
 // Jobs that were passed by let more urgent ones go first, but not always.
 constexpr std::uint64_t kAnywayEvery = 8;
 
@@ -36,12 +33,12 @@ bool Foreman::waits_for_host(const Candidate &job) {
     const std::string &host = job.host.name();
     const bool room = hosts_.has_room(host, free);
     if (job.key) {
-        if (!room) keys_.put_off({job.queue, *job.key}, now_ + kSecond);
+        if (!room) keys_.put_off({job.queue, *job.key}, now_ + USECS_PER_SEC);
         return !room;
     }
     if (room && !hosts_.waits(host, job.lane())) return false;
     if (hosts_.pass_by(host, job.lane(), job.place())) return true;
-    if (!room) lanes_.put_off(job.lane(), now_ + kSecond);
+    if (!room) lanes_.put_off(job.lane(), now_ + USECS_PER_SEC);
     return false;
 }
 
