@@ -6,7 +6,7 @@ import { until } from '../support/wait.mjs'
 
 let queue, sql, value, enqueue
 before(async () => {
-  queue = await createQueue({ 'pulse.job_workers': 2 })
+  queue = await createQueue({ 'pulse.job_workers': 2, fsync: 'on' })
   ;({ sql, value, enqueue } = queue)
 })
 after(() => queue?.cluster.drop())
@@ -69,4 +69,17 @@ test('E4: what a job returns is told to its on_end job when it is short', async 
     await until(() => value('SELECT count(*) = $1 FROM app.told', [size === 1000 ? 1 : 2]), { what: 'on_end' })
   }
   assert.deepEqual(await sql('SELECT result FROM app.told ORDER BY 1 NULLS LAST'), [{ result: 1000 }, { result: null }])
+})
+
+test('E4: a job begins when its claim is on disk, although its worker was given it before', async () => {
+  await sql(`TRUNCATE _pulse.jobs; CREATE EXTENSION pageinspect; CREATE TABLE app.begun (on_disk bool);
+    CREATE FUNCTION app.look(args json) RETURNS json LANGUAGE sql AS $$
+      INSERT INTO app.begun SELECT max((page_header(get_raw_page('_pulse.jobs', page::int))).lsn) <= pg_current_wal_flush_lsn() FROM generate_series(0, pg_relation_size('_pulse.jobs') / 8192 - 1) AS page
+      RETURNING null::json $$`)
+  for (let n = 1; n <= 15; n++) {   // so few that no page of the table is full, which would have it tidied up
+    await sql(`SELECT pulse.enqueue('q', 'sql', '{"function": "app.look"}')`)
+    await until(() => value(`SELECT count(*) = ${n} FROM app.begun`), { what: `job ${n}` })
+    await until(() => value('SELECT NOT EXISTS (SELECT FROM _pulse.jobs)'), { what: `the end of job ${n}` })
+  }
+  assert.deepEqual(await sql('SELECT DISTINCT on_disk FROM app.begun'), [{ on_disk: true }])
 })

@@ -1,19 +1,9 @@
 // The foreman's loop: hear, claim in one transaction, hand out, sleep until somebody tells or something is due.
 #include "queue/foreman.hpp"
 
-#include "pg/worker.hpp"
 #include "queue/plans.hpp"
 
 namespace pulse::queue {
-
-template <class F>
-void Foreman::in_transaction(F &&f) {
-    const bool there = pg::extension_transaction([&] {
-        const pg::SpiSession spi;
-        f();
-    });
-    if (!there) pg::end_without_extension();
-}
 
 // News are taken before a snapshot is: what is told later was committed later, or is seen already, which costs one more look.
 void Foreman::hear() {
@@ -117,8 +107,7 @@ void Foreman::run() {
                          keys_.next_look(is_open) <= now_ || (!leases_.empty() && leases_.begin()->first <= now_) ||
                          look_again_at_ <= now_ || locked_until_ <= now_ || host_is_due();
         if (due || has_work()) {
-            in_transaction([&] { claim_pass(); });
-            deliver();
+            commit_claims();
             // Whoever waits for a lock resets the latch: what was told meanwhile is heard before we sleep.
             pg::call([] { SetLatch(MyLatch); });
             pg::call([] { pgstat_report_stat(false); });

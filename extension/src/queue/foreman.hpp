@@ -4,6 +4,7 @@
 #pragma once
 
 #include "pg/spi.hpp"
+#include "pg/worker.hpp"
 #include "queue/claim.hpp"
 #include "queue/hosts.hpp"
 #include "queue/keys.hpp"
@@ -48,7 +49,13 @@ private:
     };
 
     template <class F>
-    void in_transaction(F &&f);
+    void in_transaction(F &&f) {
+        const bool there = pg::extension_transaction([&] {
+            const pg::SpiSession spi;
+            f();
+        });
+        if (!there) pg::end_without_extension();
+    }
 
     // foreman.cpp: what others tell
     void hear();
@@ -70,6 +77,8 @@ private:
     void carry_out_cancels();
     void now_running(const Executing &job);
     // pass.cpp: claiming
+    void commit_claims();
+    bool may_give_early() const;
     void claim_pass();
     void look_everywhere();
     void look_at_locked();
@@ -83,7 +92,6 @@ private:
     void claim_fetched();
     void announce(const std::vector<Claimed> &claimed);
     void undo(const Chosen &chosen);
-    void deliver();
     bool open(const LaneName &name, const Lanes::Lane &lane);
     bool has_room(const std::string &queue);
     bool place_for(const Candidate &job);
@@ -138,6 +146,7 @@ private:
     // Jobs that wait again, although we have not heard of their attempt's end yet.
     std::unordered_map<int64, Candidate> early_;
 
+    bool has_ended_ = false;  // attempts, in this pass
     std::vector<Chosen> chosen_;
     std::vector<Places::Given> given_;
     std::uint64_t settings_reading_ = 0;

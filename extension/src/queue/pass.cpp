@@ -246,6 +246,7 @@ void Foreman::claim_fetched() {
 void Foreman::claim_pass() {
     chosen_.clear();
     given_.clear();
+    has_ended_ = false;
     ++pass_;
     if (places_.room_now() > 0) places_.claim_ahead(true);
     if (std::exchange(settings_, false)) {
@@ -277,10 +278,27 @@ void Foreman::claim_pass() {
                   [&](auto &one) { return !one.second.paused && !one.second.limiter.has_rate() && one.second.limiter.is_idle(steady_); });
 }
 
-void Foreman::deliver() {
-    if (given_.empty()) return;
-    places_.give(given_);
+// Workers that have nothing to do load a job, and prepare what it needs, while its claim is being flushed; what more there is would only
+// have the WAL writer woken, too. A claim that is lost with the server has begun nothing. Whoever else reads this pass's writes (a session
+// that fetches, the HTTP worker, who sees an attempt's end) is told what is on disk.
+bool Foreman::may_give_early() const {
+    constexpr std::size_t kMost = 8;
+    return !given_.empty() && given_.size() <= kMost && !has_ended_ && places_.idle_before(given_) &&
+           std::all_of(chosen_.begin(), chosen_.end(), [](const Chosen &one) { return one.job.klass == Class::kSql; });
+}
+
+void Foreman::commit_claims() {
+    bool early = false;
+    in_transaction([&] {
+        claim_pass();
+        early = may_give_early();
+        if (early)
+            pg::call(
+                [] { (void)set_config_option("synchronous_commit", "off", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false); });
+    });
+    if (!given_.empty()) places_.give(given_, XactLastCommitEnd);
     given_.clear();
+    if (early) pg::call([] { XLogFlush(XactLastCommitEnd); });
 }
 
 }  // namespace pulse::queue

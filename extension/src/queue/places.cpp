@@ -99,6 +99,7 @@ void Places::rebalance() {
             if (&to == &from || to.pid == 0 || n >= guc::job_workers) continue;
             if (to.count > 0 && (!dead || has_alone(to) || is_slow(to, now))) continue;
             if (to.count == 0) to.since = now;
+            to.claimed = std::max(to.claimed, from.claimed);
             const int half = dead ? from.count : (from.count + 1) / 2;
             for (int offer = 0, moved = 0; offer < from.count && moved < half && to.count < to.size;) {
                 const Offer one = from.offers[offer];
@@ -157,10 +158,21 @@ int Places::plan(Class klass, bool alone) {
     return best;
 }
 
-void Places::give(const std::vector<Given> &given) {
+bool Places::idle_before(const std::vector<Given> &given) const {
+    int now_given[pg::kMostJobWorkers] = {};
+    for (const Given &one : given) {
+        if (one.place == kHttp) return false;
+        ++now_given[one.place];
+    }
+    return std::all_of(given.begin(), given.end(),
+                       [&](const Given &one) { return workers_[one.place].outstanding == now_given[one.place]; });
+}
+
+void Places::give(const std::vector<Given> &given, XLogRecPtr claimed) {
     const Locked locked(queue_);
     for (const Given &one : given) {
         Slot &to = slot(one.place);
+        to.claimed = claimed;
         if (to.count == to.size) continue;  // never: room is less; and if, a foreman that starts anew finds it
         if (to.count == 0) to.since = GetCurrentTimestamp();
         to.offers[to.count++] = {.id = one.id.id,

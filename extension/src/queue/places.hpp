@@ -30,13 +30,15 @@ public:
     bool http_runs() const { return http_runs_; }
     // Whose a job shall be, if it can be claimed. `alone`: of somebody who has nothing else. Call only when there is room.
     int plan(Class klass, bool alone);
-    // Puts claimed jobs into the inboxes, and wakes their owners.
+    // Puts claimed jobs into the inboxes, and wakes their owners. They begin when the claim, which ends at `claimed`, is on disk.
     struct Given {
         AttemptId id;
         int place;
         bool alone;
     };
-    void give(const std::vector<Given> &given);
+    void give(const std::vector<Given> &given, XLogRecPtr claimed);
+    // Whether all of it is for job workers that had nothing else.
+    bool idle_before(const std::vector<Given> &given) const;
     // Somebody cancelled a running job. kTakenBack: it had not begun, nobody has it any more; kTold: whoever works on it knows.
     enum class Cancel { kUnknown, kTakenBack, kTold };
     Cancel cancel(int64 id);

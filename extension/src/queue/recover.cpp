@@ -27,6 +27,7 @@ std::vector<int64> ids_of(const std::vector<AttemptId> &attempts) {
 // Ends attempts alike, in batches that do not keep all their jobs in memory. Nobody's lock is waited for: all queues would wait with us.
 void Foreman::end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error) {
     constexpr std::size_t kBatch = 500;
+    has_ended_ |= !jobs.empty();
     for (std::size_t from = 0; from < jobs.size(); from += kBatch) {
         std::vector<AttemptId> ids;
         std::unordered_map<int64, TimestampTz> started;

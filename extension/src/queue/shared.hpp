@@ -35,10 +35,11 @@ struct Offer {
 struct Slot {
     pid_t pid;
     Latch *latch;
-    int64 running;      // id of the job whose code runs now; 0: none
-    TimestampTz since;  // when it last came on: was given something, began a job, went to end its transaction, or had ended it
-    int64 cancel;       // id of the running job that is to be cancelled; read by a signal handler
-    int64 typical;      // µs that its jobs take lately; 0: not known
+    int64 running;       // id of the job whose code runs now; 0: none
+    TimestampTz since;   // when it last came on: was given something, began a job, went to end its transaction, or had ended it
+    int64 cancel;        // id of the running job that is to be cancelled; read by a signal handler
+    int64 typical;       // µs that its jobs take lately; 0: not known
+    XLogRecPtr claimed;  // nothing of `offers` begins before this is on disk
     int count, size;
     Offer *offers;
 };

@@ -140,6 +140,7 @@ void Worker::run_batch(const std::vector<AttemptId> &ids) {
             }
             {
                 const UserCode user;
+                pg::call([&] { XLogFlush(slot_->claimed); });
                 run_jobs(jobs, done);
             }
             through();
