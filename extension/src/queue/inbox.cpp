@@ -10,10 +10,14 @@
 
 namespace pulse::queue {
 
+// They are asked for in the order in which they lie there, but for what the foreman has taken out meanwhile.
 static Offer *find(Slot *slot, const AttemptId &attempt) {
-    for (int n = 0; n < slot->count; ++n) {
-        Offer &offer = slot->offers[n];
-        if (offer.id == attempt.id && offer.attempt == attempt.attempt) return &offer;
+    static int expected = 0;
+    for (int n = 0, at = expected < slot->count ? expected : 0; n < slot->count; ++n, at = at + 1 < slot->count ? at + 1 : 0) {
+        Offer &offer = slot->offers[at];
+        if (offer.id != attempt.id || offer.attempt != attempt.attempt) continue;
+        expected = at + 1;
+        return &offer;
     }
     return nullptr;
 }

@@ -15,6 +15,8 @@ constexpr int64 kAhead = 20 * 1000;  // µs
 // A worker that has not come on for longer than this (a slow job, an end that waits for somebody's lock) holds nobody: what waits behind
 // it goes to who is free.
 constexpr int64 kSlow = 5 * 1000;  // µs
+// It gets no more than so many a pass, so that it need not wait until the foreman has claimed all that it has room for.
+constexpr int kMostAtOnce = 128;
 // The HTTP worker has as many before it as it may have under way: while these are claimed, it sends.
 constexpr int kHttpAhead = 2;
 constexpr std::size_t kMostOffers = kHttpInboxSize + std::size_t{pg::kMostJobWorkers} * kInboxSize;
@@ -72,7 +74,8 @@ void Places::view(bool reserve) {
         if (!worker.alive) continue;
         idle |= worker.idle();
         // What a slow job's worker is given would only be taken back again.
-        if (!worker.alone && !slow && worker.outstanding * 2 <= worker.target) worker.room = worker.target - worker.outstanding;
+        if (!worker.alone && !slow && worker.outstanding * 4 <= worker.target * 3)
+            worker.room = std::min(worker.target - worker.outstanding, kMostAtOnce);
         if (least < 0 || worker.outstanding < workers_[least].outstanding) least = n;
     }
     if (reserve && least >= 0) {
@@ -170,11 +173,12 @@ bool Places::idle_before(const std::vector<Given> &given) const {
 
 void Places::give(const std::vector<Given> &given, XLogRecPtr claimed) {
     const Locked locked(queue_);
+    const TimestampTz now = GetCurrentTimestamp();
     for (const Given &one : given) {
         Slot &to = slot(one.place);
         to.claimed = claimed;
         if (to.count == to.size) continue;  // never: room is less; and if, a foreman that starts anew finds it
-        if (to.count == 0) to.since = GetCurrentTimestamp();
+        if (to.count == 0) to.since = now;
         to.offers[to.count++] = {.id = one.id.id,
                                  .row = one.id.row,
                                  .attempt = one.id.attempt,
@@ -186,7 +190,9 @@ void Places::give(const std::vector<Given> &given, XLogRecPtr claimed) {
                                  .sent = false,
                                  .tries = 0};
     }
-    for (const Given &one : given) pg::wake(slot(one.place).latch);
+    bool woken[pg::kMostJobWorkers + 1] = {};
+    for (const Given &one : given)
+        if (!std::exchange(woken[one.place - kHttp], true)) pg::wake(slot(one.place).latch);
 }
 
 Places::Cancel Places::cancel(int64 id) {

@@ -21,7 +21,7 @@ static void on_request() {
 // The lock is there from the start of the server on: who waits for it reads it without one.
 static void init(Queue &queue, Oid database) {
     constexpr std::size_t kFirst = offsetof(Queue, database);
-    std::memset(reinterpret_cast<char *>(&queue) + kFirst, 0, sizeof queue - kFirst);
+    std::memset(reinterpret_cast<char *>(&queue) + kFirst, 0, offsetof(Queue, http_offers) - kFirst);
     queue.http.offers = queue.http_offers;
     queue.http.size = kHttpInboxSize;
     for (int worker = 0; worker < pg::kMostJobWorkers; ++worker) {

@@ -9,7 +9,7 @@ namespace pulse::queue {
 
 constexpr int kMostLanesTold = 128, kMostQueueBytes = 255;
 constexpr int kMostCancels = 64, kMostEnded = 256;
-constexpr int kInboxSize = 256, kHttpInboxSize = 1024;
+constexpr int kInboxSize = 512, kHttpInboxSize = 1024;
 constexpr int kFetchRequests = 16, kMostFetched = 100, kMostWorkerBytes = 63;
 
 struct LaneNews {
@@ -75,8 +75,9 @@ struct Queue {
     int64 cancel_ids[kMostCancels];
     int64 ended_ids[kMostEnded];
     Slot http, workers[pg::kMostJobWorkers];
-    Offer http_offers[kHttpInboxSize], worker_offers[pg::kMostJobWorkers][kInboxSize];
     FetchRequest fetches[kFetchRequests];
+    // Last: memory that nobody has used is nobody's.
+    Offer http_offers[kHttpInboxSize], worker_offers[pg::kMostJobWorkers][kInboxSize];
 };
 
 void request_memory();  // from _PG_init while preloading

@@ -17,9 +17,11 @@ namespace pulse::queue {
 
 namespace {
 
-constexpr int kMostInBatch = 100;
+constexpr int kMostInBatch = 256;
 // A transaction of several jobs ends after about so long …
 constexpr int64 kBatchTime = 10 * 1000;  // µs
+// … or when so many of its savepoints have written something: of more than 64 the server's snapshots know only by a table on disk.
+constexpr int kMostWritten = 60;
 // … and a job in it that turns out to be slower than this is rolled back and begun again alone, so that it does not hold the others.
 constexpr long kPatience = 100;  // ms
 
@@ -52,6 +54,12 @@ private:
 
 // Whether another attempt may share its transaction with others: not one that failed before, nor one that has only this.
 bool stays_alone(const Attempt &job) { return job.attempt > 1 || job.is_last(); }
+
+// Savepoints of this transaction that were released and had written something.
+int written() {
+    TransactionId *ids;
+    return xactGetCommittedChildren(&ids);
+}
 
 bool Worker::fits(const Attempt &job, const Done &done) const {
     if (done.ended.empty()) return true;
@@ -109,7 +117,7 @@ void Worker::run_jobs(const std::vector<Attempt> &jobs, Done &done) {
             again_ = job.key();
             break;
         }
-        if (stays_alone(job) || done.spent > kBatchTime || stopping()) break;
+        if (stays_alone(job) || done.spent > kBatchTime || written() >= kMostWritten || stopping()) break;
     }
 }
 
