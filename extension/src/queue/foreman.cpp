@@ -86,6 +86,7 @@ void Foreman::wait_for_more() {
     }
     if (wait != 0) {
         pg::call([] {
+            XLogFlush(XactLastCommitEnd);  // claims that were given early, if nobody has done it yet
             pgstat_report_stat(true);
             pgstat_report_activity(STATE_IDLE, nullptr);
         });

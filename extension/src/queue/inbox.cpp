@@ -4,6 +4,7 @@
 #include "pg/worker.hpp"
 #include "queue/finish.hpp"
 #include "queue/load.hpp"
+#include "queue/run.hpp"
 #include "queue/shared.hpp"
 
 #include <algorithm>
@@ -90,6 +91,7 @@ std::vector<AttemptId> cancelled() {
 void give_back(const std::vector<AttemptId> &attempts, const std::string &worker) {
     if (attempts.empty()) return;
     (void)pg::extension_transaction([&] {
+        const OwnCode own;
         const pg::SpiSession spi;
         const std::vector<Attempt> jobs = load(attempts, worker);
         std::vector<Ended> returned;

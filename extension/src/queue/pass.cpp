@@ -278,13 +278,15 @@ void Foreman::claim_pass() {
                   [&](auto &one) { return !one.second.paused && !one.second.limiter.has_rate() && one.second.limiter.is_idle(steady_); });
 }
 
-// Workers that have nothing to do load a job, and prepare what it needs, while its claim is being flushed; what more there is would only
-// have the WAL writer woken, too. A claim that is lost with the server has begun nothing. Whoever else reads this pass's writes (a session
-// that fetches, the HTTP worker, who sees an attempt's end) is told what is on disk.
+// Job workers see to it that a claim is on disk before they begin: an idle one loads its jobs meanwhile, a busy one has most likely had the
+// claim flushed by its own commit, and we claim on. A claim that is lost with the server has begun nothing. Whoever else reads this pass's
+// writes (a session that fetches, the HTTP worker, who sees an attempt's end or an event) is told what is on disk.
 bool Foreman::may_give_early() const {
-    constexpr std::size_t kMost = 8;
-    return !given_.empty() && given_.size() <= kMost && !has_ended_ && places_.idle_before(given_) &&
-           std::all_of(chosen_.begin(), chosen_.end(), [](const Chosen &one) { return one.job.klass == Class::kSql; });
+    return !given_.empty() && !has_ended_ && std::all_of(chosen_.begin(), chosen_.end(), [&](const Chosen &one) {
+        if (one.job.klass != Class::kSql) return false;
+        const auto job = running_.find(one.job.id);
+        return job == running_.end() || !job->second.queue->second.events;
+    });
 }
 
 void Foreman::commit_claims() {
@@ -298,7 +300,6 @@ void Foreman::commit_claims() {
     });
     if (!given_.empty()) places_.give(given_, XactLastCommitEnd);
     given_.clear();
-    if (early) pg::call([] { XLogFlush(XactLastCommitEnd); });
 }
 
 }  // namespace pulse::queue

@@ -161,16 +161,6 @@ int Places::plan(Class klass, bool alone) {
     return best;
 }
 
-bool Places::idle_before(const std::vector<Given> &given) const {
-    int now_given[pg::kMostJobWorkers] = {};
-    for (const Given &one : given) {
-        if (one.place == kHttp) return false;
-        ++now_given[one.place];
-    }
-    return std::all_of(given.begin(), given.end(),
-                       [&](const Given &one) { return workers_[one.place].outstanding == now_given[one.place]; });
-}
-
 void Places::give(const std::vector<Given> &given, XLogRecPtr claimed) {
     const Locked locked(queue_);
     const TimestampTz now = GetCurrentTimestamp();

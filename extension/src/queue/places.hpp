@@ -37,8 +37,6 @@ public:
         bool alone;
     };
     void give(const std::vector<Given> &given, XLogRecPtr claimed);
-    // Whether all of it is for job workers that had nothing else.
-    bool idle_before(const std::vector<Given> &given) const;
     // Somebody cancelled a running job. kTakenBack: it had not begun, nobody has it any more; kTold: whoever works on it knows.
     enum class Cancel { kUnknown, kTakenBack, kTold };
     Cancel cancel(int64 id);

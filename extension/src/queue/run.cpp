@@ -75,9 +75,19 @@ std::string_view arguments(const Attempt &job) {
     return job.args;
 }
 
+// Any setting that a scope has changed makes PostgreSQL look at all settings at the end of each savepoint.
 UserCode::UserCode() {
-    for (const char *name : {"search_path", "lock_timeout"}) settings_.set(name, GetConfigOptionResetString(name));
+    for (const char *name : {"search_path", "lock_timeout"}) {
+        const char *own = GetConfigOptionResetString(name);
+        if (std::string_view(pg::call([&] { return GetConfigOption(name, false, false); })) != own) settings_.set(name, own);
+    }
 }
+
+void begin_as_user() {
+    pg::call([] { SetConfigOption("search_path", nullptr, PGC_USERSET, PGC_S_SESSION); });
+}
+
+OwnCode::OwnCode() { settings_.set("search_path", "pg_catalog, pg_temp"); }
 
 CallResult call(const Attempt &job, const std::string &function, std::string_view args, long limit_ms) {
     CallResult result;

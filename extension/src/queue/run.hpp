@@ -34,4 +34,16 @@ private:
     pg::SettingScope settings_;
 };
 
+// For a process that does little but such calls: outside of OwnCode scopes its session has the database's own search_path.
+void begin_as_user();
+
+// Around our own SQL there, which finds only what it names.
+class OwnCode {
+public:
+    OwnCode();
+
+private:
+    pg::SettingScope settings_;
+};
+
 }  // namespace pulse::queue

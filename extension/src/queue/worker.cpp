@@ -37,7 +37,8 @@ private:
         std::vector<AttemptId> over;  // to be told to the foreman after the commit
         int64 spent = 0;
     };
-    void run_batch(const std::vector<AttemptId> &ids);
+    // They begin when the WAL is on disk up to `claimed`.
+    void run_batch(const std::vector<AttemptId> &ids, XLogRecPtr claimed);
     void give_back_all();
     void run_jobs(const std::vector<Attempt> &jobs, Done &done);
     bool fits(const Attempt &job, const Done &done) const;
@@ -135,7 +136,7 @@ void Worker::report(const Done &done) {
     }
 }
 
-void Worker::run_batch(const std::vector<AttemptId> &ids) {
+void Worker::run_batch(const std::vector<AttemptId> &ids, XLogRecPtr claimed) {
     std::vector<Attempt> jobs;
     Done done;
     bool there = false;
@@ -143,16 +144,18 @@ void Worker::run_batch(const std::vector<AttemptId> &ids) {
         const Busy busy;
         there = pg::extension_transaction([&] {
             {
+                const OwnCode own;
                 const pg::SpiSession spi;
                 jobs = load(ids, name_);
             }
             {
                 const UserCode user;
-                pg::call([&] { XLogFlush(slot_->claimed); });
+                pg::call([&] { XLogFlush(claimed); });
                 run_jobs(jobs, done);
             }
             through();
             {
+                const OwnCode own;
                 const pg::SpiSession spi;
                 // An attempt that was not ours any more must leave nothing behind: all is rolled back, and begins again.
                 if (finish(done.ended).size() < done.ended.size())
@@ -161,9 +164,12 @@ void Worker::run_batch(const std::vector<AttemptId> &ids) {
         });
         if (there) pg::wait_for_standby(XactLastCommitEnd);
         for (const Ended &end : done.ended) done.over.push_back(end.attempt->key());
-        // What could not be loaded has ended otherwise.
-        for (const AttemptId &id : ids)
-            if (std::none_of(jobs.begin(), jobs.end(), [&](const Attempt &job) { return job.key() == id; })) done.over.push_back(id);
+        // What could not be loaded has ended otherwise. (They are loaded in order.)
+        for (auto job = jobs.begin(); const AttemptId &id : ids)
+            if (job != jobs.end() && job->key() == id)
+                ++job;
+            else
+                done.over.push_back(id);
         slot_->typical = typical_.lately();
         if (there) ended(done.over);
     }
@@ -183,6 +189,7 @@ void Worker::give_back_all() {
 
 void Worker::run() {
     pg::call([] { SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION); });
+    begin_as_user();
     for (;;) {
         pg::call([] { ResetLatch(MyLatch); });
         if (stopping()) {
@@ -192,7 +199,7 @@ void Worker::run() {
         const std::optional<AttemptId> again = std::exchange(again_, std::nullopt);
         const std::vector<AttemptId> ids = again ? std::vector<AttemptId>{*again} : waiting(typical_.batch(kMostInBatch, kBatchTime));
         if (!ids.empty()) {
-            run_batch(ids);
+            run_batch(ids, slot_->claimed);
             pg::serve_interrupts();
             continue;
         }
