@@ -19,13 +19,11 @@ inline double backoff_seconds(int attempt, double random, Backoff backoff = {}) 
     return wait * (1.0 + 0.1 * random);
 }
 
-// Never earlier than the other side asked for, but nobody makes a job wait for ever.
-constexpr double kMostRetryAfter = 3600;
-
+// Never earlier than the other side asked for: an outside worker, or a server, whom channel.hpp holds to what is reasonable.
 inline double retry_seconds(int attempt, double random, Backoff backoff, std::optional<std::int64_t> retry_after_ms) {
     const double own = backoff_seconds(attempt, random, backoff);
     if (!retry_after_ms) return own;
-    return std::max(own, std::clamp(static_cast<double>(*retry_after_ms) / 1000.0, 0.0, kMostRetryAfter));
+    return std::max(own, static_cast<double>(*retry_after_ms) / 1000.0);
 }
 
 }  // namespace pulse::queue

@@ -16,7 +16,7 @@ namespace pulse::queue {
 namespace {
 
 // Longer than any server means; what is more is its mistake, and the queue has a longest wait of its own.
-constexpr std::int64_t kLongestWait = 7 * 24 * 3600;
+constexpr std::int64_t kLongestWait = 3600;
 
 constexpr std::string_view kHidden = "[secret]";
 
@@ -112,6 +112,16 @@ std::optional<std::int64_t> retry_after_ms(const Response &response, std::int64_
         seconds = *date - now;
     }
     return std::clamp<std::int64_t>(seconds, 0, kLongestWait) * 1000;
+}
+
+std::string unknown_member(const Object &args, std::span<const std::string_view> known) {
+    for (const auto &[key, value] : args.members()) {
+        if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+        std::string wrong = "args: unknown member \"" + words(key, 60) + "\"; there are";
+        for (const std::string_view name : known) wrong.append(name == known.front() ? " " : ", ").append(name);
+        return wrong;
+    }
+    return {};
 }
 
 std::string words(std::string_view foreign, std::size_t most) {

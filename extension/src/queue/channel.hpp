@@ -4,8 +4,10 @@
 #pragma once
 
 #include "queue/attempt.hpp"
+#include "queue/object.hpp"
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -44,6 +46,8 @@ std::optional<std::int64_t> retry_after_ms(const Response &response, std::int64_
 std::string words(std::string_view foreign, std::size_t most = 300);
 // The same as JSON. A body that is JSON (and no more than `most` bytes) stays JSON, anything else becomes a string, "" null.
 std::string as_json(std::string_view foreign, std::size_t most);
+// What is wrong with arguments that have a member which the channel does not know; empty: nothing.
+std::string unknown_member(const Object &args, std::span<const std::string_view> known);
 // Takes the request's secrets out of the answer.
 void redact(Response &response, const std::vector<std::string> &secrets);
 

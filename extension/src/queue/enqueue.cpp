@@ -50,7 +50,9 @@ std::vector<std::optional<std::string_view>> elements(FunctionCallInfo fcinfo, i
         found.dimensions = ARR_NDIM(array);
         deconstruct_array(array, type, -1, false, TYPALIGN_INT, &found.values, &found.nulls, &found.count);
     });
-    if (found.dimensions > 1) pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR, "an array of pulse.enqueue_many has more than one dimension");
+    if (found.dimensions > 1)
+        pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR, "an array of pulse.enqueue_many has more than one dimension", {},
+                 "It has an element for each job.");
     std::vector<std::optional<std::string_view>> result(static_cast<size_t>(found.count));
     for (size_t i = 0; i < result.size(); ++i)
         if (!found.nulls[i]) result[i] = pg::view(found.values[i]);
@@ -62,12 +64,14 @@ std::vector<std::optional<std::string_view>> keys_argument(FunctionCallInfo fcin
     auto keys = elements(fcinfo, n, TEXTOID);
     if (keys.size() != jobs)
         pg::fail(ERRCODE_ARRAY_SUBSCRIPT_ERROR,
-                 std::string(name) + " has " + std::to_string(keys.size()) + " elements for " + std::to_string(jobs) + " jobs");
+                 std::string(name) + " has " + std::to_string(keys.size()) + " elements for " + std::to_string(jobs) + " jobs", {},
+                 "It has one for each job, in their order.");
+    const std::string element = "an element of " + std::string(name);
     for (const auto &key : keys)
         if (key && std::string_view(name) == "partition_keys")
-            check_partition_key(name, *key);
+            check_partition_key(element.c_str(), *key);
         else if (key)
-            check_key(name, *key);
+            check_key(element.c_str(), *key);
     return keys;
 }
 
@@ -83,8 +87,12 @@ Datum enqueue_many(FunctionCallInfo fcinfo) {
     std::vector<NewJob> jobs;
     jobs.reserve(args.size());
     for (size_t i = 0; i < args.size(); ++i) {
-        if (!args[i]) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "args of job " + std::to_string(i + 1) + " is null");
-        if (keyed && !unique_keys[i]) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "unique key of job " + std::to_string(i + 1) + " is null");
+        if (!args[i])
+            pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "args of job " + std::to_string(i + 1) + " is null", {},
+                     "Each element of args is one job; JSON's null is 'null'.");
+        if (keyed && !unique_keys[i])
+            pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "unique key of job " + std::to_string(i + 1) + " is null", {},
+                     "Either every job has one, or none: leave unique_keys out.");
         NewJob job{*args[i], std::nullopt, unique_keys[i], partition_keys[i]};
         if (options.kind == "sql" || options.function) {
             const auto [found, added] = functions.try_emplace(options.kind == "sql" ? function_in(job.args) : *options.function);

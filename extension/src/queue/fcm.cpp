@@ -76,10 +76,11 @@ void put_platforms(Object &message, std::optional<bool> urgent, const std::optio
 
 // The message, or one sentence of what is wrong with the arguments.
 std::variant<Object, std::string> message_of(const Object &args, std::int64_t now) {
-    for (const auto &[key, value] : args.members())
-        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
-            return "args: unknown member \"" + words(key, 60) + "\"";
+    if (std::string wrong = unknown_member(args, kKnown); !wrong.empty()) return wrong;
     if (args.raw("message")) {
+        for (const std::string_view name : kKnown)
+            if (name != "message" && name != "dryRun" && args.raw(name))
+                return "args: message is sent as it is: " + std::string(name) + " belongs into it";
         const auto message = args.object("message");
         if (!message) return "args: message is no object";
         return *message;

@@ -135,9 +135,9 @@ private:
 
 // µs of an interval argument.
 int64 microseconds(FunctionCallInfo fcinfo, int n, const char *name) {
-    if (pg::arg_is_null(fcinfo, n)) refuse(std::string(name) + " is null");
+    if (pg::arg_is_null(fcinfo, n)) refuse(std::string(name) + " is null", "It is an interval without months, as '5 min'.");
     const auto value = pg::fixed_microseconds_of(pg::arg(fcinfo, n), 0, 7 * USECS_PER_DAY);
-    if (!value) refuse(std::string(name) + " is not between 0 and 7 days");
+    if (!value) refuse(std::string(name) + " is not between 0 and 7 days", "It is an interval without months, as '5 min'.");
     return *value;
 }
 
@@ -219,9 +219,9 @@ Datum fetch_jobs(FunctionCallInfo fcinfo) {
     if (!worker || worker->empty() || worker->size() > kMostWorkerBytes)
         refuse("worker is no name", "Call yourself something of 1 to 63 bytes: attempts that fail will say it.");
     const int most = pg::arg_is_null(fcinfo, kMost) ? 0 : DatumGetInt32(pg::arg(fcinfo, kMost));
-    if (most < 1 || most > kMostFetched) refuse("max_jobs is not between 1 and 100");
+    if (most < 1 || most > kMostFetched) refuse("max_jobs is not between 1 and 100", "Fetch again for more.");
     const int64 lease = microseconds(fcinfo, kLease, "lease"), wait = microseconds(fcinfo, kWait, "wait");
-    if (lease < USECS_PER_SEC) refuse("lease is shorter than a second");
+    if (lease < USECS_PER_SEC) refuse("lease is shorter than a second", "It is between a second and 7 days; pulse.heartbeat prolongs it.");
     pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
     Queue *queue = serving_queue();
     OpenRequest request(queue, *name, *worker, most, lease, wait > 0);

@@ -3,7 +3,7 @@
 
 namespace pulse::queue {
 
-static constexpr const char *kNeeded = "A job of kind sql runs a function f(args json) returns json, named in args ->> 'function'.";
+static constexpr const char *kNeeded = "Name a function f(args json) returns json: with its schema, or one that your search_path finds.";
 
 std::string check_function(const std::string &name) {
     struct Found {

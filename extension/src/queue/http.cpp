@@ -57,6 +57,8 @@ std::string failure_of(CURLcode code, const char *said, long timeout_ms) {
         case CURLE_SSL_CONNECT_ERROR:
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CACERT_BADFILE: return "no TLS with it (" + detail + ")";
+        // Ours: before_request keeps libcurl from sending once more what may have arrived.
+        case CURLE_ABORTED_BY_CALLBACK: return "no answer: the connection broke after the request was sent";
         default: return "no answer (" + detail + ")";
     }
 }

@@ -137,6 +137,7 @@ void HttpWorker::begin(Loaded loaded) {
             return deliveries_.end(std::move(delivery), retry("57014: its builder ran longer than " + std::to_string(limit) + " ms"));
         case CallResult::kInterrupted:
             if (slot_->cancel == job.id) return deliveries_.end(std::move(delivery), {.what = Outcome::kCancelled, .error = "cancelled"});
+            if (stopped_by_job()) return deliveries_.end(std::move(delivery), retry(kEndedItsWorker));
             return deliveries_.end(std::move(delivery), stopping() ? Outcome{.what = Outcome::kReturned} : retry(built.error));
     }
 }

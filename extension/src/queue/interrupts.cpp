@@ -12,7 +12,7 @@ constexpr int kMostTicks = 4;  // after SIGTERM: about a second
 
 Slot *mine = nullptr;
 TimeoutId clock_id = MAX_TIMEOUTS;  // not registered yet
-volatile sig_atomic_t stop = 0, interruptible = 0, ticks = 0;
+volatile sig_atomic_t stop = 0, interruptible = 0, ticks = 0, by_itself = 0;
 volatile int64 running = 0;
 
 void interrupt() {
@@ -20,9 +20,10 @@ void interrupt() {
     QueryCancelPending = true;
 }
 
-void on_terminate(SIGNAL_ARGS) {
+void on_terminate(int, siginfo_t *from, void *) {
     const int saved = errno;
     stop = 1;
+    if (interruptible && from->si_pid == getpid()) by_itself = 1;
     if (interruptible) interrupt();
     SetLatch(MyLatch);
     errno = saved;
@@ -61,11 +62,17 @@ void begin_interrupts(Slot *slot) {
     mine = slot;
     pg::call([] { clock_id = RegisterTimeout(USER_TIMEOUT, on_tick); });
     pqsignal(SIGUSR2, on_cancel);
-    pqsignal(SIGTERM, on_terminate);
+    struct sigaction terminate {};
+    terminate.sa_sigaction = on_terminate;
+    terminate.sa_flags = SA_RESTART | SA_SIGINFO;
+    sigemptyset(&terminate.sa_mask);
+    sigaction(SIGTERM, &terminate, nullptr);
     pqsignal(SIGINT, on_interrupt);
 }
 
 bool stopping() { return stop != 0; }
+
+bool stopped_by_job() { return by_itself != 0; }
 
 Busy::Busy() {
     pg::call([] { enable_timeout_every(clock_id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kTick), kTick); });

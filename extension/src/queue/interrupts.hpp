@@ -9,6 +9,9 @@ namespace pulse::queue {
 
 void begin_interrupts(Slot *slot);  // once a worker, after its other signals
 bool stopping();                    // to be asked between transactions
+// The code of a job sent SIGTERM itself: that is its failure. Given back, it would end one worker after the other for ever.
+bool stopped_by_job();
+constexpr const char *kEndedItsWorker = "57P01: its function ended the worker";
 
 // A transaction is under way: SIGTERM gives it a second.
 class Busy {

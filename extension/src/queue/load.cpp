@@ -48,7 +48,7 @@ Attempt attempt_of(const Columns &row, std::string_view worker) {
     job.errors = row.optional_text(kErrors);
     const Interval *timeout = DatumGetIntervalP(row[kTimeout]);
     job.timeout_ms = static_cast<long>((timeout->time + timeout->day * USECS_PER_DAY) / 1000);  // it has no months
-    job.worker = worker;
+    job.worker = worker.empty() ? row.optional_text(kWorker).value_or("") : std::string(worker);
     return job;
 }
 

@@ -45,7 +45,7 @@ void require(FunctionCallInfo fcinfo, int n, const char *name) {
 void check_queue(std::string_view queue) {
     if (queue.empty() || queue.size() > kMaxName)
         refuse("queue has " + std::to_string(queue.size()) + " bytes", "A queue's name has 1 to 255 bytes.");
-    if (queue == "*") refuse("no queue can have the name *", "It stands for all queues.");
+    if (queue == "*") refuse("no queue can have the name *", "Give it one of 1 to 255 bytes.");
 }
 
 void check_key(const char *option, std::string_view key) {
@@ -70,7 +70,8 @@ void check_max_attempts(int32 max_attempts) {
 }
 
 void check_timeout(Datum interval) {
-    if (!pg::fixed_microseconds_of(interval, 1, 7 * USECS_PER_DAY)) refuse("timeout is not between 0 and 7 days");
+    if (!pg::fixed_microseconds_of(interval, 1000, 7 * USECS_PER_DAY))
+        refuse("timeout is not between a millisecond and 7 days", "It is an interval without months, as '30 s'.");
 }
 
 JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at) {

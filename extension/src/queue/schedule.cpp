@@ -28,6 +28,10 @@ constexpr const char *kSpecs = "A schedule is a cron expression as '30 8 * * MON
     pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, message, {}, hint);
 }
 
+[[noreturn]] void refuse_null(const char *name) {
+    pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null", {}, "Only max_attempts may be null.");
+}
+
 // The interval a spec is; nullopt when it is a cron expression, or nothing: then it is for the cron parser to say what is wrong.
 // PostgreSQL takes much for an interval ('*/10 * * * *' is ten seconds), so an expression is tried first, and words and numbers only.
 std::optional<Datum> interval_of(std::string_view spec) {
@@ -253,15 +257,16 @@ static Datum schedule(FunctionCallInfo fcinfo) {
         "extension = excluded.extension WHERE schedules.role = $18");
     const char *const names[] = {"name", "spec", "queue", "kind", "args", "timezone", "overlap", "backfill", "priority"};
     for (int n = kName; n <= kPriority; ++n)
-        if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(names[n]) + " is null");
-    if (pg::arg_is_null(fcinfo, kTimeout)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, "timeout is null");
+        if (pg::arg_is_null(fcinfo, n)) refuse_null(names[n]);
+    if (pg::arg_is_null(fcinfo, kTimeout)) refuse_null("timeout");
     const std::string name = pg::to_string(pg::arg(fcinfo, kName)), spec = pg::to_string(pg::arg(fcinfo, kSpec)),
                       timezone = pg::to_string(pg::arg(fcinfo, kTimezone)), overlap = pg::to_string(pg::arg(fcinfo, kOverlap));
     if (name.empty() || name.size() > 200)
         refuse("name has " + std::to_string(name.size()) + " bytes", "A schedule's name has 1 to 200 bytes.");
     if (overlap != "skip" && overlap != "queue" && overlap != "allow")
         refuse("unknown overlap \"" + overlap + "\"", "Values: skip, queue, allow.");
-    if (!pg::fixed_microseconds_of(pg::arg(fcinfo, kBackfill), 0, kLongest)) refuse("backfill is between 0 and 366 days, without months");
+    if (!pg::fixed_microseconds_of(pg::arg(fcinfo, kBackfill), 0, kLongest))
+        refuse("backfill is between 0 and 366 days, without months", "0: no slot older than a minute is made up for.");
 
     const TimestampTz now = pg::call([] { return GetCurrentTimestamp(); });
     const auto every = interval_of(spec);
@@ -269,7 +274,7 @@ static Datum schedule(FunctionCallInfo fcinfo) {
     if (every && !every_us) refuse("\"" + spec + "\" is not between 1 second and 366 days, without months", kSpecs);
     const Slots slots = every ? Slots::every(*every_us, now) : Slots::cron(spec, timezone);
     const auto first = slots.after(now);
-    if (!first) refuse("\"" + spec + "\" is never due");
+    if (!first) refuse("\"" + spec + "\" is never due", "Its day of month is in none of its months.");
     const Job job{pg::arg(fcinfo, kQueue),
                   pg::arg(fcinfo, kKind),
                   pg::arg(fcinfo, kArgs),
@@ -334,7 +339,7 @@ static Datum unschedule(FunctionCallInfo fcinfo) {
 
 static Datum next_slot(FunctionCallInfo fcinfo) {
     const TimestampTz after = DatumGetTimestampTz(pg::arg(fcinfo, 2));
-    if (TIMESTAMP_NOT_FINITE(after)) refuse("after is not finite");
+    if (TIMESTAMP_NOT_FINITE(after)) refuse("after is not finite", "It is the moment after which the slot is looked for.");
     const auto next = Slots::cron(pg::view(pg::arg(fcinfo, 0)), pg::to_string(pg::arg(fcinfo, 1))).after(after);
     if (!next) return pg::null_result(fcinfo);
     return TimestampTzGetDatum(*next);

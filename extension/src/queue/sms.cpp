@@ -52,9 +52,7 @@ std::string decode(std::string_view text) {
 
 // What is wrong with the arguments; empty: nothing.
 std::string check(const Object &args) {
-    for (const auto &[key, value] : args.members())
-        if (std::find(std::begin(kKnown), std::end(kKnown), key) == std::end(kKnown))
-            return "args: unknown member \"" + words(key, 60) + "\"";
+    if (std::string wrong = unknown_member(args, kKnown); !wrong.empty()) return wrong;
     if (!is_number(args.text("to").value_or(""))) return "args: to is no phone number in E.164, like +14155550123";
     const auto body = args.text("body");
     if (!body || body->empty()) return "args: body is no text";

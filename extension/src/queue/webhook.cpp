@@ -72,8 +72,7 @@ std::optional<std::vector<int>> final_statuses(const Object &args) {
 
 // Adds the arguments' headers and body; a sentence of what is wrong with them, or nothing.
 std::string fill(Request &request, const Object &args) {
-    for (const auto &[key, value] : args.members())
-        if (!has(kKnown, key)) return "args: unknown member \"" + words(key, 60) + "\"";
+    if (std::string wrong = unknown_member(args, kKnown); !wrong.empty()) return wrong;
     request.method = args.text("method").value_or("POST");
     if (!has(kMethods, request.method)) return "args: method is none of GET, POST, PUT, PATCH and DELETE";
     if (args.raw("headers") && !args.object("headers")) return "args: headers is no object";

@@ -97,6 +97,8 @@ bool Worker::run_one(const Attempt &job, Done &done) {
         case CallResult::kInterrupted:
             if (slot_->cancel == job.id)
                 outcome = {.what = Outcome::kCancelled, .error = "cancelled"};
+            else if (stopped_by_job())
+                outcome.error = kEndedItsWorker;
             else if (stopping())
                 outcome = {.what = Outcome::kReturned};
             break;

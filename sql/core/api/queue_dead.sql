@@ -55,18 +55,38 @@ COMMENT ON FUNCTION pulse.redrive(bigint, integer) IS 'runs a dead job again; fa
 REVOKE ALL ON FUNCTION pulse.redrive(bigint, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.redrive(bigint, integer) TO pulse_admin;
 
--- pulse.redrive(queue text default null, kind, since, until, max_jobs, attempts) returns bigint
--- Runs again what died in that queue, of that kind, at or after since and before until; oldest first, at most max_jobs; what is null asks for nothing.
-CREATE OR REPLACE FUNCTION pulse.redrive(queue text DEFAULT NULL, kind text DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-    max_jobs bigint DEFAULT NULL, attempts integer DEFAULT NULL) RETURNS bigint
+-- _pulse.check_dead(queue text, kind text, since timestamptz, until timestamptz)
+-- A null is what a variable has that nobody has set: taken for "all" it would be the end of every dead letter.
+CREATE OR REPLACE FUNCTION _pulse.check_dead(queue text, kind text, since timestamptz, until timestamptz) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_null text := CASE WHEN queue IS NULL THEN 'queue' WHEN kind IS NULL THEN 'kind' WHEN since IS NULL THEN 'since' WHEN until IS NULL THEN 'until' END;
+BEGIN
+    IF v_null IS NOT NULL THEN
+        RAISE EXCEPTION '% is null', v_null USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave out what does not matter.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION _pulse.check_dead(text, text, timestamptz, timestamptz) IS 'raises for nulls in what dead letters are chosen by';
+REVOKE ALL ON FUNCTION _pulse.check_dead(text, text, timestamptz, timestamptz) FROM PUBLIC;
+
+-- pulse.redrive(queue text default '*', kind, since, until, max_jobs, attempts) returns bigint
+-- Runs again what died in that queue, of that kind, at or after since and before until; oldest first, at most max_jobs; '*' is any.
+CREATE OR REPLACE FUNCTION pulse.redrive(queue text DEFAULT '*', kind text DEFAULT '*', since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity', max_jobs bigint DEFAULT NULL, attempts integer DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    v_ids bigint[] := ARRAY(
-        SELECT d.id FROM _pulse.dead_letters d
-         WHERE (redrive.queue IS NULL OR d.queue = redrive.queue) AND (redrive.kind IS NULL OR d.kind = redrive.kind)
-           AND (redrive.since IS NULL OR d.finished_at >= redrive.since) AND (redrive.until IS NULL OR d.finished_at < redrive.until)
-         ORDER BY d.finished_at, d.id LIMIT redrive.max_jobs);
+    v_ids bigint[];
 BEGIN
+    PERFORM _pulse.check_dead(queue, kind, since, until);
+    IF max_jobs < 0 THEN
+        RAISE EXCEPTION 'max_jobs is %', max_jobs USING ERRCODE = 'invalid_parameter_value', HINT = 'It is 0 or more; leave it out for all.';
+    END IF;
+    v_ids := ARRAY(
+        SELECT d.id FROM _pulse.dead_letters d
+         WHERE (redrive.queue = '*' OR d.queue = redrive.queue) AND (redrive.kind = '*' OR d.kind = redrive.kind)
+           AND d.finished_at >= redrive.since AND d.finished_at < redrive.until
+         ORDER BY d.finished_at, d.id LIMIT redrive.max_jobs);
     -- a driver's parameter without a type is text to PostgreSQL
     IF v_ids = '{}' AND queue ~ '^[0-9]{1,18}$' AND EXISTS (SELECT FROM _pulse.dead_letters d WHERE d.id = redrive.queue::bigint) THEN
         RAISE EXCEPTION 'no dead letter is of a queue "%"', queue USING ERRCODE = 'invalid_parameter_value',
@@ -79,16 +99,16 @@ COMMENT ON FUNCTION pulse.redrive(text, text, timestamptz, timestamptz, bigint, 
 REVOKE ALL ON FUNCTION pulse.redrive(text, text, timestamptz, timestamptz, bigint, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.redrive(text, text, timestamptz, timestamptz, bigint, integer) TO pulse_admin;
 
--- pulse.purge(queue text default null, kind text default null, until timestamptz default null) returns bigint
--- Forgets dead letters of that queue, of that kind, dead before until; what is null asks for nothing: pulse.purge() forgets all.
-CREATE OR REPLACE FUNCTION pulse.purge(queue text DEFAULT NULL, kind text DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS bigint
+-- pulse.purge(queue text default '*', kind text default '*', until timestamptz default 'infinity') returns bigint
+-- Forgets dead letters of that queue, of that kind, dead before until: pulse.purge() forgets all.
+CREATE OR REPLACE FUNCTION pulse.purge(queue text DEFAULT '*', kind text DEFAULT '*', until timestamptz DEFAULT 'infinity') RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_purged bigint;
 BEGIN
+    PERFORM _pulse.check_dead(queue, kind, '-infinity', until);
     DELETE FROM _pulse.dead_letters d
-     WHERE (purge.queue IS NULL OR d.queue = purge.queue) AND (purge.kind IS NULL OR d.kind = purge.kind)
-       AND (purge.until IS NULL OR d.finished_at < purge.until);
+     WHERE (purge.queue = '*' OR d.queue = purge.queue) AND (purge.kind = '*' OR d.kind = purge.kind) AND d.finished_at < purge.until;
     GET DIAGNOSTICS v_purged = ROW_COUNT;
     RETURN v_purged;
 END

@@ -12,10 +12,10 @@ CREATE OR REPLACE FUNCTION _pulse.check_queue(queue text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF queue IS NULL THEN
-        RAISE EXCEPTION 'queue is null' USING ERRCODE = 'null_value_not_allowed';
+        RAISE EXCEPTION 'queue is null' USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the queue.';
     ELSIF octet_length(queue) NOT BETWEEN 1 AND 255 OR queue = '*' THEN
         RAISE EXCEPTION 'no queue can have the name "%"', left(queue, 60) USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'A queue''s name has 1 to 255 bytes; * stands for all queues.';
+            HINT = 'A queue''s name has 1 to 255 bytes, and is not *.';
     END IF;
 END
 $$;
@@ -48,7 +48,7 @@ BEGIN
         WHEN rate NOT BETWEEN 0 AND 1000000 THEN 'rate is between 1 and 1000000, or 0 for no limit'
         WHEN per NOT BETWEEN '10 ms' AND '31 days' THEN 'per is between 10 milliseconds and 31 days'
         WHEN max_attempts NOT BETWEEN 0 AND 1000 THEN 'max_attempts is between 1 and 1000, or 0 for the default'
-        WHEN backoff NOT BETWEEN '0' AND '1 day' THEN 'backoff is between 0 and 1 day'
+        WHEN backoff NOT BETWEEN '0' AND '7 days' THEN 'backoff is between 0 and 7 days'
         WHEN backoff_max NOT BETWEEN '0' AND '7 days' THEN 'backoff_max is between 0 and 7 days'
     END;
     IF v_problem IS NULL AND rate > 0 AND per IS NULL AND NOT EXISTS (

@@ -116,13 +116,13 @@ CREATE TABLE _pulse.dead_letters (
     errors        json,
     finished_at   timestamptz NOT NULL,
     CONSTRAINT dead_letters_pkey PRIMARY KEY (id),
-    CONSTRAINT dead_letters_reason_check CHECK (reason IN ('attempts', 'permanent', 'superseded', 'expired'))
+    CONSTRAINT dead_letters_reason_check CHECK (reason IN ('attempts', 'permanent', 'superseded'))
 );
 CREATE INDEX dead_letters_queue_finished_at_idx ON _pulse.dead_letters (queue, finished_at);
 
 COMMENT ON TABLE _pulse.dead_letters IS 'jobs that failed for good, with all their attempts, until they are purged or redriven';
 COMMENT ON COLUMN _pulse.dead_letters.queue IS 'where it ran, and where a redrive puts it';
-COMMENT ON COLUMN _pulse.dead_letters.reason IS 'attempts: all used up; permanent: another would fail alike; superseded: a newer one with its unique_key waits; expired: too late';
+COMMENT ON COLUMN _pulse.dead_letters.reason IS 'attempts: all used up; permanent: another would fail alike; superseded: a newer one with its unique_key waits';
 COMMENT ON COLUMN _pulse.dead_letters.errors IS 'all attempts: attempt, worker, startedAt, finishedAt, error';
 
 -- What is configured. The application's row of a queue or kind stands beside a pack's and wins.

@@ -1,6 +1,6 @@
 -- pulse.enqueue: what it stores and what it refuses. Running jobs is in tests/fault/queue.test.mjs.
 BEGIN;
-SELECT plan(56);
+SELECT plan(57);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -133,7 +133,7 @@ SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', 
 SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', max_attempts => 0) $$, '22023', 'max_attempts is 0', 'at least one attempt');
 SELECT throws_ok(format($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', timeout => %L) $$, timeout), '22023', NULL,
                  format('timeout %s is refused', timeout))
-  FROM unnest(ARRAY['0', '-1 s', '8 days', '1 month', '1000000 h', '106751992 days']) AS timeout;
+  FROM unnest(ARRAY['0', '-1 s', '999 us', '8 days', '1 month', '1000000 h', '106751992 days']) AS timeout;
 SELECT throws_ok($$ SELECT pulse.enqueue('q', 'sql', '{"function":"app.work"}', partition_key => 'schedule:x') $$, '22023', 'partition_key begins with "schedule:"',
                  'E4: nobody holds up what a schedule enqueues');
 SELECT throws_ok($$ SELECT pulse.enqueue('q', NULL, '{"function":"app.work"}') $$, '22004', 'kind is null', 'nulls are refused by name');

@@ -1,6 +1,6 @@
 -- Dead letters: redrive (one, by filter, all) and purge.
 BEGIN;
-SELECT plan(31);
+SELECT plan(39);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -72,6 +72,10 @@ SELECT results_eq($$ SELECT e.name, e.payload ->> 'jobId', e.payload ->> 'attemp
 
 -- purge
 SELECT pg_temp.anew();
+SELECT throws_ok(format('SELECT pulse.%s', call), '22004', message, format('E4: what a variable has that nobody has set is not taken for all: %s', call))
+  FROM (VALUES ('redrive(NULL)', 'queue is null'), ('redrive(kind => NULL)', 'kind is null'), ('redrive(since => NULL)', 'since is null'), ('redrive(until => NULL)', 'until is null'),
+               ('purge(NULL)', 'queue is null'), ('purge(kind => NULL)', 'kind is null'), ('purge(until => NULL)', 'until is null')) AS t (call, message);
+SELECT throws_ok('SELECT pulse.redrive(max_jobs => -1)', '22023', 'max_jobs is -1', 'E4: fewer than none');
 SELECT is(pulse.purge('mail', until => now() - interval '90 min'), 2::bigint, 'E4: old ones of a queue can be forgotten');
 SELECT results_eq('SELECT * FROM pg_temp.dead()', $$ VALUES ('mail 1h'), ('other 4h') $$, 'E4: the others stay');
 SELECT is(pulse.purge(kind => 'push'), 0::bigint, 'of a kind');

@@ -44,7 +44,7 @@ SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[pg_temp.args(1),
 SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[pg_temp.args(1), '{"function":"app.nothing"}']) $$, '42883', 'function app.nothing(json) does not exist', 'each function must exist');
 SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[pg_temp.args(1)], unique_keys => '{a,b}') $$, '2202E', 'unique_keys has 2 elements for 1 jobs', 'a key for each');
 SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[pg_temp.args(1)], unique_keys => ARRAY[NULL]) $$, '22004', 'unique key of job 1 is null', 'a unique key for each or none');
-SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[pg_temp.args(1)], partition_keys => '{""}') $$, '22023', 'partition_keys has 0 bytes', 'an empty partition key');
+SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[pg_temp.args(1)], partition_keys => '{""}') $$, '22023', 'an element of partition_keys has 0 bytes', 'an empty partition key');
 SELECT throws_ok($$ SELECT pulse.enqueue_many('q', 'sql', ARRAY[[pg_temp.args(1)]]) $$, '2202E', NULL, 'one dimension');
 SELECT throws_ok($$ SELECT pulse.enqueue_many(NULL, 'sql', '{}') $$, '22004', 'queue is null', 'nulls are refused by name');
 SELECT is((SELECT count(*) FROM _pulse.jobs WHERE queue = 'q'), 2::bigint, 'a refused call has stored nothing');

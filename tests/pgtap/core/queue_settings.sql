@@ -31,7 +31,7 @@ SELECT is(pulse.drop_queue('q'), true, 'it can be forgotten');
 SELECT is(pulse.drop_queue('q'), false, 'once');
 SELECT is((SELECT count(*) FROM _pulse.jobs), 3::bigint, 'its jobs stay');
 SELECT throws_ok(format('SELECT pulse.configure_queue(''q'', %s)', arguments), '22023', NULL, 'refused: ' || arguments)
-  FROM unnest(ARRAY['concurrency => -1', 'rate => -1', 'rate => 10', 'per => ''0''', 'per => ''1 year''', 'max_attempts => 1001', 'backoff => ''-1 s''', 'backoff => ''2 days''']) arguments;
+  FROM unnest(ARRAY['concurrency => -1', 'rate => -1', 'rate => 10', 'per => ''0''', 'per => ''1 year''', 'max_attempts => 1001', 'backoff => ''-1 s''', 'backoff => ''8 days''']) arguments;
 SELECT throws_ok($$ SELECT pulse.configure_queue('') $$, '22023', NULL, 'a queue has a name');
 SELECT throws_ok($$ SELECT pulse.configure_queue(NULL) $$, '22004', 'queue is null', 'really');
 SELECT is((SELECT count(*) FROM _pulse.queues), 0::bigint, 'nothing of that is stored');

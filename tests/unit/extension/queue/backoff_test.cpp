@@ -27,11 +27,11 @@ TEST(Backoff, AKindOrQueueMaySayOther) {
     EXPECT_EQ(backoff_seconds(5, 0, {0, 10}), 0) << "at once";
 }
 
-TEST(Backoff, RetryAfterIsNeverUndercutAndNeverForEver) {
+TEST(Backoff, E4RetryAfterIsNeverUndercut) {
     EXPECT_EQ(retry_seconds(1, 0, {}, std::nullopt), 1);
     EXPECT_EQ(retry_seconds(1, 0, {}, 30000), 30);
     EXPECT_EQ(retry_seconds(10, 0, {}, 1000), 512) << "our own wait is longer";
-    EXPECT_EQ(retry_seconds(1, 0, {}, std::int64_t{365} * 24 * 3600 * 1000), 3600);
+    EXPECT_EQ(retry_seconds(1, 0, {}, std::int64_t{7} * 24 * 3600 * 1000), 7 * 24 * 3600) << "a worker outside knows why";
     EXPECT_EQ(retry_seconds(1, 0, {}, -5), 1);
 }
 

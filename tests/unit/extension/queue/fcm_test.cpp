@@ -78,6 +78,15 @@ TEST(Fcm, E4DryRunAsksThatNothingBeDelivered) {
     EXPECT_EQ(body_of(R"({"message":{}})", {"https://a", "p", true}), R"({"validate_only":true,"message":{}})");
 }
 
+TEST(Fcm, E4ArgumentsThatCannotBeSentAreNamedWithWhatIsAccepted) {
+    const auto wrong = [](std::string_view args) { return std::get<Outcome>(build(args, kSettings, "t", kNow)).error; };
+    EXPECT_EQ(
+        wrong(R"({"token":"t","colour":1})"),
+        "args: unknown member \"colour\"; there are token, topic, condition, notification, data, urgent, collapseKey, ttl, android, apns, "
+        "webpush, fcmOptions, dryRun, message");
+    EXPECT_EQ(wrong(R"({"message":{"token":"t"},"ttl":7})"), "args: message is sent as it is: ttl belongs into it");
+}
+
 TEST(Fcm, E4ArgumentsThatCannotBeSentAreRefusedForGood) {
     for (const char *args :
          {"[]", "{}", "nonsense", R"({"token":"a","topic":"b"})", R"({"token":""})", R"({"token":7})", R"({"token":"t","data":[]})",
