@@ -50,7 +50,7 @@ void speak(char who, std::string_view in) {
     switch (who) {
         case 0: check(fcm::judge(response, kNow)); break;
         case 1: check(sms::judge(response, in, kNow)); break;
-        case 2: check(webhook::judge(response, in, kNow)); break;
+        case 2: check(webhook::judge(response, {}, kNow)); break;
         case 3: {
             AccessToken token;
             token.use({"p", "e", "", "no key", "https://oauth.example"}, "");
@@ -63,7 +63,9 @@ void speak(char who, std::string_view in) {
         case 5: check(sms::build(attempt, in, {"https://sms.example", {"AC1", "t", "+14155550100", "", "", ""}}, "https://a/b")); break;
         case 6: {
             const auto allow = AllowList::parse("*");
-            check(webhook::build(attempt, in, std::get<AllowList>(allow), {}, kNow));
+            const webhook::Order order = webhook::build(attempt, in, std::get<AllowList>(allow), {}, kNow);
+            check(order.built);
+            check(webhook::judge(response, order.terms, kNow));
             break;
         }
         case 7: {

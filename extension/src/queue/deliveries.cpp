@@ -77,7 +77,7 @@ void Deliveries::send_fcm(std::uint64_t id, Flight &flight) {
         return;
     }
     flight.token = *token;
-    start(id, flight, fcm::build(flight.delivery.args, channels_.fcm, *token, wall()));
+    start(id, flight, fcm::build(flight.delivery.args(), channels_.fcm, *token, wall()));
 }
 
 // A second attempt begins with the other provider: the first may have failed in a way that could not be seen in time.
@@ -88,13 +88,15 @@ const sms::Provider &Deliveries::provider(const Flight &flight) const {
 
 void Deliveries::send_sms(std::uint64_t id, Flight &flight) {
     if (channels_.sms.empty()) return end(id, retry(channels_.sms_problem));
-    start(id, flight, sms::build(flight.delivery.attempt, flight.delivery.args, provider(flight), channels_.sms_status_url));
+    start(id, flight, sms::build(flight.delivery.attempt, flight.delivery.args(), provider(flight), channels_.sms_status_url));
 }
 
 void Deliveries::send_webhook(std::uint64_t id, Flight &flight) {
     if (!channels_.webhook_problem.empty()) return end(id, retry(channels_.webhook_problem));
-    start(id, flight,
-          webhook::build(flight.delivery.attempt, flight.delivery.args, *channels_.webhook_allow, channels_.webhook_secrets, wall()));
+    webhook::Order order =
+        webhook::build(flight.delivery.attempt, flight.delivery.args(), *channels_.webhook_allow, channels_.webhook_secrets, wall());
+    flight.terms = std::move(order.terms);
+    start(id, flight, std::move(order.built));
 }
 
 void Deliveries::start(std::uint64_t id, Flight &flight, Built built) {
@@ -132,8 +134,8 @@ void Deliveries::answered(std::uint64_t id, const Response &response) {
         }
         return end(id, fcm::judge(response, wall()));
     }
-    if (channel == "webhook") return end(id, webhook::judge(response, flight.delivery.args, wall()));
-    Outcome outcome = sms::judge(response, flight.delivery.args, wall());
+    if (channel == "webhook") return end(id, webhook::judge(response, flight.terms, wall()));
+    Outcome outcome = sms::judge(response, flight.delivery.args(), wall());
     if (outcome.what != Outcome::kCompleted && ++flight.providers_tried < channels_.sms.size() && sms::another_may(response)) {
         flight.earlier_error = outcome.error;
         return send(id);

@@ -28,9 +28,11 @@ struct Channels {
 
 struct Delivery {
     Attempt attempt;
-    std::string args;             // the channel's
-    std::int64_t started_at = 0;  // the worker's own clock; only handed back
-    std::string host = {};        // whose share it takes; only handed back
+    std::optional<std::string> built = {};  // arguments that its kind's function has made
+    std::int64_t started_at = 0;            // the worker's own clock; only handed back
+    std::string host = {};                  // whose share it takes; only handed back
+
+    std::string_view args() const { return built ? *built : attempt.args; }  // the channel's
 };
 
 struct Delivered {
@@ -64,6 +66,7 @@ private:
         std::string token = {};  // the one it was sent with
         std::size_t providers_tried = 0;
         std::string earlier_error = {};  // of the provider before
+        webhook::Terms terms = {};
     };
 
     void send(std::uint64_t id);

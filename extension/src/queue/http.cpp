@@ -43,10 +43,6 @@ private:
     sigset_t before_;
 };
 
-struct FreeList {
-    void operator()(curl_slist *list) const { curl_slist_free_all(list); }
-};
-
 // In our words, so that a log can be searched for them; libcurl's own come behind.
 std::string failure_of(CURLcode code, const char *said, long timeout_ms) {
     const std::string detail = words(*said != '\0' ? said : curl_easy_strerror(code), 200);
@@ -74,7 +70,7 @@ struct Http::Transfer {
     std::shared_ptr<const AllowList> allow;
     Response response;
     std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{nullptr, curl_easy_cleanup};
-    std::unique_ptr<curl_slist, FreeList> headers;
+    std::vector<curl_slist> headers;  // libcurl's view of the request's
     std::array<char, CURL_ERROR_SIZE> said{};
     std::string host;
     int port = 0;
@@ -125,6 +121,7 @@ struct HttpCallbacks {
             return fd;
         }
         transfer.opened = true;
+        transfer.http->watch(fd) = {.ours = true, .for_what = 0};
         if (transfer.response.refused) {  // the name has another address, which may be reached
             transfer.response.refused = false;
             transfer.response.failure.clear();
@@ -133,7 +130,9 @@ struct HttpCallbacks {
     }
 
     static int on_close(void *user, curl_socket_t fd) noexcept {
-        static_cast<Http *>(user)->hooks_.give_back_descriptor();
+        auto &http = *static_cast<Http *>(user);
+        http.hooks_.give_back_descriptor();
+        http.watch(fd) = {};  // the kernel forgets it, too
         return ::close(fd);
     }
 
@@ -154,17 +153,22 @@ struct HttpCallbacks {
         return CURL_PREREQFUNC_OK;
     }
 
-    static int on_socket(CURL *, curl_socket_t fd, int what, void *user, void *known) noexcept {
+    // A connection that nobody uses stays where it is: the next request waits for the same. Of sockets of libcurl's own nobody tells us
+    // when they are closed.
+    static int on_socket(CURL *, curl_socket_t fd, int what, void *user, void *) noexcept {
         auto &http = *static_cast<Http *>(user);
-        if (what == CURL_POLL_REMOVE) {
-            epoll_ctl(http.epoll_, EPOLL_CTL_DEL, fd, nullptr);
+        Http::Watch &watch = http.watch(fd);
+        watch.wanted = what != CURL_POLL_REMOVE;
+        if (!watch.wanted) {
+            if (!watch.ours) http.unwatch(fd);
             return 0;
         }
         epoll_event event{};
         event.data.fd = fd;
         event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
-        epoll_ctl(http.epoll_, known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
-        curl_multi_assign(http.multi_, fd, &http);
+        if (watch.for_what == event.events) return 0;
+        epoll_ctl(http.epoll_, watch.for_what == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+        watch.for_what = event.events;
         return 0;
     }
 
@@ -212,6 +216,17 @@ void Http::configure(std::string ca_file, std::shared_ptr<const AllowList> allow
     spare_.clear();
 }
 
+Http::Watch &Http::watch(int fd) {
+    const auto place = static_cast<std::size_t>(fd);
+    if (place >= watched_.size()) watched_.resize(place + 1);
+    return watched_[place];
+}
+
+void Http::unwatch(int fd) {
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    watch(fd).for_what = 0;
+}
+
 std::optional<long> Http::due_in() const {
     std::optional<std::int64_t> at = due_at_;
     if (!deadlines_.empty()) at = std::min(at.value_or(deadlines_.begin()->first), deadlines_.begin()->first);
@@ -229,6 +244,7 @@ std::unique_ptr<Http::Transfer> Http::make_transfer() {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever http_proxy says
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "pulse");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -267,14 +283,15 @@ void Http::start(std::uint64_t id, Request request, long timeout_ms) {
     transfer.response = {};
     transfer.said[0] = '\0';
     transfer.opened = false;
-    curl_slist *headers = curl_slist_append(nullptr, "Expect:");  // never: it costs a round trip
-    for (const std::string &line : transfer.request.headers) headers = curl_slist_append(headers, line.c_str());
+    transfer.request.headers.emplace_back("Expect:");  // never: it costs a round trip
+    transfer.headers.clear();
+    for (std::string &line : transfer.request.headers) transfer.headers.push_back({line.data(), nullptr});
+    for (std::size_t n = 1; n < transfer.headers.size(); ++n) transfer.headers[n - 1].next = &transfer.headers[n];
 
     CURL *easy = transfer.easy.get();
     const std::string &method = transfer.request.method, &body = transfer.request.body;
     curl_easy_setopt(easy, CURLOPT_URL, transfer.request.url.c_str());
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    transfer.headers.reset(headers);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers.data());
     if (method == "GET") {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     } else {
@@ -333,9 +350,14 @@ std::vector<Http::Done> Http::drive() {
         ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
         for (int n = 0; n < ready; ++n) {
             const unsigned what = events[static_cast<std::size_t>(n)].events;
+            const int fd = events[static_cast<std::size_t>(n)].data.fd;
+            if (!watch(fd).wanted) {  // the other side has closed a connection that nobody uses; libcurl will find that
+                unwatch(fd);
+                continue;
+            }
             const int mask = (what & EPOLLIN ? CURL_CSELECT_IN : 0) | (what & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                              (what & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-            curl_multi_socket_action(multi_, events[static_cast<std::size_t>(n)].data.fd, mask, &running);
+            curl_multi_socket_action(multi_, fd, mask, &running);
         }
     }
     if (due_at_ && *due_at_ <= monotonic_ms()) {

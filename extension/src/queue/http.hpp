@@ -44,6 +44,13 @@ public:
 
 private:
     struct Transfer;
+    struct Watch {
+        bool ours = false;      // we opened it, and will hear of its end
+        bool wanted = false;    // by a request
+        unsigned for_what = 0;  // of epoll; 0: it is not there
+    };
+    Watch &watch(int fd);
+    void unwatch(int fd);
 
     std::unique_ptr<Transfer> make_transfer();
     void end(Transfer &transfer, bool again = false);
@@ -54,6 +61,7 @@ private:
     int epoll_ = -1;
     std::string ca_file_;
     std::uint64_t configured_ = 0;  // how often
+    std::vector<Watch> watched_;    // by descriptor
     std::shared_ptr<const AllowList> allow_;
     std::optional<std::int64_t> due_at_;  // of the monotonic clock
     std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;

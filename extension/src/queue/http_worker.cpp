@@ -27,6 +27,9 @@ namespace {
 constexpr long kBuildWithin = 5000;          // ms, for a builder: the others wait for it
 constexpr int64 kBuildingTime = 100 * 1000;  // µs: after so long no other builder is called before answers are read
 constexpr long kStandbyPause = 10;           // ms between looks at what the standby has
+// While answers keep coming, those that are there are ended together: when there are so many, or after so long.
+constexpr std::size_t kMostUnended = 64;
+constexpr int64 kUnendedTime = 5 * 1000;  // µs
 
 Http::Hooks descriptors() {
     return {[] { return AcquireExternalFD(); }, [] { ReleaseExternalFD(); }};
@@ -59,7 +62,10 @@ private:
     void begin_some(May &&may);
     bool may_begin(const Loaded &job) const;
     void begin(Loaded job);
-    void finish_all(std::vector<Delivered> delivered);
+    void hear();
+    void drive();
+    bool ends_now() const;
+    void finish_all();
     void tell_confirmed();
     [[noreturn]] void leave();
     void report(const std::vector<Delivered> &delivered);
@@ -71,6 +77,10 @@ private:
     std::string name_;
     Deliveries deliveries_;
     std::list<Loaded> loaded_;  // not begun: in the order of the inbox
+    std::vector<Delivered> unended_;
+    TimestampTz unended_since_ = 0;  // of the first of them
+    bool told_ = true;               // something has been, perhaps of attempts to load
+    bool quiet_ = false;             // nothing had come in the last turn
     std::vector<AttemptId> begun_now_;
     Hosts hosts_;
     std::deque<Unconfirmed> unconfirmed_;
@@ -96,7 +106,7 @@ void HttpWorker::make_wait_set() {
 void HttpWorker::wait() {
     const bool build =
         std::any_of(loaded_.begin(), loaded_.end(), [&](const Loaded &job) { return job.attempt.function && may_begin(job); });
-    std::optional<long> due = build ? 0 : deliveries_.due_in();
+    std::optional<long> due = build || !unended_.empty() ? 0 : deliveries_.due_in();
     if (!unconfirmed_.empty()) due = std::min(due.value_or(kStandbyPause), kStandbyPause);
     if (due == 0) return;
     pg::call([&] {
@@ -112,13 +122,9 @@ void HttpWorker::wait() {
 // Through its kind's builder, when it has one, to its delivery; or at once to its end.
 void HttpWorker::begin(Loaded loaded) {
     hosts_.started(loaded.host);
-    Delivery delivery{
-        .attempt = std::move(loaded.attempt), .args = {}, .started_at = GetCurrentTimestamp(), .host = std::move(loaded.host)};
+    Delivery delivery{.attempt = std::move(loaded.attempt), .started_at = GetCurrentTimestamp(), .host = std::move(loaded.host)};
     const Attempt &job = delivery.attempt;
-    if (!job.function) {
-        delivery.args = job.args;
-        return deliveries_.begin(std::move(delivery));
-    }
+    if (!job.function) return deliveries_.begin(std::move(delivery));
     const long limit = std::min(job.timeout_ms, kBuildWithin);
     CallResult built;
     {
@@ -130,7 +136,7 @@ void HttpWorker::begin(Loaded loaded) {
             if (!built.result)
                 return deliveries_.end(std::move(delivery),
                                        {.what = Outcome::kCancelled, .error = "its builder says that there is nothing to send"});
-            delivery.args = *std::move(built.result);
+            delivery.built = std::move(built.result);
             return deliveries_.begin(std::move(delivery));
         case CallResult::kFailed: return deliveries_.end(std::move(delivery), retry(built.error));
         case CallResult::kTimedOut:
@@ -190,7 +196,7 @@ void HttpWorker::begin_some(May &&may) {
 }
 
 void HttpWorker::take() {
-    std::vector<AttemptId> ids = to_load();
+    std::vector<AttemptId> ids = std::exchange(told_, false) ? to_load() : std::vector<AttemptId>{};
     const bool build =
         std::any_of(loaded_.begin(), loaded_.end(), [&](const Loaded &job) { return job.attempt.function && may_begin(job); });
     if (!ids.empty() || build) {
@@ -242,16 +248,33 @@ void HttpWorker::report(const std::vector<Delivered> &delivered) {
 void forget_device(const Delivered &delivered) {
     static pg::Plan forget("DELETE FROM _pulse.devices WHERE token = $1 AND last_used_at < $2");
     if (!fcm::is_dead_token(delivered.outcome)) return;
-    if (const auto token = fcm::device_token(delivered.delivery.args))
+    if (const auto token = fcm::device_token(delivered.delivery.args()))
         forget.run({pg::param_text(*token), {TIMESTAMPTZOID, TimestampTzGetDatum(delivered.delivery.started_at)}});
 }
 
+// What has an answer makes room for others at once.
+void HttpWorker::drive() {
+    std::vector<Delivered> ended = deliveries_.drive();
+    quiet_ = ended.empty();
+    if (quiet_) return;
+    if (unended_.empty()) unended_since_ = GetCurrentTimestamp();
+    for (Delivered &one : ended) {
+        hosts_.ended(one.delivery.host);
+        unended_.push_back(std::move(one));
+    }
+}
+
+bool HttpWorker::ends_now() const {
+    if (unended_.empty()) return false;
+    return quiet_ || unended_.size() >= kMostUnended || GetCurrentTimestamp() - unended_since_ >= kUnendedTime;
+}
+
 // One transaction for all that have an answer by now; while it commits, others come.
-void HttpWorker::finish_all(std::vector<Delivered> delivered) {
-    if (delivered.empty()) return;
+void HttpWorker::finish_all() {
+    if (unended_.empty()) return;
     std::vector<Ended> ends;
     std::vector<AttemptId> over;
-    for (const Delivered &one : delivered) hosts_.ended(one.delivery.host);
+    const std::vector<Delivered> delivered = std::exchange(unended_, {});
     const TimestampTz now = GetCurrentTimestamp();
     in_transaction([&] {
         const pg::SpiSession spi;
@@ -277,7 +300,8 @@ void HttpWorker::tell_confirmed() {
 // What has not been sent waits again. Nobody waits for a standby: what has ended here has ended.
 void HttpWorker::leave() {
     deliveries_.stop();
-    finish_all(deliveries_.drive());
+    drive();
+    finish_all();
     for (const Unconfirmed &one : unconfirmed_) ended(one.over);
     {
         const Busy busy;
@@ -286,21 +310,29 @@ void HttpWorker::leave() {
     pg::end_worker();
 }
 
+// Whatever there is to know sets the latch, answers do not.
+void HttpWorker::hear() {
+    if (!MyLatch->is_set) return;
+    pg::call([] { ResetLatch(MyLatch); });
+    if (stopping()) leave();
+    const bool reload = ConfigReloadPending;
+    pg::serve_interrupts();
+    if (reload) configure();
+    for (const AttemptId &id : cancelled()) deliveries_.cancel(id);
+    told_ = true;
+}
+
 void HttpWorker::run() {
     pg::call([] { SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION); });
     configure();
     make_wait_set();
     for (;;) {
-        pg::call([] { ResetLatch(MyLatch); });
-        if (stopping()) leave();
-        const bool reload = ConfigReloadPending;
-        pg::serve_interrupts();
-        if (reload) configure();
-        for (const AttemptId &id : cancelled()) deliveries_.cancel(id);
+        hear();
         tell_confirmed();
         take();
         if (stopping()) leave();
-        finish_all(deliveries_.drive());
+        drive();
+        if (ends_now()) finish_all();
         wait();
     }
 }

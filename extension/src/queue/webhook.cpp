@@ -14,7 +14,6 @@ namespace pulse::queue::webhook {
 
 namespace {
 
-constexpr long kResult = 4096, kMostResult = 65'536;  // bytes of the answer's body that are kept
 constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 constexpr std::string_view kKnown[] = {"url", "method", "headers", "body", "text", "contentType", "sign", "final", "keep"};
 // What the transfer itself says, and what receivers must be able to rely on.
@@ -54,20 +53,25 @@ void sign(Request &request, std::int64_t job, const std::vector<std::string> &ke
     if (!signatures.empty()) request.headers.push_back("webhook-signature: " + signatures);
 }
 
-// The statuses after which another attempt makes no sense; nullopt: they are no list of such.
-std::optional<std::vector<int>> final_statuses(const Object &args) {
-    std::vector<int> out;
-    const auto listed = args.raw("final");
-    if (!listed) return out;
-    const auto elements = json::elements(*listed);
-    if (!elements) return std::nullopt;
-    for (const std::string_view element : *elements) {
-        int status = 0;
-        const auto [stop, error] = std::from_chars(element.data(), element.data() + element.size(), status);
-        if (error != std::errc() || stop != element.data() + element.size() || status < 300 || status > 599) return std::nullopt;
-        out.push_back(status);
+// Reads what they say of the answer; a sentence of what is wrong with it, or nothing.
+std::string agree(Terms &terms, const Object &args) {
+    if (const auto listed = args.raw("final")) {
+        static constexpr const char *kWrong = "args: final is no list of statuses from 300 to 599";
+        const auto elements = json::elements(*listed);
+        if (!elements) return kWrong;
+        for (const std::string_view element : *elements) {
+            int status = 0;
+            const auto [stop, error] = std::from_chars(element.data(), element.data() + element.size(), status);
+            if (error != std::errc() || stop != element.data() + element.size() || status < 300 || status > 599) return kWrong;
+            terms.final.push_back(status);
+        }
     }
-    return out;
+    if (args.raw("keep")) {
+        const auto keep = args.whole("keep");
+        if (!keep || *keep < 0 || *keep > Terms::kMostKept) return "args: keep is no number of bytes up to 65536";
+        terms.keep = static_cast<std::size_t>(*keep);
+    }
+    return {};
 }
 
 // Adds the arguments' headers and body; a sentence of what is wrong with them, or nothing.
@@ -92,9 +96,6 @@ std::string fill(Request &request, const Object &args) {
     if (request.method != "GET")
         request.headers.push_back("Content-Type: " + type.value_or(args.raw("text") ? "text/plain; charset=utf-8" : "application/json"));
     if (args.raw("sign") && !args.boolean("sign")) return "args: sign is neither true nor false";
-    if (!final_statuses(args)) return "args: final is no list of statuses from 300 to 599";
-    const auto keep = args.whole("keep");
-    if (args.raw("keep") && (!keep || *keep < 0 || *keep > kMostResult)) return "args: keep is no number of bytes up to 65536";
     return {};
 }
 
@@ -140,19 +141,22 @@ std::optional<Url> parse_url(std::string_view text) {
     return url;
 }
 
-Built build(const Attempt &attempt, std::string_view args, const AllowList &allow, const WebhookSecrets &secrets, std::int64_t now) {
+Order build(const Attempt &attempt, std::string_view args, const AllowList &allow, const WebhookSecrets &secrets, std::int64_t now) {
+    const auto refused = [](std::string why) { return Order{discard(std::move(why)), {}}; };
     const auto object = Object::parse(args);
-    if (!object) return discard("args is no JSON object");
+    if (!object) return refused("args is no JSON object");
     Request request;
     request.url = object->text("url").value_or("");
     const auto url = parse_url(request.url);
-    if (!url) return discard("args: url is no address of http or https, without user and password");
+    if (!url) return refused("args: url is no address of http or https, without user and password");
     const WebhookSecrets::Host *host = secrets.host(url->tls, lower(url->host), url->port, attempt.kind);
     // Whoever wrote a host into the file for certain kinds of jobs wants them to go there, wherever it is.
     request.guarded = host == nullptr || host->kinds.empty();
     if (request.guarded && !allow.may_ask(url->host, url->port))
-        return discard("host " + words(url->host, 260) + " is not among those that pulse.webhook_allow names");
-    if (std::string wrong = fill(request, *object); !wrong.empty()) return discard(std::move(wrong));
+        return refused("host " + words(url->host, 260) + " is not among those that pulse.webhook_allow names");
+    if (std::string wrong = fill(request, *object); !wrong.empty()) return refused(std::move(wrong));
+    Terms terms;
+    if (std::string wrong = agree(terms, *object); !wrong.empty()) return refused(std::move(wrong));
     if (attempt.traceparent && fits_header(*attempt.traceparent)) request.headers.push_back("traceparent: " + *attempt.traceparent);
     if (object->boolean("sign").value_or(true))
         sign(request, attempt.id, host != nullptr && !host->keys.empty() ? host->keys : secrets.keys, now);
@@ -161,23 +165,21 @@ Built build(const Attempt &attempt, std::string_view args, const AllowList &allo
             request.headers.push_back(name + (value.empty() ? ";" : ": ") + value);
             request.secrets.push_back(value);
         }
-    return request;
+    return {std::move(request), std::move(terms)};
 }
 
-Outcome judge(const Response &response, std::string_view args, std::int64_t now) {
+Outcome judge(const Response &response, const Terms &terms, std::int64_t now) {
     const bool done = response.status >= 200 && response.status < 300;
-    const Object said_so = Object::parse(args).value_or(Object{});
     Object result;
     result.put_number("status", response.status);
     if (done) {
-        const auto most = static_cast<std::size_t>(std::clamp(said_so.whole("keep").value_or(kResult), 0L, kMostResult));
-        const std::string body = response.whole ? as_json(response.body, most) : json::quoted(words(response.body, most));
+        const std::string body = response.whole ? as_json(response.body, terms.keep) : json::quoted(words(response.body, terms.keep));
         result.put("body", body);
         if (!response.whole) result.put("cut", "true");
         return completed(result.json());
     }
     if (response.refused) return discard("the receiver: " + response.failure);
-    const bool is_final = response.status == 410 || has(final_statuses(said_so).value_or(std::vector<int>{}), response.status);
+    const bool is_final = response.status == 410 || has(terms.final, response.status);
     if (!is_final)
         if (const auto outcome = judge_transport(response, "the receiver", now)) return *outcome;
     std::string why = "the receiver answered " + std::to_string(response.status);

@@ -17,7 +17,19 @@ struct Url {
 // http and https only, without user and password, control characters or blanks.
 std::optional<Url> parse_url(std::string_view text);
 
-Built build(const Attempt &attempt, std::string_view args, const AllowList &allow, const WebhookSecrets &secrets, std::int64_t now);
-Outcome judge(const Response &response, std::string_view args, std::int64_t now);
+// What the arguments say of the answer.
+struct Terms {
+    static constexpr long kKept = 4096, kMostKept = 65'536;
+    std::size_t keep = kKept;  // bytes of its body
+    std::vector<int> final;    // statuses after which another attempt makes no sense
+};
+
+struct Order {
+    Built built;
+    Terms terms;
+};
+
+Order build(const Attempt &attempt, std::string_view args, const AllowList &allow, const WebhookSecrets &secrets, std::int64_t now);
+Outcome judge(const Response &response, const Terms &terms, std::int64_t now);
 
 }  // namespace pulse::queue::webhook

@@ -17,7 +17,7 @@ Delivery delivery(const std::string &channel, std::string args) {
     out.attempt.attempt = 1;
     out.attempt.channel = channel;
     out.attempt.timeout_ms = 1000;
-    out.args = std::move(args);
+    out.attempt.args = std::move(args);
     out.started_at = 42;
     return out;
 }

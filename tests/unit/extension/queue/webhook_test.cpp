@@ -20,7 +20,7 @@ Attempt attempt(std::int64_t id = 17) {
 }
 
 Built make(std::string_view args, std::string_view setting = "*", const WebhookSecrets &secrets = {}) {
-    return build(attempt(), args, allow(setting), secrets, kNow);
+    return build(attempt(), args, allow(setting), secrets, kNow).built;
 }
 
 std::string refused(std::string_view args, std::string_view setting = "*") {
@@ -90,7 +90,7 @@ std::string token_of(const WebhookSecrets &secrets, std::string_view url, std::s
     Attempt job = attempt();
     job.kind = kind;
     const std::string args = R"({"url":")" + std::string(url) + R"(","method":"GET"})";
-    return header(std::get<Request>(build(job, args, allow("*, ::1"), secrets, kNow)), "X-Internal-Token");
+    return header(std::get<Request>(build(job, args, allow("*, ::1"), secrets, kNow).built), "X-Internal-Token");
 }
 
 TEST(Webhook, S6AnOriginsHeadersGoNowhereElse) {
@@ -119,7 +119,7 @@ TEST(Webhook, S6AHostsHeadersCanBeForJobsOfCertainKinds) {
     const auto guarded = [&](std::string_view kind, std::string_view url) -> std::optional<bool> {
         Attempt job = attempt();
         job.kind = kind;
-        const Built built = build(job, R"({"url":")" + std::string(url) + R"("})", allow("other"), secrets, kNow);
+        const Built built = build(job, R"({"url":")" + std::string(url) + R"("})", allow("other"), secrets, kNow).built;
         return std::holds_alternative<Request>(built) ? std::optional(std::get<Request>(built).guarded) : std::nullopt;
     };
     EXPECT_EQ(guarded("sos_tell", "http://sos/"), false) << "the file leads there, whatever pulse.webhook_allow says";
@@ -219,7 +219,7 @@ TEST(Webhook, E4JudgesAnswers) {
         response.status = status;
         response.body = std::move(body);
         response.whole = whole;
-        return judge(response, "{}", kNow);
+        return judge(response, {}, kNow);
     };
     EXPECT_EQ(outcome(200, "{\"ok\": true}").result_json, R"({"status":200,"body":{"ok":true}})");
     EXPECT_EQ(outcome(204).result_json, R"({"status":204,"body":null})");
@@ -233,26 +233,31 @@ TEST(Webhook, E4JudgesAnswers) {
     Response refused;
     refused.refused = true;
     refused.failure = "it leads to 127.0.0.1";
-    EXPECT_EQ(judge(refused, "{}", kNow).what, Outcome::kDiscard);
+    EXPECT_EQ(judge(refused, {}, kNow).what, Outcome::kDiscard);
 }
 
 TEST(Webhook, S6AJobSaysWhichAnswersAreFinalAndHowMuchIsKept) {
+    const auto judged = [](const Response &response, const std::string &said) {
+        const Order order = build(attempt(), R"({"url":"http://a.example")" + said + "}", allow("*"), {}, kNow);
+        EXPECT_TRUE(std::holds_alternative<Request>(order.built)) << said;
+        return judge(response, order.terms, kNow);
+    };
     Response response;
     response.status = 404;
-    const Outcome unknown = judge(response, R"({"final":[404,503]})", kNow);
+    const Outcome unknown = judged(response, R"(,"final":[404,503])");
     EXPECT_EQ(unknown.what, Outcome::kDiscard);
     EXPECT_EQ(unknown.result_json, R"({"status":404})");
     response.status = 503;
-    EXPECT_EQ(judge(response, R"({"final":[404,503]})", kNow).what, Outcome::kDiscard);
-    EXPECT_EQ(judge(response, R"({"final":[404]})", kNow).what, Outcome::kRetry);
+    EXPECT_EQ(judged(response, R"(,"final":[404,503])").what, Outcome::kDiscard);
+    EXPECT_EQ(judged(response, R"(,"final":[404])").what, Outcome::kRetry);
     response.status = 0;
-    EXPECT_EQ(judge(response, R"({"final":[404]})", kNow).what, Outcome::kRetry);
+    EXPECT_EQ(judged(response, R"(,"final":[404])").what, Outcome::kRetry);
 
     response.status = 200;
     response.body = R"({"details":")" + std::string(5000, 'x') + R"("})";
-    EXPECT_EQ(judge(response, R"({"keep":65536})", kNow).result_json, R"({"status":200,"body":)" + response.body + "}");
-    EXPECT_LT(judge(response, "{}", kNow).result_json->size(), 4200u);
-    EXPECT_EQ(judge(response, R"({"keep":0})", kNow).result_json->find("xxxx"), std::string::npos);
+    EXPECT_EQ(judged(response, R"(,"keep":65536)").result_json, R"({"status":200,"body":)" + response.body + "}");
+    EXPECT_LT(judged(response, "").result_json->size(), 4200u);
+    EXPECT_EQ(judged(response, R"(,"keep":0)").result_json->find("xxxx"), std::string::npos);
 }
 
 bool is_public_text(const char *text) {
