@@ -19,10 +19,12 @@
 #include "pg/log_state.hpp"
 #include "pg/run_as.hpp"
 #include "pg/shmem.hpp"
-#include "publish/compiled.hpp"
+#include "queue/function.hpp"
+#include "queue/job_table.hpp"
 #include "queue/news.hpp"
 #include "queue/settings.hpp"
 #include "queue/shared.hpp"
+#include "rows/trigger_cache.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -34,7 +36,7 @@ void _PG_init(void) {
     pulse::guc::define();
     pulse::pg::init_commit_wake();
     pulse::pg::init_catalog();
-    pulse::publish::init_compiled();
+    pulse::rows::TriggerCaches::init();
     pulse::pg::init_run_as();
     pulse::pg::init_leftovers();
     pulse::handle::init_quiet();
@@ -43,6 +45,8 @@ void _PG_init(void) {
     pulse::limits::init_classes();
     pulse::queue::init_news();
     pulse::queue::init_settings();
+    pulse::queue::init_job_table();
+    pulse::queue::init_functions();
     pulse::dispatch::init_epoch();
     pulse::dispatch::init_progress();
     pulse::dispatch::init_retention();

@@ -1,6 +1,6 @@
 // Templates of watches: whatever one says and whatever the row holds, a payload is compact JSON and a value stays in its place
 // of a room name. The input is the template, then after byte 0x00 the text of every value.
-#include "publish/template.hpp"
+#include "rows/template.hpp"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     using namespace pulse;
-    using namespace pulse::publish;
+    using namespace pulse::rows;
     const std::string_view in = text(data, size);
     const std::string_view source = in.substr(0, in.find('\0'));
     const std::string value(source.size() < in.size() ? in.substr(source.size() + 1) : "v:1");

@@ -36,6 +36,7 @@ extern "C" {
 #include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/objectaccess.h>
+#include <catalog/pg_am.h>
 #include <catalog/pg_authid.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_database.h>
@@ -66,6 +67,7 @@ extern "C" {
 #include <mb/pg_wchar.h>
 #include <miscadmin.h>
 #include <nodes/makefuncs.h>
+#include <optimizer/optimizer.h>
 #include <parser/parse_coerce.h>
 #include <parser/parse_func.h>
 #include <parser/parser.h>

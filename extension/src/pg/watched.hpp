@@ -19,6 +19,7 @@ public:
 
     void init();  // once a process, from _PG_init
     void forget() { valid_ = false; }
+    bool is_valid() const { return valid_; }
 
     // Calls read(owner) when they may have changed since the last time: the owner of the tables, or nullopt as long as they are not there,
     // between an update of the library and that of the SQL. It reads by a snapshot of its own: the statement's may be older than the

@@ -1,37 +1,13 @@
 // Compiling watches, and their cache.
 #include "publish/compiled.hpp"
 
-#include "json/slice.hpp"
-#include "publish/forms.hpp"
+#include "rows/trigger_cache.hpp"
 
 namespace pulse::publish {
 
 namespace {
 
-struct CacheEntry {
-    Oid relation;
-    std::shared_ptr<Compiled> compiled;
-};
-using Cache = std::unordered_map<Oid, CacheEntry>;  // by trigger
-
-Cache &cache() {
-    static auto *instance = new Cache;  // never destroyed: hooks may run until the process ends
-    return *instance;
-}
-
-void on_relcache(Datum, Oid relation) {
-    pg::callback("trigger cache", [&] {
-        if (OidIsValid(relation))
-            std::erase_if(cache(), [&](const auto &item) { return item.second.relation == relation; });
-        else
-            cache().clear();
-    });
-}
-
-// A cast came or went: writers have looked theirs up.
-void on_cast(Datum, int, uint32) {
-    pg::callback("trigger cache", [] { cache().clear(); });
-}
+TriggerCache<Compiled> cache;
 
 void require(const std::optional<Problem> &problem) {
     if (problem) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, problem->message, {}, problem->hint);
@@ -51,62 +27,7 @@ void check_literals(const TextTemplate &text, Check &&check) {
 
 }  // namespace
 
-void init_compiled() {
-    CacheRegisterRelcacheCallback(on_relcache, Datum(0));
-    CacheRegisterSyscacheCallback(CASTSOURCETARGET, on_cast, Datum(0));
-}
-
-std::string relation_name(Relation relation) {
-    return pg::call([&]() -> const char * {
-        return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
-    });
-}
-
-std::string columns_hint(Relation relation) {
-    std::string hint = "Columns of " + relation_name(relation) + ": ";
-    const TupleDesc desc = RelationGetDescr(relation);
-    bool first = true;
-    for (int i = 0; i < desc->natts; ++i) {
-        if (TupleDescAttr(desc, i)->attisdropped) continue;
-        if (!first) hint += ", ";
-        first = false;
-        hint += NameStr(TupleDescAttr(desc, i)->attname);
-    }
-    return hint + ".";
-}
-
-AttrNumber Compiled::column(Relation relation, std::string_view name, const std::string &what) const {
-    const TupleDesc desc = RelationGetDescr(relation);
-    for (int i = 0; i < desc->natts; ++i)
-        if (!TupleDescAttr(desc, i)->attisdropped && name == NameStr(TupleDescAttr(desc, i)->attname))
-            return static_cast<AttrNumber>(i + 1);
-    pg::fail(ERRCODE_UNDEFINED_COLUMN, what + ": table " + relation_name(relation) + " has no column \"" + excerpt(name) + "\"", {},
-             columns_hint(relation));
-}
-
-// Every column by its camelCase name; two that would get the same one keep their own names.
-JsonNode Compiled::whole_row(Relation relation, Placeholders &placeholders) const {
-    const TupleDesc desc = RelationGetDescr(relation);
-    std::unordered_map<std::string, int> uses;
-    for (int i = 0; i < desc->natts; ++i)
-        if (!TupleDescAttr(desc, i)->attisdropped) ++uses[camel_case(NameStr(TupleDescAttr(desc, i)->attname))];
-    JsonNode row;
-    row.kind = JsonNode::Kind::kObject;
-    for (int i = 0; i < desc->natts; ++i) {
-        if (TupleDescAttr(desc, i)->attisdropped) continue;
-        const std::string name = NameStr(TupleDescAttr(desc, i)->attname);
-        const std::string key = camel_case(name);
-        Member member;
-        json::append_quoted(member.key, uses[key] > 1 ? name : key);
-        member.value.kind = JsonNode::Kind::kValue;
-        member.value.ref = placeholders.add({RowOf::kCurrent, name});
-        row.members.push_back(std::move(member));
-    }
-    return row;
-}
-
-Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations)
-    : event(spec.event), channel(spec.channel), memory_(nullptr) {
+Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations) : event(spec.event), channel(spec.channel) {
     require(check_event_name(event));
     if (channel) require(check_channel(*channel));
     Placeholders placeholders;
@@ -124,26 +45,10 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
         require(parse_payload(*spec.payload, placeholders, payload));
     else
         payload = whole_row(relation, placeholders);
-
-    // From here on a failure must give the memory back: the destructor of a half-made object does not run.
-    const MemoryContext memory = pg::call([] { return AllocSetContextCreate(CacheMemoryContext, "pulse watch", ALLOCSET_SMALL_SIZES); });
-    std::unique_ptr<MemoryContextData, void (*)(MemoryContext)> guard(memory, [](MemoryContext context) { MemoryContextDelete(context); });
-    std::unordered_map<Oid, size_t> writer_of;
-    for (const Placeholder &placeholder : placeholders.all()) {
-        const std::string what = "placeholder \"" + excerpt(placeholder.written()) + "\"";
-        if (placeholder.row == RowOf::kOld && operations == kInsert)
-            pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, what + ": an insert has no old row", {}, "Use {old.…} with update or delete.");
-        if (placeholder.row == RowOf::kNew && operations == kDelete)
-            pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, what + ": a delete has no new row", {}, "Use {column} or {old.column} with delete.");
-        const AttrNumber attribute = column(relation, placeholder.column, what);
-        const Oid type = TupleDescAttr(RelationGetDescr(relation), attribute - 1)->atttypid;
-        const auto [found, added] = writer_of.emplace(type, writers.size());
-        if (added) writers.emplace_back(type, memory);
-        sources.push_back({placeholder.row, attribute, found->second});
-    }
+    sources.emplace(placeholders, relation, operations, memory_.get());
     for (const auto &name : spec.columns) {
         Compared item{};
-        item.attribute = column(relation, name, "columns");
+        item.attribute = column_of(relation, name, "columns");
         const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), item.attribute - 1);
         item.collation = attribute->attcollation;
         item.by_value = attribute->attbyval;
@@ -151,27 +56,22 @@ Compiled::Compiled(const WatchSpec &spec, Relation relation, unsigned operations
         pg::call([&] {
             const TypeCacheEntry *type = lookup_type_cache(attribute->atttypid, TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO);
             if (OidIsValid(type->eq_opr) && type->eq_opr < FirstNormalObjectId)
-                fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &item.equal, memory);
+                fmgr_info_cxt(type->eq_opr_finfo.fn_oid, &item.equal, memory_.get());
         });
         compared.push_back(item);
     }
-    guard.release();
-    memory_ = memory;
 }
 
-Compiled::~Compiled() {
-    if (memory_ != nullptr) MemoryContextDelete(memory_);
+static WatchSpec spec_of(const TriggerData *trigger) {
+    WatchSpec spec;
+    require(from_arguments(arguments_of(trigger), spec));
+    return spec;
 }
 
-std::shared_ptr<Compiled> find_compiled(const TriggerData *trigger) {
-    const auto found = cache().find(trigger->tg_trigger->tgoid);
-    if (found == cache().end() || found->second.relation != RelationGetRelid(trigger->tg_relation)) return nullptr;
-    return found->second.compiled;
-}
-
-std::shared_ptr<Compiled> compiled(const TriggerData *trigger, const WatchSpec &spec) {
-    auto made = std::make_shared<Compiled>(spec, trigger->tg_relation, kInsert | kUpdate | kDelete);
-    cache()[trigger->tg_trigger->tgoid] = {RelationGetRelid(trigger->tg_relation), made};
+std::shared_ptr<Compiled> compiled(const TriggerData *trigger) {
+    if (auto known = cache.find(trigger)) return known;
+    auto made = std::make_shared<Compiled>(spec_of(trigger), trigger->tg_relation, kInsert | kUpdate | kDelete);
+    cache.keep(trigger, made);
     return made;
 }
 

@@ -2,11 +2,11 @@
 // them. Reading and writing that form, and the words of operations and on_error. Pure; used by watch and the trigger.
 #pragma once
 
-#include "publish/template.hpp"
+#include "rows/template.hpp"
 
 namespace pulse::publish {
 
-enum Operation : unsigned { kInsert = 1, kUpdate = 2, kDelete = 4 };
+using namespace rows;
 
 struct WatchSpec {
     std::string event;

@@ -35,7 +35,7 @@ Datum enqueue(FunctionCallInfo fcinfo) {
                key_argument(fcinfo, kPartitionKey, "partition_key")};
     const auto function = function_of(options, job.args);
     job.function = function;
-    return Int64GetDatum(store(pg::function_owner(fcinfo), options, job));
+    return Int64GetDatum(store(options, job));
 }
 
 // The elements of an array argument, views into it.
@@ -101,7 +101,7 @@ Datum enqueue_many(FunctionCallInfo fcinfo) {
         }
         jobs.push_back(job);
     }
-    return Int64GetDatum(store_many(pg::function_owner(fcinfo), options, jobs));
+    return Int64GetDatum(store_many(options, jobs));
 }
 
 // pulse.enqueue as the SQL of 1.0 has it, which calls this library until ALTER EXTENSION pulse UPDATE. Nobody works there meanwhile.

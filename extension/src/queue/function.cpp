@@ -1,11 +1,22 @@
 // Lookup and checks of a job's function.
 #include "queue/function.hpp"
 
+#include <map>
+
 namespace pulse::queue {
 
 static constexpr const char *kNeeded = "Name a function f(args json) returns json: with its schema, or one that your search_path finds.";
 
-std::string check_function(const std::string &name) {
+namespace {
+
+// What was found in order, by who asks and the name, until a function, a schema, a role or a membership changes. Names without a schema are
+// not here: they are what the search_path of the moment says.
+std::map<std::pair<Oid, std::string>, std::string> *known = nullptr;
+std::uint64_t changes = 0;
+
+void on_syscache(Datum, int, uint32) { ++changes; }
+
+std::string look_up(const std::string &name) {
     struct Found {
         Oid oid;
         bool right_kind, executable;
@@ -37,6 +48,28 @@ std::string check_function(const std::string &name) {
                  "A job runs as the role that enqueues it: grant it EXECUTE on the function and USAGE on its schema.");
     if (found.qualified == nullptr) pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, "a temporary function cannot be a job's", {}, kNeeded);
     return found.qualified;
+}
+
+}  // namespace
+
+bool is_qualified(std::string_view name) { return name.find('.') != std::string::npos && name.find('"') == std::string::npos; }
+
+std::string check_function(const std::string &name) {
+    static std::uint64_t as_of = 0;
+    constexpr std::size_t kMostKnown = 1000;
+    if (!is_qualified(name)) return look_up(name);
+    if (known == nullptr) known = new std::map<std::pair<Oid, std::string>, std::string>;
+    if (as_of != changes || known->size() >= kMostKnown) known->clear();
+    as_of = changes;
+    std::pair<Oid, std::string> asked(GetUserId(), name);
+    if (const auto found = known->find(asked); found != known->end()) return found->second;
+    std::string qualified = look_up(name);
+    if (as_of == changes) known->emplace(std::move(asked), qualified);  // else something changed meanwhile
+    return qualified;
+}
+
+void init_functions() {
+    for (const int cache : {PROCOID, NAMESPACEOID, AUTHOID, AUTHMEMROLEMEM}) CacheRegisterSyscacheCallback(cache, on_syscache, Datum(0));
 }
 
 }  // namespace pulse::queue

@@ -9,4 +9,9 @@ namespace pulse::queue {
 // function, its signature is another, or the user may not execute it.
 std::string check_function(const std::string &name);
 
+// Whether its name says its schema, in the plain form without quotes.
+bool is_qualified(std::string_view name);
+
+void init_functions();  // once a process, from _PG_init
+
 }  // namespace pulse::queue

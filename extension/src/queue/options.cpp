@@ -18,14 +18,6 @@ constexpr int32 kDefaultAttempts = 3, kMostAttempts = 1000;
     pg::fail(ERRCODE_INVALID_PARAMETER_VALUE, message, {}, hint);
 }
 
-UniqueMode mode_of(FunctionCallInfo fcinfo, int n) {
-    const std::string mode = pg::to_string(pg::arg(fcinfo, n));
-    if (mode == "keep") return UniqueMode::kKeep;
-    if (mode == "replace") return UniqueMode::kReplace;
-    if (mode == "keep_run_at") return UniqueMode::kKeepRunAt;
-    refuse("unknown unique_mode \"" + mode + "\"", "Modes: keep, replace, keep_run_at.");
-}
-
 std::optional<std::string> own_traceparent() {
     const std::string_view traceparent = guc::traceparent != nullptr ? guc::traceparent : "";
     if (!names::is_traceparent(traceparent)) return std::nullopt;
@@ -85,6 +77,25 @@ JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at) {
     JobOptions options;
     options.queue = pg::to_string(pg::arg(fcinfo, at.queue));
     options.kind = pg::to_string(pg::arg(fcinfo, at.kind));
+    options.priority = DatumGetInt32(pg::arg(fcinfo, at.priority));
+    options.run_at = DatumGetTimestampTz(pg::arg(fcinfo, at.run_at));
+    options.timeout = pg::arg(fcinfo, at.timeout);
+    options.mode = mode_of(pg::view(pg::arg(fcinfo, at.mode)));
+    options.on_end = pg::optional_text(fcinfo, at.on_end);
+    std::optional<int32> max_attempts;
+    if (!pg::arg_is_null(fcinfo, at.max_attempts)) max_attempts = DatumGetInt32(pg::arg(fcinfo, at.max_attempts));
+    complete(options, max_attempts);
+    return options;
+}
+
+UniqueMode mode_of(std::string_view word) {
+    if (word == "keep") return UniqueMode::kKeep;
+    if (word == "replace") return UniqueMode::kReplace;
+    if (word == "keep_run_at") return UniqueMode::kKeepRunAt;
+    refuse("unknown unique_mode \"" + std::string(word) + "\"", "Modes: keep, replace, keep_run_at.");
+}
+
+void complete(JobOptions &options, std::optional<int32> max_attempts) {
     check_queue(options.queue);
     const KindSettings *kind = kind_settings(options.kind);
     if (kind == nullptr)
@@ -95,21 +106,12 @@ JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at) {
     const std::optional<int> attempts = kind->max_attempts;  // settings live until the next call
     const QueueSettings &settings = queue_settings(options.queue);
     options.events = settings.events;
-    options.priority = DatumGetInt32(pg::arg(fcinfo, at.priority));
-    options.run_at = DatumGetTimestampTz(pg::arg(fcinfo, at.run_at));
-    if (!pg::arg_is_null(fcinfo, at.max_attempts)) {
-        options.max_attempts = DatumGetInt32(pg::arg(fcinfo, at.max_attempts));
-        check_max_attempts(options.max_attempts);
-    } else {
-        options.max_attempts = attempts.value_or(settings.max_attempts.value_or(kDefaultAttempts));
-    }
-    options.timeout = pg::arg(fcinfo, at.timeout);
+    if (max_attempts) check_max_attempts(*max_attempts);
+    options.max_attempts = max_attempts ? *max_attempts : attempts.value_or(settings.max_attempts.value_or(kDefaultAttempts));
     check_timeout(options.timeout);
-    options.mode = mode_of(fcinfo, at.mode);
-    if (const auto on_end = pg::optional_text(fcinfo, at.on_end)) options.on_end = check_function(*on_end);
+    if (options.on_end) options.on_end = check_function(*options.on_end);
     options.role = pg::call([] { return GetUserNameFromId(GetUserId(), false); });
     options.traceparent = own_traceparent();
-    return options;
 }
 
 std::string function_in(std::string_view args) {

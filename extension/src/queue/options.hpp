@@ -28,6 +28,9 @@ struct Positions {
 };
 
 JobOptions read_options(FunctionCallInfo fcinfo, const Positions &at);
+// Of what says queue, kind, priority, run_at, timeout, mode and on_end: checks them, and adds the rest. `max_attempts`: what the call asks
+// for.
+void complete(JobOptions &options, std::optional<int32> max_attempts);
 
 void require(FunctionCallInfo fcinfo, int n, const char *name);
 void check_queue(std::string_view queue);
@@ -47,5 +50,6 @@ void check_timeout(Datum interval);
 
 // The name of the function in the args of a job of kind sql.
 std::string function_in(std::string_view args);
+UniqueMode mode_of(std::string_view word);
 
 }  // namespace pulse::queue

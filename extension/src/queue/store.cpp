@@ -3,12 +3,13 @@
 #include "queue/store.hpp"
 
 #include "pg/heap.hpp"
+#include "pg/memory.hpp"
 #include "pg/run_as.hpp"
 #include "pg/spi.hpp"
 #include "queue/events.hpp"
 #include "queue/job_columns.hpp"
+#include "queue/job_table.hpp"
 #include "queue/news.hpp"
-#include "queue/settings.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -37,8 +38,8 @@ void require_writable() {
 class RowWriter {
 public:
     explicit RowWriter(const JobOptions &options)
-        : now_(GetCurrentTimestamp()), table_("jobs"), ids_(pg::call([] { return pg::own_relation("job_id_seq"); })),
-          inserter_(table_.get()) {
+        : now_(GetCurrentTimestamp()), shape_(options.run_at > now_ ? table_->scheduled : table_->available),
+          memory_(CurrentMemoryContext, "pulse job") {
         std::fill(std::begin(nulls_), std::end(nulls_), true);
         set(kQueue, pg::text_datum(options.queue));
         set(kKind, pg::text_datum(options.kind));
@@ -56,22 +57,32 @@ public:
     }
 
     int64 write(const NewJob &job) {
+        const bool quick = is_quick(job);
+        if (quick && !quick_) quick_.emplace(shape_, table_.get());
+        if (!quick && !general_) general_.emplace(table_.get());
         return pg::call([&] {
             CHECK_FOR_INTERRUPTS();
-            const MemoryContext before = MemoryContextSwitchTo(inserter_.row_memory());
-            const int64 id = nextval_internal(ids_, false);
+            const MemoryContext before = MemoryContextSwitchTo(memory_.get());
+            const int64 id = nextval_internal(table_->ids, false);
             set(kId, Int64GetDatum(id));
             set_text(kArgs, std::optional(job.args));
             set_text(kFunction, job.function);
             set_text(kPartitionKey, job.partition_key);
-            inserter_.insert(values_, nulls_, kJobColumns);
+            if (quick)
+                quick_->insert(values_, nulls_);
+            else
+                general_->insert(values_, nulls_, kJobColumns);
             MemoryContextSwitchTo(before);
+            MemoryContextReset(memory_.get());
             return id;
         });
     }
-    TimestampTz now() const { return now_; }
 
 private:
+    // A partition key enters an index of its own. (Those with a unique key do not come here.)
+    bool is_quick(const NewJob &job) const {
+        return shape_.is_known() && !job.partition_key && RelationGetNumberOfAttributes(table_.get()) == kJobColumns;
+    }
     void set(Number column, Datum value) {
         values_[column] = value;
         nulls_[column] = false;
@@ -83,21 +94,23 @@ private:
     }
 
     TimestampTz now_;
-    pg::OwnTable table_;
-    Oid ids_;  // the sequence
-    pg::Inserter inserter_;
+    OpenJobTable table_;
+    const pg::Shape &shape_;
+    std::optional<pg::Shape::Target> quick_;
+    std::optional<pg::Inserter> general_;
+    pg::OwnedMemory memory_;
     Datum values_[kJobColumns] = {};
     bool nulls_[kJobColumns];
 };
 
-void tell(Oid owner, const JobOptions &options, const std::vector<int64> &ids) {
+void tell(const JobOptions &options, const std::vector<int64> &ids) {
     if (ids.empty()) return;
     // A row that keeps its run_at may wait since long ago, and have come from another lane.
     const bool kept = options.mode == UniqueMode::kKeepRunAt;
     tell_waiting(options.queue, options.priority, options.channel, kept ? DT_NOBEGIN : options.run_at,
                  kept ? 0 : *std::min_element(ids.begin(), ids.end()));
     if (!options.events) return;
-    const pg::OwnerScope scope(owner);
+    const pg::OwnerScope scope(job_table_owner());
     const pg::SpiSession spi;
     const char *state = state_at(options.run_at, GetCurrentTimestamp());
     for (const int64 id : ids) publish_change(options.queue, "job:enqueued", id, options.kind, state, 0);
@@ -161,12 +174,12 @@ void insert_keyed(const JobOptions &options, const std::vector<NewJob> &jobs, st
 #undef PULSE_KEEP
 #undef PULSE_REPLACE
 
-int64 store_keyed(Oid owner, const JobOptions &options, const NewJob &job) {
+int64 store_keyed(const JobOptions &options, const NewJob &job) {
     static pg::Plan waiting("SELECT id FROM _pulse.jobs WHERE queue = $1 AND unique_key = $2 AND role = $3 "
                             "AND state IN ('available', 'scheduled', 'retryable')");
     std::vector<int64> ids;
     {
-        const pg::OwnerScope scope(owner);
+        const pg::OwnerScope scope(job_table_owner());
         const pg::SpiSession spi;
         // Again when the job that held the key was claimed between the two statements.
         for (int tries = 0; tries < 10; ++tries) {
@@ -177,7 +190,7 @@ int64 store_keyed(Oid owner, const JobOptions &options, const NewJob &job) {
         }
     }
     if (ids.empty()) pg::fail(ERRCODE_T_R_SERIALIZATION_FAILURE, "jobs with this unique_key come and go too fast");
-    tell(owner, options, ids);
+    tell(options, ids);
     return ids.front();
 }
 
@@ -197,32 +210,32 @@ std::vector<NewJob> without_doubles(const std::vector<NewJob> &jobs, UniqueMode 
 
 }  // namespace
 
-int64 store(Oid owner, const JobOptions &options, const NewJob &job) {
+int64 store(const JobOptions &options, const NewJob &job) {
     require_writable();
-    if (job.unique_key) return store_keyed(owner, options, job);
+    if (job.unique_key) return store_keyed(options, job);
     int64 id;
     {
         RowWriter writer(options);
         id = writer.write(job);
     }
-    tell(owner, options, {id});
+    tell(options, {id});
     return id;
 }
 
-int64 store_many(Oid owner, const JobOptions &options, const std::vector<NewJob> &jobs) {
+int64 store_many(const JobOptions &options, const std::vector<NewJob> &jobs) {
     require_writable();
     if (jobs.empty()) return 0;
     std::vector<int64> ids;
     ids.reserve(jobs.size());
     if (jobs.front().unique_key) {
-        const pg::OwnerScope scope(owner);
+        const pg::OwnerScope scope(job_table_owner());
         const pg::SpiSession spi;
         insert_keyed(options, without_doubles(jobs, options.mode), ids);
     } else {
         RowWriter writer(options);
         for (const NewJob &job : jobs) ids.push_back(writer.write(job));
     }
-    tell(owner, options, ids);
+    tell(options, ids);
     return static_cast<int64>(ids.size());
 }
 

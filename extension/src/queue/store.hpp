@@ -13,9 +13,8 @@ struct NewJob {
 };
 
 // Writes one job and returns its id; with a unique key that another waiting job has, that one's, kept or replaced as the options say.
-// `owner`: of the extension.
-int64 store(Oid owner, const JobOptions &options, const NewJob &job);
+int64 store(const JobOptions &options, const NewJob &job);
 // Writes many, in their order; returns how many were stored or replaced.
-int64 store_many(Oid owner, const JobOptions &options, const std::vector<NewJob> &jobs);
+int64 store_many(const JobOptions &options, const std::vector<NewJob> &jobs);
 
 }  // namespace pulse::queue

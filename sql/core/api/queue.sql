@@ -37,6 +37,20 @@ COMMENT ON FUNCTION pulse.enqueue_many(text, text, json[], integer, timestamptz,
 REVOKE ALL ON FUNCTION pulse.enqueue_many(text, text, json[], integer, timestamptz, integer, text[], interval, text, text[], text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pulse.enqueue_many(text, text, json[], integer, timestamptz, integer, text[], interval, text, text[], text) TO pulse_publisher;
 
+-- pulse.enqueue_row()
+-- A trigger, AFTER … FOR EACH ROW, that makes a job of each row, as the role that writes it:
+--   CREATE TRIGGER orders_receipt AFTER INSERT ON shop.orders FOR EACH ROW
+--       EXECUTE FUNCTION pulse.enqueue_row('queue=mail', 'function=shop.send_receipt', 'args={"orderId":"{id}"}');
+-- The arguments are pulse.enqueue's: queue, kind (sql), priority, delay (from now on), max_attempts, timeout, unique_mode, on_end;
+--   function        of kind sql: a name with its schema
+--   args            template as of pulse.watch; default: the whole row with camelCase keys
+--   unique_key, partition_key   templates; a null value gives none
+CREATE OR REPLACE FUNCTION pulse.enqueue_row() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pulse_enqueue_row';
+COMMENT ON FUNCTION pulse.enqueue_row() IS 'trigger: stores a job for each row, as pulse.enqueue does';
+REVOKE ALL ON FUNCTION pulse.enqueue_row() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pulse.enqueue_row() TO pulse_publisher;
+
 -- pulse.job_id() returns bigint
 -- The running job; null outside a job. A function that writes elsewhere can use it to know its own repetition.
 CREATE OR REPLACE FUNCTION pulse.job_id() RETURNS bigint

@@ -8,11 +8,11 @@ BRIDGE_RANK = {"base": 0, "config": 1, "auth": 1, "codec": 1, "loop": 1, "hub": 
 BRIDGE_LIBRARIES = {"libpq-fe.h": {"db"}, "uv.h": {"loop"}, "CLI/": {"config"}, "openssl/ssl.h": {"net"},
                     "http_parser.h": {"http"}, "curl/": {"app"}}
 
-# Extension: pg/ is the only door to the backend, json/ and names/ are pure text, ephemeral/ is memory that publishers and the dispatcher share; modules meet in tables and do not include each other, but
+# Extension: pg/ is the only door to the backend, json/ and names/ are pure text, ephemeral/ is memory that publishers and the dispatcher share, rows/ what triggers make of rows; modules meet in tables and do not include each other, but
 # handle/, the one door for clients' calls, asks rooms/ and auth/. guc.hpp is for all of them, entry.cpp sees everything.
-EXTENSION_RANK = {"": 0, "pg": 0, "json": 0, "names": 1, "auth": 1, "ephemeral": 1, "dispatch": 2, "limits": 2, "log": 2, "presence": 2, "publish": 2, "queue": 2, "rooms": 2,
+EXTENSION_RANK = {"": 0, "pg": 0, "json": 0, "names": 1, "auth": 1, "ephemeral": 1, "rows": 1.5, "dispatch": 2, "limits": 2, "log": 2, "presence": 2, "publish": 2, "queue": 2, "rooms": 2,
                   "handle": 3}
-BACKEND = re.compile(r"^(postgres|fmgr|miscadmin|pgstat|funcapi|(access|catalog|commands|executor|lib|libpq|nodes|parser|port|postmaster|"
+BACKEND = re.compile(r"^(postgres|fmgr|miscadmin|pgstat|funcapi|(access|catalog|commands|executor|lib|libpq|nodes|optimizer|parser|port|postmaster|"
                      r"replication|storage|tcop|utils)/.*)\.h$|^(access|catalog|commands|executor|nodes|parser|postmaster|storage|tcop|utils)/")
 GUARD_WORDS = re.compile(r"\b(PG_TRY|PG_CATCH|PG_FUNCTION_INFO_V1)\b|catch \(\.\.\.\)")
 

@@ -1,19 +1,6 @@
 -- Who is told of a new blood request in person: everybody available nearby who can give. The insert only writes a job; the
 -- search, the events and the push jobs happen in a worker's own transaction, so the insert waits for nothing.
 
-CREATE OR REPLACE FUNCTION _donors.on_request() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    -- Assigned, where PERFORM would run a query: the insert pays for it.
-    v_job bigint := pulse.enqueue('donors', 'sql', ('{"function": "donors.fan_out", "args": {"requestId": "' || NEW.id || '"}}')::json);
-BEGIN
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION _donors.on_request() IS 'trigger: a job that tells the donors nearby';
-
 -- Exactly once a request: the row of _donors.fan_outs commits with the events. A job that is repeated finds it.
 CREATE OR REPLACE FUNCTION donors.fan_out(args json) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER

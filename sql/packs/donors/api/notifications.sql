@@ -143,18 +143,6 @@ COMMENT ON FUNCTION donors.remind(json) IS 'job: an SMS to whoever was told of a
 REVOKE EXECUTE ON FUNCTION donors.remind(json) FROM PUBLIC;
 
 -- A request that nobody need answer any more: what waits is not sent.
-CREATE OR REPLACE FUNCTION _donors.on_closed() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM pulse.enqueue('donors', 'sql',
-        json_build_object('function', 'donors.stop_notifications', 'args', json_build_object('requestId', NEW.id)));
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION _donors.on_closed() IS 'trigger: a job that stops the notifications of a closed request';
-
 CREATE OR REPLACE FUNCTION donors.stop_notifications(args json) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp

@@ -1,6 +1,13 @@
 -- Trigger functions that complete rows before they are written, so that an INSERT needs only what the caller knows.
 -- They look up other tables as the owner: who may write a request need not be able to read hospitals or positions.
 
+-- Jobs of these triggers are the owner's, whoever writes the row. In C, like pulse.enqueue_row: it looks no name up by a search_path.
+CREATE OR REPLACE FUNCTION _donors.enqueue_row() RETURNS trigger
+    LANGUAGE c SECURITY DEFINER
+    AS '$libdir/pulse', 'pulse_enqueue_row';
+COMMENT ON FUNCTION _donors.enqueue_row() IS 'trigger: stores a job of the pack for a row';
+REVOKE EXECUTE ON FUNCTION _donors.enqueue_row() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION _donors.touch() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp

@@ -1,10 +1,10 @@
 // Templates: parsing, rendering, and what is said about a wrong one.
-#include "publish/template.hpp"
+#include "rows/template.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace pulse::publish {
+namespace pulse::rows {
 namespace {
 
 Rendered text(std::string value) { return {false, true, std::move(value)}; }
@@ -116,4 +116,4 @@ TEST(PayloadTemplate, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace pulse::publish
+}  // namespace pulse::rows

@@ -1,13 +1,13 @@
 // Datum → JSON.
-#include "publish/value.hpp"
+#include "rows/value.hpp"
 
 #include "json/base64.hpp"
 #include "json/check.hpp"
 #include "json/slice.hpp"
 #include "pg/text.hpp"
-#include "publish/forms.hpp"
+#include "rows/forms.hpp"
 
-namespace pulse::publish {
+namespace pulse::rows {
 
 namespace {
 
@@ -251,4 +251,4 @@ void TypeWriter::write_composite(Datum value, std::string &out) {
     out += '}';
 }
 
-}  // namespace pulse::publish
+}  // namespace pulse::rows

@@ -1,6 +1,6 @@
 // Templates of rooms, partition keys and payloads: text with placeholders {column}, {old.column}, {new.column} and
 // {column:text}; "{{" and "}}" are plain braces. Parsed once a trigger and relation, rendered for each row from values that the
-// caller has already turned to text. Knows no table: columns are names here. Pure; used by watch and the trigger.
+// caller has already turned to text. Knows no table: columns are names here. Pure; used by the triggers of watches and of jobs.
 #pragma once
 
 #include "names/rules.hpp"
@@ -8,9 +8,11 @@
 #include <span>
 #include <vector>
 
-namespace pulse::publish {
+namespace pulse::rows {
 
 using namespace names;
+
+enum Operation : unsigned { kInsert = 1, kUpdate = 2, kDelete = 4 };
 
 enum class RowOf { kCurrent, kOld, kNew };  // kCurrent: the new row, of a delete the old one
 
@@ -63,11 +65,12 @@ private:
 };
 
 std::optional<Problem> parse_text(std::string_view text, Placeholders &placeholders, TextTemplate &out);
-std::optional<Problem> parse_payload(std::string_view json, Placeholders &placeholders, JsonNode &out);
+// `what`: for messages.
+std::optional<Problem> parse_payload(std::string_view json, Placeholders &placeholders, JsonNode &out, std::string_view what = "payload");
 
 // False when a value is null: then there is no such room (or key).
 bool render_room(const TextTemplate &room, std::span<const Rendered> values, std::string &out);
 bool render_text(const TextTemplate &text, std::span<const Rendered> values, std::string &out);
 void render_json(const JsonNode &node, std::span<const Rendered> values, std::string &out);
 
-}  // namespace pulse::publish
+}  // namespace pulse::rows

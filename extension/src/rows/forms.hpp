@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace pulse::publish {
+namespace pulse::rows {
 
 // blood_group → bloodGroup. Underscores at the ends stay.
 std::string camel_case(std::string_view snake);
@@ -14,4 +14,4 @@ std::string camel_case(std::string_view snake);
 void append_date(std::string &out, int64_t year, int month, int day);
 void append_time(std::string &out, int64_t microseconds_of_day);  // hh:mm:ss.mmm, cut to milliseconds
 
-}  // namespace pulse::publish
+}  // namespace pulse::rows

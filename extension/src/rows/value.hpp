@@ -3,9 +3,9 @@
 #pragma once
 
 #include "pg/guard.hpp"
-#include "publish/template.hpp"
+#include "rows/template.hpp"
 
-namespace pulse::publish {
+namespace pulse::rows {
 
 enum class Shape {
     kBool,
@@ -51,4 +51,4 @@ private:
     MemoryContext memory_;
 };
 
-}  // namespace pulse::publish
+}  // namespace pulse::rows

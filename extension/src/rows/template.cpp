@@ -1,15 +1,15 @@
 // Parsing and rendering of templates.
-#include "publish/template.hpp"
+#include "rows/template.hpp"
 
 #include "names/room_value.hpp"
 
 #include "json/check.hpp"
 #include "json/slice.hpp"
-#include "publish/forms.hpp"
+#include "rows/forms.hpp"
 
 #include "pg/pure.hpp"
 
-namespace pulse::publish {
+namespace pulse::rows {
 
 namespace {
 
@@ -184,13 +184,15 @@ std::optional<Problem> parse_text(std::string_view text, Placeholders &placehold
     return parse_parts(text, false, placeholders, out, as_text);
 }
 
-std::optional<Problem> parse_payload(std::string_view json, Placeholders &placeholders, JsonNode &out) {
-    constexpr const char *kHint = "A payload template is a JSON object such as {\"orderId\":\"{id}\",\"note?\":\"{note}\"}.";
+std::optional<Problem> parse_payload(std::string_view json, Placeholders &placeholders, JsonNode &out, std::string_view what) {
+    const std::string hint =
+        "A template of " + std::string(what) + " is a JSON object such as {\"orderId\":\"{id}\",\"note?\":\"{note}\"}.";
     std::string compact;
     if (auto error = json::check(json, compact))
-        return Problem{"payload template is not valid JSON: " + std::string(error->message) + " at byte " + std::to_string(error->offset),
-                       kHint};
-    if (json::kind(compact) != json::Kind::kObject) return Problem{"payload template is not a JSON object", kHint};
+        return Problem{std::string(what) + " template is not valid JSON: " + std::string(error->message) + " at byte " +
+                           std::to_string(error->offset),
+                       hint};
+    if (json::kind(compact) != json::Kind::kObject) return Problem{std::string(what) + " template is not a JSON object", hint};
     return PayloadParser(compact, placeholders).value(out);
 }
 
@@ -264,4 +266,4 @@ void render_json(const JsonNode &node, std::span<const Rendered> values, std::st
     }
 }
 
-}  // namespace pulse::publish
+}  // namespace pulse::rows

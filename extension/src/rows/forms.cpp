@@ -1,11 +1,11 @@
 // Writing these forms.
-#include "publish/forms.hpp"
+#include "rows/forms.hpp"
 
 #include <cstdio>
 
 #include "pg/pure.hpp"
 
-namespace pulse::publish {
+namespace pulse::rows {
 
 std::string camel_case(std::string_view snake) {
     const size_t first = snake.find_first_not_of('_');
@@ -44,4 +44,4 @@ void append_time(std::string &out, int64_t microseconds_of_day) {
     out += buffer;
 }
 
-}  // namespace pulse::publish
+}  // namespace pulse::rows

@@ -1,9 +1,9 @@
 // The forms of values in JSON.
-#include "publish/forms.hpp"
+#include "rows/forms.hpp"
 
 #include <gtest/gtest.h>
 
-namespace pulse::publish {
+namespace pulse::rows {
 namespace {
 
 template <class Write>
@@ -45,4 +45,4 @@ TEST(Time, IsCutToMilliseconds) {
 }
 
 }  // namespace
-}  // namespace pulse::publish
+}  // namespace pulse::rows
