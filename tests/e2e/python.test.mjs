@@ -43,7 +43,7 @@ class PythonClient {
     const client = new PythonClient()
     const text = typeof claims === 'string' ? claims : token(claims)
     client.process = python('python_client.py', url, transports.join(','), text, ...namespaces)
-    client.exited = once(client.process, 'exit')
+    client.exited = once(client.process, 'close')
     client.errors = ''
     client.process.stderr.on('data', chunk => { client.errors += chunk })
     createInterface({ input: client.process.stdout }).on('line', line => client.lines.push(JSON.parse(line)))
@@ -126,7 +126,7 @@ for (const [way, transports] of Object.entries(ways)) {
 
   test(`E5 python ${way}, with threads: the client most people start with`, async () => {
     const child = python('python_threads.py', pulse.bridge.url, transports.join(','), token({ userId: `threads ${way}` }), 'open:threads', 100)
-    const [exited, out] = [once(child, 'exit'), gather(createInterface({ input: child.stdout }), 'line')]
+    const [exited, out] = [once(child, 'close'), gather(createInterface({ input: child.stdout }), 'line')]
     let errors = ''
     child.stderr.on('data', chunk => { errors += chunk })
     await out.atLeast(1).catch(error => { throw new Error(`${error.message}\n${errors}`) })

@@ -44,7 +44,7 @@ function launch(changes = {}) {
   const run = spawn(join(root, 'tools/run'), { env: { ...process.env, ...settings, ...changes }, stdio: ['ignore', 'pipe', 'pipe'] })
   started.push(run)
   run.text = ''
-  run.exited = once(run, 'exit')
+  run.exited = once(run, 'close')   // with all that it has said
   for (const stream of [run.stdout, run.stderr]) stream.on('data', chunk => { run.text += chunk })
   return run
 }

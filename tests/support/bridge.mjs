@@ -1,7 +1,9 @@
 // One pulse-bridge process on free ports: start, stop, kill, restart, its log as JSON, its health and metrics. Made by startPulse().
 // BRIDGE names the program (a path from the repository's root); `make asan e2e` runs the same tests with the sanitizer build.
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { root } from './cluster.mjs'
@@ -10,13 +12,34 @@ import { deadline, until } from './wait.mjs'
 
 const program = join(root, process.env.BRIDGE ?? 'build/plain/bin/pulse-bridge')
 
+// A port that nobody listens on, and that no other test is given. Below those that Linux gives to outgoing connections, so that it stays free
+// while a bridge is away; and taken down in the folder of the run, since two bridges that were given one port would share it.
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    if (!reserve(port)) continue
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch {
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}
+
+const given = new Set()
+function reserve(port) {
+  if (given.has(port)) return false
+  given.add(port)
+  try {
+    if (process.env.PULSE_TEST_DIR) writeFileSync(join(process.env.PULSE_TEST_DIR, `port-${port}`), '', { flag: 'wx' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 export class Bridge {
@@ -50,9 +73,9 @@ export class Bridge {
   get internalUrl() { return `http://127.0.0.1:${this.internalPort}` }
   get pid() { return this.#process?.pid }
 
-  // Everything written to stdout and stderr so far; entries: the JSON lines of it.
+  // Everything written to stdout and stderr so far; log: the JSON lines of it that are there to their ends.
   get text() { return this.#text }
-  get log() { return this.#text.split('\n').filter(line => line.startsWith('{')).map(line => JSON.parse(line)) }
+  get log() { return this.#text.split('\n').slice(0, -1).filter(line => line.startsWith('{')).map(line => JSON.parse(line)) }
 
   // Starts it (again), on the same ports and with changes to its environment.
   async restart(changes = {}, { ready = true } = {}) {
@@ -62,8 +85,8 @@ export class Bridge {
     this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', program, 'serve'], { env: this.#environment, stdio: ['ignore', 'pipe', 'pipe'] })
     const failed = once(this.#process, 'error').then(([error]) => { throw error })
     failed.catch(() => {})
-    this.exited = once(this.#process, 'exit')
-    for (const stream of [this.#process.stdout, this.#process.stderr]) stream.on('data', chunk => { this.#text += chunk })
+    this.exited = once(this.#process, 'close')   // which is when its last words have been read
+    for (const stream of [this.#process.stdout, this.#process.stderr]) stream.setEncoding('utf8').on('data', chunk => { this.#text += chunk })
     await Promise.race([failed, ready ? this.ready() : once(this.#process, 'spawn')])
   }
 
