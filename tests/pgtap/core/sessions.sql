@@ -177,7 +177,7 @@ DELETE FROM _pulse.sessions;
 SELECT shop.connect_as('k4', bridge => 'b4');
 SELECT pulse.bridge_sessions('b4', '[]');
 UPDATE _pulse.epochs SET opened_at = clock_timestamp() - interval '1 day';
-UPDATE _pulse.bridges SET seen_at = clock_timestamp() - interval '14 seconds';
+UPDATE _pulse.bridges SET seen_at = clock_timestamp() - interval '10 seconds';
 SELECT is((SELECT s.ended_at FROM pulse.sessions('ann') s), NULL, 'a bridge may be silent for a while');
 UPDATE _pulse.bridges SET seen_at = clock_timestamp() - interval '16 seconds' WHERE id = 'b4';
 SELECT is((SELECT s.ended_at FROM pulse.sessions('ann') s), (SELECT b.seen_at FROM _pulse.bridges b WHERE b.id = 'b4'), 'the sessions of one that is gone ended when it was last heard of');
@@ -199,6 +199,8 @@ SELECT is(_pulse.forget_sessions(3) || ' ' || _pulse.forget_sessions(3) || ' ' |
 INSERT INTO _pulse.bridges (id, name) VALUES ('b9', 'b9');
 SELECT shop.connect_as('swept', bridge => 'b9');
 UPDATE _pulse.sessions SET ended_at = clock_timestamp() - interval '5 minutes' WHERE key = 'swept';
+-- The ten seconds must not end meanwhile.
+SELECT pg_sleep(10 - past) FROM (SELECT extract(epoch FROM clock_timestamp()) % 10 AS past) x WHERE past > 7;
 UPDATE _pulse.bridges SET seen_at = greatest(date_bin('10 seconds', clock_timestamp(), 'epoch'), clock_timestamp() - interval '3 seconds') WHERE id = 'b9';
 SELECT pulse.bridge_sessions('b9', '[]');
 SELECT isnt_empty($$SELECT FROM _pulse.sessions s WHERE s.key = 'swept'$$, 'a report does not always look for old sessions');
