@@ -200,7 +200,7 @@ for (const [way, transports] of Object.entries(ways)) {
   })
 
   test(`E5 ${way}: the bridge stands still: ping timeout, then it goes on where it was`, async () => {
-    const bridge = await pulse.addBridge({ PULSE_PING_INTERVAL: '200ms', PULSE_PING_TIMEOUT: '800ms' })
+    const bridge = await pulse.addBridge({ PULSE_PING_INTERVAL: '200ms', PULSE_PING_TIMEOUT: '2s' })
     const { socket, room, numbers } = await here({ bridge, ...comesBack })
     const lost = next(socket, 'disconnect')
     process.kill(bridge.pid, 'SIGSTOP')

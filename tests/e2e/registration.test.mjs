@@ -88,7 +88,7 @@ test('design 6: a handler replaced and dropped takes effect at once', async () =
 })
 
 test('design 6: a handler that fails, escapes or never ends gets a clear error; others notice nothing', async () => {
-  await pulse.sql(`ALTER SYSTEM SET pulse.handler_timeout = '500ms'`)
+  await pulse.sql(`ALTER SYSTEM SET pulse.handler_timeout = '2s'`)
   await pulse.sql('SELECT pg_reload_conf()')
   const socket = await pulse.io({ userId: 'ann' }), other = await pulse.io({ userId: 'bob' })
   const refusal = await socket.emitWithAck('refuse')

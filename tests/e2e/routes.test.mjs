@@ -135,7 +135,7 @@ test('D9: errors: details stay in the log, where the correlation id finds them; 
   assert.deepEqual([crash.status, error], [500, { code: 'internal', message: 'internal error', correlationId: 'find-me' }])
   const [bridge] = pulse.bridges
   await until(() => bridge.log.find(({ correlationId, message }) => correlationId === 'find-me' && message === 'division by zero'), { what: 'the log line' })
-  await pulse.sql(`ALTER SYSTEM SET pulse.handler_timeout = '200ms'`)
+  await pulse.sql(`ALTER SYSTEM SET pulse.handler_timeout = '1s'`)
   await pulse.sql('SELECT pg_reload_conf()')
   const slow = await until(async () => { const answer = await ask('/api/echo/slow'); return answer.status === 503 && answer }, { what: '503' })
   assert.ok(Number(slow.headers.get('retry-after')) >= 1)

@@ -179,7 +179,7 @@ test('M8: a JWKS in a file is read at start and by SIGHUP', async () => {
 })
 
 test('S2, M8: auth:refresh keeps the connection, gives the new claims, and leaves the rooms that they do not allow', async () => {
-  const socket = await pulse.io(token({ userId: 'ann', role: 'chief', region: 'IN', jti: 'r1' }, { expires: 3 }))
+  const socket = await pulse.io(token({ userId: 'ann', role: 'chief', region: 'IN', jti: 'r1' }, { expires: 6 }))
   for (const room of ['role:chief', 'open:stays', 'named:ann']) assert.equal((await socket.emitWithAck('room:join', { room })).ok, true)
   for (const room of ['role:chief', 'open:stays']) await socket.emitWithAck('track', room)
   const present = () => pulse.value(`SELECT string_agg(room, ',' ORDER BY room) FROM unnest(ARRAY['role:chief', 'open:stays']) room WHERE pulse.presence_count(room) > 0`)
@@ -224,11 +224,11 @@ test('S2: a refresh that is refused changes nothing: another user, a bad token, 
 })
 
 test('S2: on the native protocol too; an expired session ends with a code of its own, and goes on with a newer token', async () => {
-  const socket = await pulse.ws(token({ userId: 'ann', role: 'chief' }, { expires: 2 }))
+  const socket = await pulse.ws(token({ userId: 'ann', role: 'chief' }, { expires: 60 }))
   await socket.frames.atLeast(1)
   const ask = (message, id) => socket.send(JSON.stringify({ ...message, id }))
   const ack = id => until(() => socket.frames.items.map(([text]) => JSON.parse(text)).find(frame => frame.type === 'ack' && frame.id === id), { what: `ack ${id}` })
-  ask({ type: 'emit', event: 'auth:refresh', args: [{ token: token({ userId: 'ann', role: 'clerk' }, { expires: 3 }) }] }, 1)
+  ask({ type: 'emit', event: 'auth:refresh', args: [{ token: token({ userId: 'ann', role: 'clerk' }, { expires: 4 }) }] }, 1)
   const [{ ok, expiresAt }] = (await ack(1)).args
   assert.equal(ok, true)
   ask({ type: 'emit', event: 'who', args: [] }, 2)

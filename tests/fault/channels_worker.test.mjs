@@ -11,7 +11,11 @@ before(async () => {
   channels = await startChannels()
   ;({ cluster, provider } = channels)
   await cluster.sql(`SELECT pulse.configure_queue('q', backoff => '10 ms', backoff_max => '10 ms');
-    CREATE FUNCTION slow(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep((args ->> 'seconds')::float8); RETURN args -> 'hook'; END $$;
+    CREATE TABLE gate (name text PRIMARY KEY);
+    CREATE FUNCTION slow(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN
+      PERFORM pg_sleep((args ->> 'seconds')::float8);
+      WHILE args ->> 'gate' IS NOT NULL AND NOT EXISTS (SELECT FROM gate WHERE name = args ->> 'gate') LOOP PERFORM pg_sleep(0.01); END LOOP;
+      RETURN args -> 'hook'; END $$;
     CREATE FUNCTION wild(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the other server is restarted' USING ERRCODE = '57P01'; END $$;
     CREATE FUNCTION stubborn(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN
       LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;
@@ -25,6 +29,9 @@ afterEach(() => {
 
 const hook = (path, options) => channels.enqueue('webhook', { url: provider.url + path }, options)
 const slow = (path, seconds) => ({ seconds, hook: { url: provider.url + path } })
+// Is built until open(gate).
+const held = (path, gate) => ({ gate, hook: { url: provider.url + path } })
+const open = gate => cluster.sql('INSERT INTO gate VALUES ($1)', [gate])
 const workerPid = () => cluster.value(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'pulse http worker'`)
 const arrived = (path, count = 1) => until(() => provider.at(path).length === count, { what: `${count} requests at ${path}` })
 const builds = () => until(() => cluster.value(`SELECT true FROM pg_stat_activity WHERE backend_type = 'pulse http worker' AND wait_event = 'PgSleep'`), { what: 'a builder that runs' })
@@ -35,10 +42,13 @@ const together = (...jobs) => cluster.sql(`SELECT pulse.enqueue('q', kind, args,
 
 test('E4: answers are read between builders that are slow: nothing that was answered in time is sent again', async () => {
   await channels.ended(await hook('/hook/first'))
-  provider.fault('/hook/late', { late: 1000 })
-  const late = await hook('/hook/late', `timeout => '1500 ms'`)
+  let answer
+  provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
+  const late = await hook('/hook/late')
   await arrived('/hook/late')
   const built = await together(...Array.from({ length: 4 }, (_, n) => ({ kind: 'slow', args: slow(`/hook/built${n}`, 1) })))
+  await builds()
+  answer()
   const { state, attempt, finished_at } = await channels.ended(late)
   assert.deepEqual([state, attempt], ['completed', 1])
   for (const id of built) assert.deepEqual(await result(id), ['completed', 1])
@@ -50,11 +60,14 @@ test('E4: an answer that came in time while one builder took longer is no timeou
   await channels.ended(await hook('/hook/first'))
   let answer
   provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
-  const late = await hook('/hook/late', `timeout => '2500 ms'`)
+  const late = await hook('/hook/late', `timeout => '5 s'`)
   await arrived('/hook/late')
-  await together({ kind: 'slow', args: slow('/hook/built', 3) })
-  await builds()   // for longer than the request may take
+  const end = Date.now() + 5000
+  await together({ kind: 'slow', args: held('/hook/built', 'longer') })
+  await builds()
   answer()
+  await until(() => Date.now() > end, { what: 'the end of the time that the request had' })
+  await open('longer')
   assert.deepEqual(await result(late), ['completed', 1])
   assert.equal(provider.at('/hook/late').length, 1)
 })
@@ -80,14 +93,17 @@ test('E4: pulse.cancel ends a builder; pg_cancel_backend makes its job try again
   await builds()
   await cluster.sql('SELECT pulse.cancel($1)', [cancelled])
   assert.deepEqual(await result(cancelled), ['cancelled', 1])
-  provider.fault('/hook/late', { late: 500 })
+  let answer
+  provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
   const late = await hook('/hook/late')
   await arrived('/hook/late')
   await cluster.sql('SELECT pg_cancel_backend($1)', [pid])
+  answer()
   assert.deepEqual(await result(late), ['completed', 1])
-  const again = await channels.enqueue('slow', slow('/hook/again', 1))
+  const again = await channels.enqueue('slow', held('/hook/again', 'again'))
   await builds()
   await cluster.sql('SELECT pg_cancel_backend($1)', [pid])
+  await open('again')
   const job = await channels.ended(again)
   assert.deepEqual([job.state, job.attempt], ['completed', 2])
   assert.match(job.errors[0].error, /^57014: /)
@@ -98,21 +114,23 @@ test('E4: a fast shutdown returns what has not been sent, uncounted: what is bei
   provider.fault('/hook/hang', { hang: true })
   const waits = await hook('/hook/hang', `timeout => '60 s'`)
   await arrived('/hook/hang')
-  const built = await channels.enqueue('slow', slow('/hook/built', 2))
+  const built = await channels.enqueue('slow', held('/hook/built', 'restart'))
   await builds()
   const plain = await hook('/hook/plain', 'max_attempts => 1')
   await until(() => cluster.value(`SELECT state = 'executing' FROM pulse.job($1)`, [plain]), { what: 'its being claimed' })
   await cluster.restart('fast')
+  await open('restart')
   for (const id of [built, plain]) assert.deepEqual(await result(id), ['completed', 1])
   assert.deepEqual(await result(waits), ['completed', 2], 'this one may have been delivered')
 })
 
 test('E4: a fast shutdown in a builder: what was loaded with it is not sent', async () => {
-  const [built, plain] = await together({ kind: 'slow', args: slow('/hook/built', 2) }, { kind: 'webhook', args: { url: `${provider.url}/hook/plain` } })
+  const [built, plain] = await together({ kind: 'slow', args: held('/hook/built', 'stop') }, { kind: 'webhook', args: { url: `${provider.url}/hook/plain` } })
   await builds()
   await cluster.stop('fast')
   assert.equal(provider.at('/hook/').length, 0)
   await cluster.start()
+  await open('stop')
   for (const id of [built, plain]) assert.deepEqual(await result(id), ['completed', 1])
   assert.equal(provider.at('/hook/').length, 2)
 })
@@ -131,8 +149,9 @@ test('E4: when the process ends in a builder, what it had not begun loses no att
 
 test('E4: while the synchronous standby is away answers are read and jobs sent, and SIGTERM ends the worker; nothing is sent twice', async () => {
   await channels.ended(await hook('/hook/first'))
-  provider.fault('/hook/late', { late: 1000 })
-  const late = await hook('/hook/late', `timeout => '2 s'`)
+  let answer
+  provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
+  const late = await hook('/hook/late')
   await arrived('/hook/late')
   await cluster.set('synchronous_standby_names', 'nobody')
   try {
@@ -144,6 +163,7 @@ test('E4: while the synchronous standby is away answers are read and jobs sent, 
     const first = await enqueue('/hook/one')
     await completed(first)
     const second = await enqueue('/hook/two')
+    answer()
     for (const id of [late, second]) await completed(id)
     const pid = await workerPid()
     await client.query('SELECT pg_terminate_backend($1)', [pid])

@@ -120,11 +120,12 @@ test('a backlog is announced by wake-ups, at most ten a second, and events that 
   await set('pulse.dispatch_chunk', 500)
   const ear = await bridge()
   const start = await head()
+  const began = Date.now()
   await cluster.sql(`INSERT INTO pulse.events (name, rooms, payload) SELECT 'backlog', ARRAY['a', 'b'], to_json(n) FROM generate_series(1, 30000) AS n`)
   await ear.covers(start + 30000)
   assert.equal(ear.lines.length, 0)
   const { notifications } = ear
-  const seconds = (notifications.at(-1).at - notifications[0].at) / 1000
+  const seconds = (Date.now() - began) / 1000   // not between the first and the last, which may have come here together
   assert.ok(notifications.length <= 10 * seconds + 2, `${notifications.length} wake-ups in ${seconds} s`)
   assert.ok(await cluster.value(`SELECT count(*) >= 120 FROM pulse.ticks WHERE first_position > $1`, [start]), 'in chunks of 500 deliveries')
   await sleep(150)   // an interval between wake-ups passes: the next event needs none
@@ -197,9 +198,13 @@ test('E1: 1 to 128 publishing clients neither hold nor wait for the lock behind 
       const ear = await bridge()
       const start = await head()
       let running = true
-      const load = promisify(execFile)(join(bindir, 'pgbench'), ['-n', '-f', script, '-c', `${clients}`, '-j', '2', '-T', '2'], { env: cluster.environment })
-        .finally(() => { running = false })
       let samples = 0
+      const pgbench = () => promisify(execFile)(join(bindir, 'pgbench'), ['-n', '-f', script, '-c', `${clients}`, '-j', '2', '-T', '2'], { env: cluster.environment })
+      const load = (async () => {
+        let done = 0
+        do done += Number(/transactions actually processed: (\d+)/.exec((await pgbench()).stdout)[1]); while (samples <= 20)   // at least, however slow this machine is
+        return done
+      })().finally(() => { running = false })
       while (running) {
         // Object 0 of pg_database is what PreCommit_Notify locks: an object of database 0, as all shared objects are. (A backend that
         // starts takes such locks too.)
@@ -212,10 +217,8 @@ test('E1: 1 to 128 publishing clients neither hold nor wait for the lock behind 
           WHERE backend_type = 'client backend' AND wait_event_type = 'Lock' GROUP BY 1`)
         for (const { wait_event: event, n } of waiting) waits.set(event, (waits.get(event) ?? 0) + n)
       }
-      const { stdout } = await load
-      const done = Number(/transactions actually processed: (\d+)/.exec(stdout)[1])
-      assert.ok(done >= clients, stdout)
-      assert.ok(samples > 20, `${samples} samples`)
+      const done = await load
+      assert.ok(done >= clients, `${done} transactions`)
       assert.deepEqual([...holders.keys()].filter(who => who !== 'pulse dispatcher'), [], `${clients} clients`)
       // A table that grows is extended by one at a time, whoever inserts into it; a row or a transaction nobody waits for.
       assert.deepEqual([...waits.keys()].filter(event => event !== 'extend'), [], `${clients} clients`)

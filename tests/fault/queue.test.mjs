@@ -18,11 +18,15 @@ before(async () => {
       BEGIN PERFORM app.note(args); RAISE EXCEPTION 'boom' USING ERRCODE = 'PX001'; END $$;
     CREATE FUNCTION app.sleep(args json) RETURNS json LANGUAGE plpgsql AS $$
       BEGIN PERFORM app.note(args); PERFORM pg_sleep(600); RETURN null; END $$;
+    CREATE TABLE app.gate (name text PRIMARY KEY); GRANT SELECT ON app.gate TO PUBLIC;
+    CREATE FUNCTION app.wait(args json) RETURNS json LANGUAGE plpgsql AS $$
+      BEGIN WHILE NOT EXISTS (SELECT FROM app.gate WHERE name = args ->> 'gate') LOOP PERFORM pg_sleep(0.01); END LOOP;
+        IF args ->> 'fail' IS NOT NULL THEN PERFORM app.fail(args); END IF; RETURN null; END $$;
     CREATE FUNCTION app.do(args json) RETURNS json LANGUAGE plpgsql AS $$
       BEGIN EXECUTE args ->> 'sql'; RETURN null; END $$`)
 })
 after(() => cluster?.drop())
-afterEach(() => cluster.sql('DELETE FROM _pulse.jobs; DELETE FROM _pulse.dead_letters; DELETE FROM app.done'))
+afterEach(() => cluster.sql('DELETE FROM _pulse.jobs; DELETE FROM _pulse.dead_letters; TRUNCATE app.done, app.gate'))
 
 const enqueue = (fn, args = {}, options = '') =>
   cluster.value(`SELECT pulse.enqueue('q', 'sql', $1::json ${options})`, [JSON.stringify({ function: fn, args })])
@@ -35,6 +39,7 @@ const enqueueAs = async (user, fn, args = {}, options = '') =>
 // Of a job that waits, runs or is dead.
 const job = async id => (await cluster.sql(`SELECT state, attempt, last_error, run_at, attempted_at, errors FROM _pulse.jobs WHERE id = $1
   UNION ALL SELECT 'discarded', attempt, last_error, run_at, attempted_at, errors FROM _pulse.dead_letters WHERE id = $1`, [id]))[0]
+const open = name => cluster.sql('INSERT INTO app.gate VALUES ($1)', [name])
 const gone = id => until(async () => !(await job(id)), { what: `the end of job ${id}` })
 const inState = (id, state) => until(async () => { const row = await job(id); return row?.state === state && row }, { what: `job ${id} ${state}` })
 const done = () => cluster.sql('SELECT job, who, session, args FROM app.done ORDER BY at')
@@ -59,31 +64,36 @@ test('E4: a job runs after the commit, as who enqueued it, and is gone; rolled b
 })
 
 test('E4: what a job does and its end are one transaction; a failed attempt leaves nothing, is tried again later, and dies', async () => {
-  const id = await enqueue('app.fail', {}, ', max_attempts => 2')
+  const id = await enqueue('app.wait', { gate: 'fails', fail: true }, ', max_attempts => 2')
+  await inState(id, 'executing')
+  await cluster.sql(`SELECT pulse.pause_queue('q')`)   // so that it can be looked at
+  await open('fails')
   const waiting = await inState(id, 'retryable')
   assert.deepEqual([waiting.attempt, waiting.last_error], [1, 'PX001: boom'])
-  const wait = (waiting.run_at - waiting.attempted_at) / 1000
-  assert.ok(wait >= 1 && wait < 1.5, `${wait} s`)
+  // A second and up to a tenth more, from when its end was written, which is a moment after it failed.
+  assert.deepEqual(await cluster.sql(`SELECT run_at >= (errors -> 0 ->> 'finishedAt')::timestamptz + interval '1 s' AS late_enough,
+    run_at < clock_timestamp() + interval '1.1 s' AS soon_enough FROM _pulse.jobs WHERE id = $1`, [id]), [{ late_enough: true, soon_enough: true }])
   assert.deepEqual(await done(), [])
+  await cluster.sql(`SELECT pulse.resume_queue('q')`)
   const dead = await inState(id, 'discarded')
   assert.deepEqual([dead.attempt, dead.last_error], [2, 'PX001: boom'])
   assert.deepEqual((await cluster.value('SELECT pulse.status()')).queue, { available: 0, executing: 0, retryable: 0, dead: 1 })
 })
 
 test('E4: a failing job takes no other with it; smaller priority first, then run_at, then id; later jobs wait', async () => {
-  await cluster.sql(`CREATE TABLE app.gate (open bool); INSERT INTO app.gate VALUES (false)`)
-  await cluster.sql(`CREATE FUNCTION app.wait(args json) RETURNS json LANGUAGE plpgsql AS $$
-    BEGIN WHILE NOT (SELECT open FROM app.gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN null; END $$`)
   await cluster.sql(`SELECT pulse.configure_queue('q', concurrency => 1)`)
-  const gate = await enqueue('app.wait')
+  const gate = await enqueue('app.wait', { gate: 'all' })
   await inState(gate, 'executing')
   for (const [n, priority] of [[1, 5], [2, 0], [3, 5], [4, -1], [5, 0]]) await enqueue('app.note', { n }, `, priority => ${priority}`)
   await enqueue('app.fail', {}, ', priority => -5, max_attempts => 1')
-  const later = await enqueue('app.note', { n: 6 }, `, priority => -9, run_at => clock_timestamp() + interval '1.5 s'`)
+  const later = await enqueue('app.note', { n: 6 }, `, priority => -9, run_at => clock_timestamp() + interval '1 h'`)
+  const soon = await enqueue('app.note', { n: 7 }, `, priority => 9, run_at => clock_timestamp() + interval '1.5 s'`)
+  const due = (await job(soon)).run_at
+  await open('all')
+  await gone(soon)
+  assert.deepEqual((await done()).map(row => row.args.n), [4, 2, 5, 1, 3, 7])
+  assert.ok(await cluster.value('SELECT max(at) >= $1 FROM app.done', [due]), 'not before its time')
   assert.equal((await job(later)).state, 'scheduled')
-  await cluster.sql('UPDATE app.gate SET open = true')
-  await gone(later)
-  assert.deepEqual((await done()).map(row => row.args.n), [4, 2, 5, 1, 3, 6])
   await cluster.sql(`SELECT pulse.drop_queue('q')`)
 })
 
@@ -130,9 +140,11 @@ test('E4: a job finds nothing of the job before it in its session', async () => 
 test('E4: a role that is gone, a function that is gone or forbidden: the job dies with a clear error, the worker goes on', async () => {
   await cluster.sql(`CREATE ROLE leaving LOGIN; GRANT pulse_publisher TO leaving;
     CREATE FUNCTION app.leaving(args json) RETURNS json LANGUAGE sql RETURN args; CREATE FUNCTION app.forbidden(args json) RETURNS json LANGUAGE sql RETURN args`)
-  const options = `, run_at => clock_timestamp() + interval '1 s', max_attempts => 1`
+  await cluster.sql(`SELECT pulse.pause_queue('q')`)
+  const options = ', max_attempts => 1'
   const ids = [await enqueueAs('leaving', 'app.note', {}, options), await enqueueAs('ann', 'app.leaving', {}, options), await enqueueAs('ann', 'app.forbidden', {}, options)]
   await cluster.sql('REVOKE pulse_publisher FROM leaving; DROP ROLE leaving; DROP FUNCTION app.leaving(json); REVOKE EXECUTE ON FUNCTION app.forbidden(json) FROM PUBLIC')
+  await cluster.sql(`SELECT pulse.resume_queue('q')`)
   const errors = []
   for (const id of ids) errors.push((await inState(id, 'discarded')).last_error)
   assert.deepEqual(errors, ['role "leaving" does not exist', '42883: function app.leaving(json) does not exist', '42501: permission denied for function forbidden'])
@@ -162,11 +174,12 @@ test('E4: a unique key covers waiting jobs of the same role; a retry that meets 
   assert.equal(await enqueueAs('ann', 'app.note', { n: 2 }, options), first)
   assert.notEqual(await enqueueAs('bob', 'app.note', { n: 3 }, options), first)
   await cluster.sql('DELETE FROM _pulse.jobs')
-  const running = await enqueue('app.sleep', {}, `, unique_key => 'key', timeout => '1 s'`)
+  const running = await enqueue('app.wait', { gate: 'superseded', fail: true }, `, unique_key => 'key'`)
   await inState(running, 'executing')
   const newer = await enqueue('app.note', { newer: true }, options)
   assert.notEqual(newer, running)
-  assert.match((await inState(running, 'discarded')).last_error, /^superseded by a newer job with the same unique_key; its own error: 57014/)
+  await open('superseded')
+  assert.match((await inState(running, 'discarded')).last_error, /^superseded by a newer job with the same unique_key; its own error: PX001: boom/)
   assert.equal((await job(newer)).state, 'scheduled')
 })
 
@@ -184,10 +197,14 @@ test('E4: a SECURITY DEFINER trigger of a pack enqueues for a user who may not',
 })
 
 test('E4: DROP EXTENSION ends an idle worker and waits for a running job', async () => {
-  const id = await enqueue('app.sleep', {}, `, timeout => '1 s', max_attempts => 1`)
-  await inState(id, 'executing')
+  const id = await enqueue('app.wait', { gate: 'dropped' })
+  await workerOf(id)
   const seen = cluster.log.length
-  await cluster.sql('DROP EXTENSION pulse CASCADE')
+  const dropped = cluster.sql('DROP EXTENSION pulse CASCADE')
+  await until(() => cluster.value(`SELECT true FROM pg_stat_activity WHERE query LIKE 'DROP EXTENSION%' AND wait_event_type = 'Lock'`), { what: 'its waiting' })
+  assert.equal((await workers()).length, 2)
+  await open('dropped')
+  await dropped
   await until(async () => (await workers()).length === 0, { what: 'the end of the worker' })
   assert.doesNotMatch(cluster.log.slice(seen), /background worker "pulse (dispatcher|worker)[^"]*" \(PID \d+\) (was terminated|exited with exit code [1-9])/)
   await cluster.sql('CREATE EXTENSION pulse')

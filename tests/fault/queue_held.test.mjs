@@ -102,9 +102,10 @@ test('E4: a pause and a cancel that a prepared transaction commits are heard', a
 })
 
 test('E4: what was told while the foreman waited for a lock is heard', async () => {
-  await sql(`SELECT pulse.configure_queue('loud', events => true)`)
-  const loud = await enqueue({ gate: 'heard' }, `, run_at => clock_timestamp() + interval '1 s'`, 'loud')
+  await sql(`SELECT pulse.configure_queue('loud', events => true), pulse.pause_queue('loud')`)
+  const loud = await enqueue({ gate: 'heard' }, '', 'loud')
   const quiet = await during([['LOCK TABLE pulse.events IN ACCESS EXCLUSIVE MODE']], async () => {
+    await sql(`SELECT pulse.resume_queue('loud')`)
     await queue.waitsForLock('foreman')   // it wants to publish that the job begins
     return enqueue({ n: 1 })
   }, 'COMMIT')

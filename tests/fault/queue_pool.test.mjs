@@ -129,12 +129,10 @@ test('E4: the foreman killed with -9, and one that is told to end: nothing is lo
   }
 })
 
-test('E4: a fast shutdown gives back what runs, in a second, and it runs again after the start, un-counted', async () => {
+test('E4: a fast shutdown gives back what runs, holds nobody up, and it runs again after the start, un-counted', async () => {
   const ids = [await enqueue({ gate: 'restart' }), await enqueue({ gate: 'restart' }, ', max_attempts => 1'), await enqueue({ sleep: 600 }, ', max_attempts => 1')]
   for (const id of ids) await workerOf(id)
-  const began = Date.now()
-  await cluster.restart('fast')
-  assert.ok(Date.now() - began < 10000, 'and holds nobody up')
+  await cluster.restart('fast')   // pg_ctl waits for a minute, and the third would sleep for ten
   await open('restart')
   await until(async () => await doneCount() === 2, { what: 'the two' })
   await workerOf(ids[2])
@@ -246,13 +244,14 @@ test('E4: workers outside get what limits and leases allow; a lease that runs ou
   const fetch = (most, lease = '5 min', wait = '0') => cluster.sql(`SELECT id, args, attempt, max_attempts FROM pulse.fetch_jobs('out', 'me', $1, $2::interval, $3::interval)`, [most, lease, wait])
   const first = await fetch(2)
   assert.deepEqual(first.map(row => [row.args, row.attempt, row.max_attempts]), [[1, 1, 2], [2, 1, 2]])
-  const [third] = await fetch(10, '1 s')
+  const [third] = await fetch(10)
   assert.equal(third.args, 3)
   assert.deepEqual(await fetch(10), [], 'three run')
   assert.equal(await cluster.value(`SELECT pulse.ack($1, 1, '{"ok":true}')`, [first[0].id]), true)
   assert.equal(await cluster.value('SELECT pulse.ack($1, 1)', [first[0].id]), false, 'once')
   const [fourth] = await fetch(10, '5 min', '5 s')
   assert.equal(fourth.args, 4, 'an end makes room for a fetch that waits')
+  assert.equal(await cluster.value(`SELECT pulse.heartbeat($1, 1, '100 ms')`, [third.id]), true)
   await until(async () => (await job(third.id)).state === 'retryable', { what: 'the end of the lease' })
   assert.equal((await job(third.id)).errors[0].worker, 'me')
   assert.equal(await cluster.value('SELECT pulse.ack($1, 1)', [third.id]), false, 'its attempt is over')
@@ -266,31 +265,37 @@ test('E4: workers outside get what limits and leases allow; a lease that runs ou
 })
 
 test('E4: an outside worker that keeps its transaction open beyond its lease holds nobody else', async () => {
-  await cluster.sql(`SELECT pulse.job_kind('outside', 'external'); SELECT pulse.enqueue('held', 'outside', '{}', max_attempts => 2)`)
-  const [mine] = await cluster.sql(`SELECT id FROM pulse.fetch_jobs('held', 'me', 1, '1 s')`)
+  await cluster.sql(`SELECT pulse.job_kind('outside', 'external'); SELECT pulse.enqueue('held', 'outside', '{}', max_attempts => 100)`)
   const session = await cluster.connect()
   try {
-    await session.query('BEGIN')
-    await session.query(`SELECT pulse.heartbeat($1, 1, '1 s')`, [mine.id])
+    // Before the lease ends, however slow this machine is: else with the next attempt.
+    const mine = await until(async () => {
+      const [fetched] = await cluster.sql(`SELECT id, attempt FROM pulse.fetch_jobs('held', 'me', 1, '1 s', '20 s')`)
+      await session.query('BEGIN')
+      if ((await session.query(`SELECT pulse.heartbeat($1, $2, '1 s') AS alive`, [fetched.id, fetched.attempt])).rows[0].alive) return fetched
+      await session.query('ROLLBACK')
+    }, { what: 'a lease that is held' })
     await until(() => cluster.value('SELECT lease_until < clock_timestamp() FROM _pulse.jobs WHERE id = $1', [mine.id]), { what: 'the end of the lease' })
     for (let n = 0; n < 5; n++) {
       await enqueue({ n })
       await until(async () => await doneCount() === n + 1, { what: 'another job' })
     }
     assert.equal((await job(mine.id)).state, 'executing')
+    await session.query('ROLLBACK')
+    await until(async () => (await job(mine.id)).state === 'retryable', { what: 'the end of the attempt' })
   } finally {
     await session.end()
   }
-  await until(async () => (await job(mine.id)).state === 'retryable', { what: 'the end of the attempt' })
 })
 
 test('E4: a lost attempt whose unique key somebody is about to take holds nobody else', async () => {
   await cluster.sql(`SELECT pulse.job_kind('outside', 'external'); SELECT pulse.enqueue('held', 'outside', '{}', max_attempts => 2, unique_key => 'u')`)
-  const [mine] = await cluster.sql(`SELECT id FROM pulse.fetch_jobs('held', 'me', 1, '1 s')`)
+  const [mine] = await cluster.sql(`SELECT id FROM pulse.fetch_jobs('held', 'me', 1, '5 min')`)
   const session = await cluster.connect()
   try {
     await session.query('BEGIN')
     await session.query(`SELECT pulse.enqueue('held', 'outside', '{}', unique_key => 'u', run_at => clock_timestamp() + interval '1 h')`)
+    assert.equal(await cluster.value(`SELECT pulse.heartbeat($1, 1, '100 ms')`, [mine.id]), true)
     await until(() => cluster.value('SELECT lease_until < clock_timestamp() FROM _pulse.jobs WHERE id = $1', [mine.id]), { what: 'the end of the lease' })
     for (let n = 0; n < 5; n++) {
       await enqueue({ n })
@@ -335,9 +340,7 @@ test('E4: DROP DATABASE is not held up by a running job', async () => {
   await cluster.sql('CREATE FUNCTION slow(args json) RETURNS json LANGUAGE sql AS $$ SELECT to_json(pg_sleep(600)::text) $$', [], 'short')
   const id = await cluster.value(`SELECT pulse.enqueue('q', 'sql', '{"function":"public.slow"}', timeout => '1 h')`, [], 'short')
   await until(async () => (await cluster.sql(`SELECT FROM pg_stat_activity WHERE datname = 'short' AND query LIKE 'pulse: job ${id}:%'`)).length === 1, { what: 'the job' })
-  const began = Date.now()
-  await cluster.sql('DROP DATABASE short WITH (FORCE)', [], 'postgres')
-  assert.ok(Date.now() - began < 6000)
+  await cluster.sql('DROP DATABASE short WITH (FORCE)', [], 'postgres')   // which fails when a process stays for five seconds
 })
 
 test('E4: an old snapshot is held: what a claim touches does not grow with the jobs that have ended', async () => {

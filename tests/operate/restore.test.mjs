@@ -95,7 +95,7 @@ for (const [name, restore] of [
       // E7: nothing of the queue happens here before somebody says so.
       const problem = () => target.value(`SELECT count(*)::int FROM json_array_elements(pulse.status() -> 'problems') AS p WHERE p ->> 'hint' LIKE 'SELECT pulse.resume_queues()%'`)
       await target.sql(`SELECT pulse.retry(id) FROM pulse.jobs WHERE queue = 'q'; SELECT pulse.enqueue('new', 'sql', '{"function":"app.job","args":{"n":8}}')`)
-      assert.equal(await problem(), 1)
+      await until(async () => await problem() === 1, { what: 'the foreman having found another origin' })
       assert.deepEqual(await target.sql('SELECT name, paused, pause_reason, available::int FROM pulse.queues ORDER BY 1'), [
         { name: 'emergency-notifications', paused: true, pause_reason: 'restored', available: 0 },
         { name: 'new', paused: true, pause_reason: 'restored', available: 1 }, { name: 'q', paused: true, pause_reason: 'restored', available: 2 },
