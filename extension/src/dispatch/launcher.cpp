@@ -113,7 +113,7 @@ void Launcher::look_after(Post &post, pg::DatabaseEntry *entry, const std::strin
     const unsigned starts = process.starts;
     // The dispatcher and the foreman look for their extension when it has gone; who waits for the foreman is told.
     if (running && entry->no_extension && (post.role == pg::WorkerRole::kJobs || post.role == pg::WorkerRole::kHttp))
-        kill(process.pid, SIGTERM);
+        SetLatch(process.latch);
     LWLockRelease(pg::shared()->lock);
     if (!wanted) {
         post = Post{post.role, post.number};

@@ -159,4 +159,11 @@ void end_without_extension() {
     end_worker();
 }
 
+bool extension_is_gone() {
+    LWLockAcquire(shared()->lock, LW_SHARED);
+    const bool gone = my_place->no_extension;
+    LWLockRelease(shared()->lock);
+    return gone;
+}
+
 }  // namespace pulse::pg

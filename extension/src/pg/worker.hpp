@@ -36,6 +36,8 @@ Oid lock_extension();
 [[noreturn]] void end_worker();
 // The same when lock_extension() found nothing: it is not started again before somebody creates or updates the extension.
 [[noreturn]] void end_without_extension();
+// Whether another worker of this database has ended so: the launcher wakes those who wait for work.
+bool extension_is_gone();
 
 // Runs f in a transaction of its own. An Error leaves it to the end of the process.
 template <class F>

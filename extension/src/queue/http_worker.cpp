@@ -314,7 +314,7 @@ void HttpWorker::leave() {
 void HttpWorker::hear() {
     if (!MyLatch->is_set) return;
     pg::call([] { ResetLatch(MyLatch); });
-    if (stopping()) leave();
+    if (stopping() || pg::extension_is_gone()) leave();
     const bool reload = ConfigReloadPending;
     pg::serve_interrupts();
     if (reload) configure();
@@ -326,6 +326,7 @@ void HttpWorker::run() {
     pg::call([] { SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_SESSION); });
     configure();
     make_wait_set();
+    SetLatch(MyLatch);  // what was said while it started is heard
     for (;;) {
         hear();
         tell_confirmed();

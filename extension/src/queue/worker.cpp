@@ -205,6 +205,7 @@ void Worker::run() {
             pg::serve_interrupts();
             continue;
         }
+        if (pg::extension_is_gone()) pg::end_worker();
         pg::call([] {
             pgstat_report_stat(true);
             pgstat_report_activity(STATE_IDLE, nullptr);
