@@ -51,7 +51,7 @@ operate: install node ## updates, dump and restore, standbys, logical replicatio
 torture: install node ## writers, sessions and kills for SECONDS (60), and whether anything was lost, doubled or out of order
 	@exec tools/test torture
 torture-faults: faulty node ## whether torture finds the faults that are planted for it
-	@exec tools/test torture-faults
+	@exec tools/test torture-faults $(FILES)
 soak: install sanitized node ## clients that break every rule of every protocol, for SECONDS (20), against the sanitizer bridge
 	@exec tools/test soak
 e2e: install node ## stock clients against a cluster and bridges (FILES=tests/e2e/x.test.mjs, BRIDGE=build/asan/bin/pulse-bridge)

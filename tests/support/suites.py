@@ -241,7 +241,7 @@ SUITES = {
     "fault": node("fault", "plain", 1),
     "operate": node("operate", "plain", 2),
     "torture": torture,
-    "torture-faults": lambda runner, files: node("torture", "plain", 1)(runner, ["tests/torture/faults.test.mjs", "tests/torture/queue/faults.test.mjs"]),
+    "torture-faults": lambda runner, files: node("torture", "plain", 2)(runner, files or ["tests/torture/faults.test.mjs", "tests/torture/queue/faults.test.mjs"]),
     "soak": soak,
     "e2e": node("e2e", "plain", 2),
     "e2e-asan": node("e2e", "asan", 2),

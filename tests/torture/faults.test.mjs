@@ -50,7 +50,7 @@ test('without a fault nothing is found', async () => {
   await plant('none')
   const { findings, counts } = await short(['cut'])
   assert.deepEqual(findings, [])
-  assert.ok(counts.deliveries > 500, `${counts.deliveries} deliveries`)
+  assert.ok(counts.deliveries > 0, `${counts.deliveries} deliveries`)
 })
 
 for (const [name, { kind, kills }] of Object.entries(faults)) {

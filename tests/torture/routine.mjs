@@ -2,9 +2,12 @@
 export class Routine {
   stopped = false
 
-  start() { this.running = this.work() }
+  start() {
+    this.running = this.work()
+    this.running.catch(() => { /* stop() says it, to whoever runs this */ })
+  }
 
-  // Resolves when what it was at has ended.
+  // Resolves when what it was at has ended; rejects with what made it end before.
   async stop() {
     this.stopped = true
     await this.running

@@ -1,29 +1,25 @@
 // Workers outside: pulse.fetch_jobs, and what becomes of each job by its plan. They keep what they were given and what they answered, in order.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Routine } from '../routine.mjs'
 import { Writer } from '../writers.mjs'
 
 const lease = 1   // s
 
-export class Fetchers {
+export class Fetchers extends Routine {
   log = []   // {what: 'begin', n, job, attempt, by, time} and {what: 'end', job, attempt, said: 'ack' | 'nack' | …, answer}: undefined when none came
-  #stopped = false
 
   constructor(stage, ledger, random, { count = 3 } = {}) {
+    super()
     this.ledger = ledger
     this.fetchers = Array.from({ length: count }, (_, n) =>
-      ({ by: `fetcher ${n}`, random: random(`fetcher ${n}`), writer: new Writer(stage, random(`fetcher ${n}`), { stopped: () => this.#stopped }) }))
+      ({ by: `fetcher ${n}`, random: random(`fetcher ${n}`), writer: new Writer(stage, random(`fetcher ${n}`), { stopped: () => this.stopped }) }))
   }
 
-  start() { this.running = this.fetchers.map(fetcher => this.#work(fetcher)) }
-
-  async stop() {
-    this.#stopped = true
-    await Promise.all(this.running)
-  }
+  work() { return Promise.all(this.fetchers.map(fetcher => this.#work(fetcher))) }
 
   async #work(fetcher) {
     const { writer, random, by } = fetcher
-    while (!this.#stopped) {
+    while (!this.stopped) {
       const rows = await this.#ask(writer, `SELECT id, args ->> 'n' AS n, attempt FROM pulse.fetch_jobs('errands', '${by}', ${random.integer(1, 4)}, lease => '${lease} s', wait => '300 ms')`)
       for (const { id, n, attempt } of rows ?? []) this.log.push({ what: 'begin', n: Number(n), job: id, attempt, by, time: Date.now() })
       for (const { id, n, attempt } of rows ?? []) await this.#do(fetcher, id, attempt, this.ledger.calls[n])

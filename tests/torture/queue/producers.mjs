@@ -2,6 +2,7 @@
 // events, and one for many jobs at once.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/wait.mjs'
+import { Routine } from '../routine.mjs'
 import { noted } from '../transactions.mjs'
 import { Writer, finishPrepared } from '../writers.mjs'
 import { queues } from './queues.mjs'
@@ -10,31 +11,26 @@ const usualShares = Object.fromEntries(Object.entries(queues).map(([name, { shar
 const usual = { single: 40, several: 20, rollback: 12, savepoint: 10, bulk: 8, 'two-phase': 4 }
 const letters = 'abcdef'
 
-export class Producers {
-  #stopped = false
-
+export class Producers extends Routine {
   // sink: where webhooks go. pause: longest between two transactions, in ms. calm: no job takes long. shares: of each queue. astray: the fault
   // that jobs of transactions that roll back are enqueued in others, which commit.
   constructor(stage, ledger, sink, random, { count = 4, pause = 40, calm = false, shares = usualShares, astray = false } = {}) {
+    super()
     Object.assign(this, { stage, ledger, sink, calm, shares, astray, random: random('jobs prepared'), began: Date.now(), asked: {} })
     this.writers = Array.from({ length: count }, (_, n) =>
-      Object.assign(new Writer(stage, random(`producer ${n}`), { kinds, weights: usual, pause, stopped: () => this.#stopped }), { producers: this }))
+      Object.assign(new Writer(stage, random(`producer ${n}`), { kinds, weights: usual, pause, stopped: () => this.stopped }), { producers: this }))
   }
 
-  start() {
-    this.running = this.writers.map(writer => writer.run())
-    this.finishing = this.#finishOften()
-  }
+  work() { return Promise.all([...this.writers.map(writer => writer.run()), this.#finishOften()]) }
 
   // Returns when every transaction has ended, prepared ones too.
   async stop() {
-    this.#stopped = true
-    await Promise.all([...this.running, this.finishing])
+    await super.stop()
     await until(async () => await finishPrepared(this.stage, this.random, 1) === 0, { what: 'no prepared transaction being left' })
   }
 
   async #finishOften() {
-    while (!this.#stopped) {
+    while (!this.stopped) {
       await sleep(150)
       await finishPrepared(this.stage, this.random, 0.3).catch(() => { /* the server is away, or another was faster */ })
     }
