@@ -150,6 +150,28 @@ test('E4: a role that is gone, a function that is gone or forbidden: the job die
   assert.deepEqual(errors, ['role "leaving" does not exist', '42883: function app.leaving(json) does not exist', '42501: permission denied for function forbidden'])
 })
 
+test('E4: a function that is replaced, forbidden, allowed again, dropped or made again is that for the next job', async () => {
+  const version = (n, language = 'plpgsql') => language === 'plpgsql'
+    ? `CREATE OR REPLACE FUNCTION app.version(args json) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM app.note(json_build_object('version', ${n})); RETURN to_json(${n}); END $$`
+    : `CREATE OR REPLACE FUNCTION app.version(args json) RETURNS json LANGUAGE sql AS $$ SELECT to_json((app.note(json_build_object('version', ${n})) ->> 'version')::int) $$`
+  await cluster.sql(version(1))
+  const ids = []
+  const steps = ['', version(2), 'REVOKE EXECUTE ON FUNCTION app.version(json) FROM PUBLIC', 'GRANT EXECUTE ON FUNCTION app.version(json) TO ann', 'REVOKE USAGE ON SCHEMA app FROM PUBLIC',
+    'GRANT USAGE ON SCHEMA app TO PUBLIC', version(3, 'sql'), 'DROP FUNCTION app.version(json)', version(4), version(5)]
+  const later = `clock_timestamp() + interval '1 s'`
+  for (const step of steps) {
+    if (step) await enqueue('app.do', { sql: step }, `, partition_key => 'steps', run_at => ${later}`)
+    for (let n = 0; n < 3; ++n) ids.push(await enqueueAs('ann', 'app.version', {}, `, partition_key => 'steps', run_at => ${later}, max_attempts => 1`))
+  }
+  await until(async () => await cluster.value('SELECT count(*)::int FROM _pulse.jobs') === 0, { what: 'all jobs' })
+  const outcome = async id => await cluster.value('SELECT result #>> $${}$$ FROM _pulse.job_history WHERE id = $1', [id])
+    ?? await cluster.value('SELECT last_error FROM _pulse.dead_letters WHERE id = $1', [id])
+  const found = []
+  for (const id of ids) found.push(await outcome(id))
+  const each = ['1', '2', '42501: permission denied for function version', '2', '42501: permission denied for schema app', '2', '3', '42883: function app.version(json) does not exist', '4', '5']
+  assert.deepEqual(found, each.flatMap(one => [one, one, one]))
+})
+
 test('E4: a worker killed with -9 in a job: its attempt counts, other jobs run, a job that always kills dies', async () => {
   const victim = await enqueue('app.sleep', {}, ', max_attempts => 2')
   const other = await enqueue('app.note', { other: true }, ', priority => 1')

@@ -4,9 +4,7 @@
 #include "json/slice.hpp"
 #include "pg/leftovers.hpp"
 #include "pg/time_limit.hpp"
-#include "queue/plans.hpp"
-
-#include <map>
+#include "queue/job_function.hpp"
 
 namespace pulse::queue {
 
@@ -24,44 +22,13 @@ public:
 
 // Code that catches one cancel after the other is ended with the process: the attempt counts, and others get their turn.
 constexpr int kCancelsBeforeTheEnd = 10;
-constexpr std::size_t kMostPlans = 1000;
-
-// Plans of "SELECT f($1)". The role is part of it: what a name means, and whether its schema may be used, is decided when one is made.
-SPIPlanPtr plan_of(const std::string &function, Oid role) {
-    static auto *plans = new std::map<std::pair<Oid, std::string>, SPIPlanPtr>;
-    if (const auto known = plans->find({role, function}); known != plans->end()) return known->second;
-    if (plans->size() >= kMostPlans) {
-        for (const auto &[name, plan] : *plans) pg::call([&, made = plan] { SPI_freeplan(made); });
-        plans->clear();
-    }
-    const std::string sql = "SELECT " + function + "($1)";
-    const SPIPlanPtr plan = pg::call([&] {
-        Oid types[] = {JSONOID};
-        SPIPlanPtr prepared = SPI_prepare(sql.c_str(), 1, types);
-        if (prepared == nullptr) elog(ERROR, "could not prepare \"%s\": %s", sql.c_str(), SPI_result_code_string(SPI_result));
-        if (SPI_keepplan(prepared) != 0) elog(ERROR, "could not keep the plan of \"%s\"", sql.c_str());
-        return prepared;
-    });
-    plans->emplace(std::pair{role, function}, plan);
-    return plan;
-}
 
 void call_function(const Attempt &job, const std::string &function, std::string_view args, Oid role, CallResult &result) {
     const pg::RunAs as(role);
     pg::SettingScope settings;  // what it sets is not the next one's
     if (job.traceparent) settings.set("pulse.traceparent", job.traceparent->c_str());
     const pg::Leftovers leftovers;
-    const Datum argument = pg::text_datum(args);
-    {
-        const pg::SpiSession spi;
-        SPIPlanPtr plan = plan_of(function, role);
-        pg::call([&] {
-            Datum values[] = {argument};
-            if (SPI_execute_plan(plan, values, nullptr, false, 0) != SPI_OK_SELECT) elog(ERROR, "job's function is no SELECT");
-        });
-        if (SPI_processed == 1)
-            if (const auto text = pg::result_row().optional_text(1)) result.result = std::string(*text);
-    }
+    result.result = JobFunction::of(function, role)(args);
     pg::force_deferred();
     leftovers.drop_temporary();
 }
