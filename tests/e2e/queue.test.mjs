@@ -132,20 +132,22 @@ test('E4: a dead letter that is redriven runs again, and its attempts are all th
 })
 
 test('E4: whoever is in room queue:{name} hears of each change, when the queue wants it', async () => {
-  await sql(`SELECT pulse.configure_queue('loud', events => true)`)
+  await sql(`SELECT pulse.configure_queue(name, events => true) FROM unnest('{loud,pulse:on_end}'::text[]) AS name`)
   const socket = await pulse.io({ userId: 'operator' })
-  assert.equal((await socket.emitWithAck('room:join', { room: 'queue:loud' })).ok, true)
+  for (const room of ['queue:loud', 'queue:pulse%3Aon_end']) assert.equal((await socket.emitWithAck('room:join', { room })).ok, true)
   const heard = []
   socket.onAny((event, payload) => heard.push({ event, ...payload }))
   const done = await enqueue('loud', 'note', { n: 1 })
   await inState(done, 'completed')
-  const dead = await enqueue('loud', 'fail', {}, ', max_attempts => 1')
+  const dead = await enqueue('loud', 'fail', {}, `, max_attempts => 1, on_end => 'app.ended'`)
   await inState(dead, 'discarded')
-  await until(() => heard.length >= 6, { what: 'six events' })
+  await until(() => heard.length >= 9, { what: 'nine events' })
   const of = id => heard.filter(({ jobId }) => jobId === id).map(({ event, queue, state, attempt }) => [event, queue, state, attempt])
   assert.deepEqual(of(done), [['job:enqueued', 'loud', 'available', 0], ['job:started', 'loud', 'executing', 1], ['job:completed', 'loud', 'completed', 1]])
   assert.deepEqual(of(dead), [['job:enqueued', 'loud', 'available', 0], ['job:started', 'loud', 'executing', 1], ['job:discarded', 'loud', 'discarded', 1]])
-  const { error, at } = heard.at(-1)
+  assert.deepEqual(heard.filter(({ queue }) => queue === 'pulse:on_end').map(({ event, state, attempt }) => [event, state, attempt]),
+    [['job:enqueued', 'available', 0], ['job:started', 'executing', 1], ['job:completed', 'completed', 1]])
+  const { error, at } = heard.findLast(({ event }) => event === 'job:discarded')
   assert.match(error, /boom/)
   assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 })

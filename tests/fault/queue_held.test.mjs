@@ -142,6 +142,7 @@ test('E4: a job that waits again while its worker still waits for the standby is
 })
 
 test('E4: what was fetched for a session that went before it had read the answer goes back, un-counted', async () => {
+  await sql(`SELECT pulse.configure_queue('out', events => true)`)
   for (const end of ['pg_cancel_backend', 'pg_terminate_backend']) {
     const session = await queue.cluster.connect()
     const pid = (await session.query('SELECT pg_backend_pid() AS pid')).rows[0].pid
@@ -157,6 +158,8 @@ test('E4: what was fetched for a session that went before it had read the answer
     await session.end().catch(() => {})
     const row = await queue.inState(id, 'available')
     assert.deepEqual([row.attempt, row.lease_until], [0, null])
+    assert.deepEqual(await sql(`SELECT name, payload ->> 'state' AS state, payload ->> 'attempt' AS attempt FROM pulse.events WHERE payload ->> 'jobId' = $1 ORDER BY id`, [id]), [
+      { name: 'job:enqueued', state: 'available', attempt: '0' }, { name: 'job:started', state: 'executing', attempt: '1' }, { name: 'job:enqueued', state: 'available', attempt: '0' }])
     assert.deepEqual(await sql(`SELECT id, attempt FROM pulse.fetch_jobs('out', 'me')`), [{ id, attempt: 1 }])
     await sql('SELECT pulse.ack($1, 1)', [id])
     await sql('DELETE FROM app.done')

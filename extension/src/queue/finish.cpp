@@ -107,6 +107,12 @@ End retry(const Ended &ended) {
                        {FLOAT8OID, Float8GetDatum(seconds)}});
 }
 
+// When the queue wants it.
+void publish(std::string_view queue, const char *event, int64 id, std::string_view kind, const char *state, int attempt,
+             std::string_view error = {}) {
+    if (queue_settings(queue).events) try_publish_change(queue, event, id, kind, state, attempt, error);
+}
+
 // The job that the end of this one sets off. It is given all there is to know, as {"function", "args": {…}}.
 void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
     static pg::Plan insert("INSERT INTO _pulse.jobs (queue, kind, args, function, run_at, max_attempts, timeout, role, traceparent) "
@@ -122,11 +128,13 @@ void set_off(const Attempt &job, const char *state, const Outcome &outcome) {
     insert.run({pg::param_text(std::string_view(kOnEndQueue)), pg::param_json(args), pg::param_text(*job.on_end), pg::param_text(job.role),
                 pg::param_text(job.traceparent)});
     const pg::Row row = pg::result_row();
-    tell_waiting(kOnEndQueue, 0, "sql", DatumGetTimestampTz(row.datum(2)), row.int8(1));
+    const int64 id = row.int8(1);
+    tell_waiting(kOnEndQueue, 0, "sql", DatumGetTimestampTz(row.datum(2)), id);
+    publish(kOnEndQueue, "job:enqueued", id, "sql", "available", 0);
 }
 
 void publish_end(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
-    if (queue_settings(job.queue).events) try_publish_change(job.queue, event, job.id, job.kind, state, job.attempt, outcome.error);
+    publish(job.queue, event, job.id, job.kind, state, job.attempt, outcome.error);
 }
 
 void follow_up(const Attempt &job, const char *event, const char *state, const Outcome &outcome) {
@@ -161,8 +169,9 @@ std::vector<int64> finish(std::span<const Ended> ended) {
                     break;
                 }
                 changed.push_back(job.id);
-                if (end == End::kWaits && returned) break;
-                if (end == End::kWaits)
+                if (end == End::kWaits && returned)
+                    publish(job.queue, "job:enqueued", job.id, job.kind, job.attempt > 1 ? "retryable" : "available", job.attempt - 1);
+                else if (end == End::kWaits)
                     publish_end(job, "job:retry", "retryable", one.outcome);
                 else
                     follow_up(job, "job:discarded", "discarded", one.outcome);
