@@ -59,11 +59,14 @@ COMMENT ON FUNCTION pulse.require_user() IS 'the verified user of the call, or a
 GRANT EXECUTE ON FUNCTION pulse.require_user() TO PUBLIC;
 
 -- pulse.input_object(value json, example text) returns json
+-- A text that looks like an object is one sent with another Content-Type, as curl -d does, or written as JSON twice.
 CREATE OR REPLACE FUNCTION pulse.input_object(value json, example text) RETURNS json
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF json_typeof(input_object.value) IS DISTINCT FROM 'object' THEN
-        PERFORM pulse.fail('invalid', 'what is sent must be a JSON object', 'Send ' || input_object.example || '.');
+        PERFORM pulse.fail('invalid', 'what is sent must be a JSON object', 'Send ' || input_object.example || '.'
+            || CASE WHEN input_object.value::text ~ '^\s*"\s*\{'
+                    THEN ' It came as a text: send the object itself, over HTTP with Content-Type: application/json.' ELSE '' END);
     END IF;
     RETURN input_object.value;
 END

@@ -1,6 +1,6 @@
 -- pulse.require_user, input_*, to_*, room_part, page_size: what functions read of what clients send, and how they refuse it.
 BEGIN;
-SELECT plan(58);
+SELECT plan(59);
 
 CREATE SCHEMA shop;
 \ir ../../support/error_of.sql
@@ -24,6 +24,8 @@ SELECT is('order:' || pulse.room_part('a:b%'), (SELECT d.room FROM (SELECT 'orde
 SELECT is(shop.error_of('SELECT pulse.require_user()'), 'PL401 this needs a user / Come with a token that has the claim userId or sub.', 'a user is needed');
 
 SELECT is(pulse.input_object('{"a":1}', '{}')::text, '{"a":1}', 'an object');
+SELECT is(shop.error_of($$SELECT pulse.input_object('"{\"a\":1}"', '{"a":1}')$$),
+          'PL422 what is sent must be a JSON object / Send {"a":1}. It came as a text: send the object itself, over HTTP with Content-Type: application/json.', 'an object that came as a text');
 SELECT is(shop.error_of(format('SELECT pulse.input_object(%L, %L)', value, '{"a":1}')), 'PL422 what is sent must be a JSON object / Send {"a":1}.', format('%L is none', value))
   FROM unnest(ARRAY['[]', 'null', NULL]) value;
 
