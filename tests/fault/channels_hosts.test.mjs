@@ -95,6 +95,23 @@ test('E4: webhooks with large bodies that wait for a host that hangs: the forema
   assert.ok(peak < 200_000, `${peak} kB`)
 })
 
+test('E4: what ran when the server ended is not kept in memory all at once, however large', async () => {
+  await cluster.sql(`CREATE FUNCTION large_end(args json) RETURNS json LANGUAGE sql RETURN NULL::json; SELECT pulse.pause_queue('q')`)
+  for (let n = 0; n < 4; n++)
+    await cluster.sql(`SELECT pulse.enqueue('q', 'webhook', json_build_object('url', $1::text, 'body', repeat('x', 2000000)), max_attempts => $2, on_end => 'large_end') FROM generate_series(1, 50)`, [`${hung.url}/crash`, 1 + n % 2])
+  await cluster.sql(`UPDATE _pulse.jobs SET state = 'executing', attempt = 1, attempted_at = now() WHERE queue = 'q'`)   // as they are while they run
+  const before = await foreman()
+  await cluster.stop('immediate')
+  await cluster.start()
+  await until(() => cluster.value(`SELECT count(*) = 100 FROM _pulse.jobs WHERE queue = 'q' AND state = 'retryable' AND last_error LIKE '%worker ended%'`), { what: 'those with another attempt' })
+  assert.equal(await cluster.value(`SELECT count(*)::int FROM _pulse.dead_letters WHERE queue = 'q' AND length(args ->> 'body') = 2000000`), 100)
+  const pid = await foreman()
+  await cluster.sql(`DELETE FROM _pulse.dead_letters; SELECT pulse.resume_queue('q')`)
+  assert.notEqual(pid, before)
+  const [, peak] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmHWM:\s+(\d+) kB$/m)
+  assert.ok(peak < 200_000, `${peak} kB`)
+})
+
 test('E4: of what waits in the worker for a place the most urgent is sent first', async () => {
   let answer
   hung.fault('/ordered/first', { until: new Promise(resolve => { answer = resolve }) })

@@ -74,11 +74,13 @@ Executing executing_row(const pg::Row &row) {
             host(row, row.text(5), 9),
             row.is_null(6) ? GetCurrentTimestamp() : DatumGetTimestampTz(row.datum(6)),
             row.is_null(7) ? DT_NOEND : DatumGetTimestampTz(row.datum(7)),
-            row.boolean(8)};
+            row.boolean(8),
+            pg::call([&] { return toast_raw_datum_size(row.datum(11)); })};
 }
 
-#define PULSE_EXECUTING \
-    "j.id, j.attempt, j.queue, j.partition_key, j.channel, j.attempted_at, j.lease_until, j.cancelled_at IS NOT NULL, " PULSE_HOST
+#define PULSE_EXECUTING                                                                                                            \
+    "j.id, j.attempt, j.queue, j.partition_key, j.channel, j.attempted_at, j.lease_until, j.cancelled_at IS NOT NULL, " PULSE_HOST \
+    ", j.args"
 
 }  // namespace
 

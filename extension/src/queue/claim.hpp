@@ -70,6 +70,7 @@ struct Executing {
     TimestampTz attempted_at;
     TimestampTz lease_until;  // of class external
     bool cancelled;
+    std::size_t bytes;  // of its arguments
 };
 std::vector<Executing> executing();
 std::vector<Executing> executing(const std::vector<int64> &ids);

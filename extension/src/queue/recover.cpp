@@ -26,15 +26,18 @@ std::vector<int64> ids_of(const std::vector<AttemptId> &attempts) {
 
 // Ends attempts alike, in batches that do not keep all their jobs in memory. Nobody's lock is waited for: all queues would wait with us.
 void Foreman::end_all(const std::vector<Executing> &jobs, Outcome::What what, const char *error) {
-    constexpr std::size_t kBatch = 500;
+    constexpr std::size_t kMost = 500, kMostBytes = 4 * 1024 * 1024;
     has_ended_ |= !jobs.empty();
-    for (std::size_t from = 0; from < jobs.size(); from += kBatch) {
+    for (std::size_t from = 0; from < jobs.size();) {
         std::vector<AttemptId> ids;
         std::unordered_map<int64, TimestampTz> started;
-        for (std::size_t n = from; n < std::min(from + kBatch, jobs.size()); ++n) {
-            ids.push_back(jobs[n].id);
-            started.emplace(jobs[n].id.id, jobs[n].attempted_at);
+        for (std::size_t bytes = 0; from < jobs.size() && ids.size() < kMost && (ids.empty() || bytes + jobs[from].bytes <= kMostBytes);
+             ++from) {
+            bytes += jobs[from].bytes;
+            ids.push_back(jobs[from].id);
+            started.emplace(jobs[from].id.id, jobs[from].attempted_at);
         }
+        const pg::SpiSession batch;  // whose memory goes with it
         const std::vector<Attempt> attempts = load(ids, "");
         std::vector<Ended> ended;
         for (const Attempt &attempt : attempts)
