@@ -238,7 +238,7 @@ SUITES = {
     "asan": ctest("asan"),
     "pgtap": pgtap,
     "isolation": isolation,
-    "fault": node("fault", "plain", 1),
+    "fault": node("fault", "plain", 2),
     "operate": node("operate", "plain", 2),
     "torture": torture,
     "torture-faults": lambda runner, files: node("torture", "plain", 2)(runner, files or ["tests/torture/faults.test.mjs", "tests/torture/queue/faults.test.mjs"]),
