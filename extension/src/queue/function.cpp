@@ -22,6 +22,11 @@ std::string look_up(const std::string &name) {
         bool right_kind, executable;
         const char *qualified;
     };
+    const bool is_name = pg::call([&] {
+        List *parts = NIL;
+        return SplitIdentifierString(pstrdup(name.c_str()), '.', &parts) && list_length(parts) >= 1 && list_length(parts) <= 3;
+    });
+    if (!is_name) pg::fail(ERRCODE_INVALID_NAME, "\"" + name + "\" is no name of a function", {}, kNeeded);
     const Found found = pg::call([&]() -> Found {
         List *parts = stringToQualifiedNameList(name.c_str());
         const Oid arguments[] = {JSONOID};

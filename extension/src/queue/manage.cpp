@@ -77,7 +77,7 @@ void check_backoff(FunctionCallInfo fcinfo, int n, const char *name) {
     if (pg::arg_is_null(fcinfo, n)) return;
     const int32 months = DatumGetIntervalP(pg::arg(fcinfo, n))->month;
     if (months < 0 || months > 1 || !pg::microseconds_of(pg::arg(fcinfo, n), 0, 7 * USECS_PER_DAY))
-        refuse(std::string(name) + " is between 0 and 7 days");
+        refuse(std::string(name) + " is not between 0 and 7 days", "Leave it out for what the queue says.");
 }
 
 Datum job_kind(FunctionCallInfo fcinfo) {
@@ -89,7 +89,8 @@ Datum job_kind(FunctionCallInfo fcinfo) {
                           "channel = excluded.channel, function = excluded.function, max_attempts = excluded.max_attempts, "
                           "backoff = excluded.backoff, backoff_max = excluded.backoff_max");
     for (const auto &[n, name] : {std::pair{kKind, "kind"}, {kChannel, "channel"}})
-        if (pg::arg_is_null(fcinfo, n)) pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null");
+        if (pg::arg_is_null(fcinfo, n))
+            pg::fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " is null", {}, "A kind of jobs has a name and a channel.");
     const std::string kind = pg::to_string(pg::arg(fcinfo, kKind)), channel = pg::to_string(pg::arg(fcinfo, kChannel));
     auto function = pg::optional_text(fcinfo, kFunction);
     check_kind(kind);

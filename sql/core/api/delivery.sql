@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION pulse.register_device(user_id text, token text, platf
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF user_id IS NULL OR user_id = '' OR token IS NULL OR octet_length(token) NOT BETWEEN 1 AND 4096 THEN
-        RAISE EXCEPTION 'a device has a user and a token of 1 to 4096 bytes' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'a device has a user and a token of 1 to 4096 bytes' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'The token is what the push service gave to the device.';
     ELSIF platform IS NULL OR platform NOT IN ('android', 'ios', 'web') THEN
         RAISE EXCEPTION 'unknown platform "%"', platform USING ERRCODE = 'invalid_parameter_value', HINT = 'Platforms: android, ios, web.';
     END IF;

@@ -36,7 +36,7 @@ DECLARE
     v_extension text := _pulse.running_extension();
     v_rival     text := (SELECT q.extension FROM _pulse.queues q JOIN pg_extension e ON e.extname = q.extension
                           WHERE q.name = configure_queue.queue AND q.extension <> v_extension);
-    v_problem   text;
+    v_problem   text[];   -- and its hint
 BEGIN
     PERFORM _pulse.check_queue(queue);
     IF v_rival IS NOT NULL THEN
@@ -44,19 +44,19 @@ BEGIN
             HINT = 'An application may override it; another extension may not.';
     END IF;
     v_problem := CASE
-        WHEN concurrency NOT BETWEEN 0 AND 100000 THEN 'concurrency is between 1 and 100000, or 0 for no limit'
-        WHEN rate NOT BETWEEN 0 AND 1000000 THEN 'rate is between 1 and 1000000, or 0 for no limit'
-        WHEN per NOT BETWEEN '10 ms' AND '31 days' THEN 'per is between 10 milliseconds and 31 days'
-        WHEN max_attempts NOT BETWEEN 0 AND 1000 THEN 'max_attempts is between 1 and 1000, or 0 for the default'
-        WHEN backoff NOT BETWEEN '0' AND '7 days' THEN 'backoff is between 0 and 7 days'
-        WHEN backoff_max NOT BETWEEN '0' AND '7 days' THEN 'backoff_max is between 0 and 7 days'
+        WHEN concurrency NOT BETWEEN 0 AND 100000 THEN ARRAY[format('concurrency is %s', concurrency), 'It is between 1 and 100000, or 0 for no limit.']
+        WHEN rate NOT BETWEEN 0 AND 1000000 THEN ARRAY[format('rate is %s', rate), 'It is between 1 and 1000000, or 0 for no limit.']
+        WHEN per NOT BETWEEN '10 ms' AND '31 days' THEN ARRAY[format('per is %s', per), 'It is between 10 milliseconds and 31 days.']
+        WHEN max_attempts NOT BETWEEN 0 AND 1000 THEN ARRAY[format('max_attempts is %s', max_attempts), 'It is between 1 and 1000, or 0 for the default.']
+        WHEN backoff NOT BETWEEN '0' AND '7 days' THEN ARRAY[format('backoff is %s', backoff), 'It is between 0, for the default, and 7 days.']
+        WHEN backoff_max NOT BETWEEN '0' AND '7 days' THEN ARRAY[format('backoff_max is %s', backoff_max), 'It is between 0, for the default, and 7 days.']
     END;
     IF v_problem IS NULL AND rate > 0 AND per IS NULL AND NOT EXISTS (
             SELECT FROM _pulse.queues q WHERE q.name = configure_queue.queue AND q.per IS NOT NULL) THEN
-        v_problem := 'a rate needs the time that it is for: per';
+        v_problem := ARRAY['a rate needs the time that it is for', 'Give per, too: rate => 100, per => ''1 min''.'];
     END IF;
     IF v_problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', v_problem USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION '%', v_problem[1] USING ERRCODE = 'invalid_parameter_value', HINT = v_problem[2];
     END IF;
     INSERT INTO _pulse.queues AS q (name, extension, concurrency, rate, per, max_attempts, backoff, backoff_max, events)
         VALUES (configure_queue.queue, v_extension, configure_queue.concurrency, configure_queue.rate, configure_queue.per,
