@@ -1,6 +1,8 @@
 // heap_insert, heap_update, heap_delete, and the indexes of the row.
 #include "pg/heap.hpp"
 
+#include <algorithm>
+
 namespace pulse::pg {
 
 Oid own_relation(const char *name) {
@@ -96,6 +98,38 @@ void PlacedRows::open_indexes() {
     InitResultRelInfo(target_, relation_, 0, nullptr, 0);
     ExecOpenIndices(target_, false);
     made_ = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsHeapTuple);
+    // Exclusion constraints and deferrable ones that a DBA may have added are the executor's business.
+    const auto is_plain = [](const Relation index, const IndexInfo *info) {
+        return info->ii_ExclusionOps == nullptr && index->rd_index->indimmediate;
+    };
+    for (int n = 0; n < target_->ri_NumIndices; ++n)
+        plain_ &= is_plain(target_->ri_IndexRelationDescs[n], target_->ri_IndexRelationInfo[n]);
+}
+
+// As ExecInsertIndexTuples() does, but a key that is what it was is not looked for: it is as unique as it was.
+void PlacedRows::insert_index_entries(int count, const int *columns) {
+    const auto is_changed = [&](int column) { return std::find(columns, columns + count, column) != columns + count; };
+    const auto stays_unique = [&](const IndexInfo *index) {
+        const AttrNumber *keys = index->ii_IndexAttrNumbers;
+        return index->ii_Predicate == NIL && index->ii_Expressions == NIL &&
+               std::none_of(keys, keys + index->ii_NumIndexKeyAttrs, is_changed);
+    };
+    ExprContext *context = GetPerTupleExprContext(estate_);
+    context->ecxt_scantuple = made_;
+    for (int n = 0; n < target_->ri_NumIndices; ++n) {
+        const Relation index = target_->ri_IndexRelationDescs[n];
+        IndexInfo *info = target_->ri_IndexRelationInfo[n];
+        if (index == nullptr || !info->ii_ReadyForInserts) continue;
+        if (info->ii_Predicate != NIL) {
+            if (info->ii_PredicateState == nullptr) info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate_);
+            if (!ExecQual(info->ii_PredicateState, context)) continue;
+        }
+        Datum values[INDEX_MAX_KEYS];
+        bool nulls[INDEX_MAX_KEYS];
+        FormIndexDatum(info, made_, estate_, values, nulls);
+        const IndexUniqueCheck check = index->rd_index->indisunique && !stays_unique(info) ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO;
+        index_insert(index, values, nulls, &made_->tts_tid, relation_, check, true, info);
+    }
 }
 
 HeapTuple PlacedRows::fetch(const ItemPointerData &place) {
@@ -131,7 +165,10 @@ bool PlacedRows::update(const ItemPointerData &place, int count, int *columns, D
     if (done && !HeapTupleIsHeapOnly(made)) {
         ExecStoreHeapTuple(made, made_, false);
         made_->tts_tableOid = RelationGetRelid(relation_);
-        list_free(ExecInsertIndexTuples(target_, made_, estate_, true, false, nullptr, NIL));
+        if (plain_)
+            insert_index_entries(count, columns);
+        else
+            list_free(ExecInsertIndexTuples(target_, made_, estate_, true, false, nullptr, NIL));
         ExecClearTuple(made_);
         ResetPerTupleExprContext(estate_);
     }

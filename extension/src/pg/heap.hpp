@@ -66,6 +66,7 @@ public:
 
 private:
     void open_indexes();
+    void insert_index_entries(int count, const int *columns);
 
     Relation relation_;
     int exceptions_;
@@ -74,6 +75,7 @@ private:
     EState *estate_ = nullptr;
     ResultRelInfo *target_ = nullptr;
     TupleTableSlot *made_ = nullptr;
+    bool plain_ = true;  // its indexes: nothing but entries
     ItemPointerData made_at_ = {};
     MemoryContext row_memory_;
 };

@@ -127,7 +127,7 @@ std::optional<Candidate> first_of_key(const KeyName &name, std::int64_t from) {
 
 // Without a plan: the place of the row is known since the peek, and one UPDATE that waits for nobody is what a plan needs two scans, a lock
 // and an UPDATE for.
-std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std::optional<Lease> &lease) {
+std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, bool tell_kinds, const std::optional<Lease> &lease) {
     if (jobs.empty()) return {};
     std::vector<Claimed> claimed;
     claimed.reserve(jobs.size());
@@ -136,7 +136,7 @@ std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std
     pg::PlacedRows rows(jobs_table.get());
     using enum JobColumns::Number;
     int columns[] = {kState + 1, kAttempt + 1, kAttemptedAt + 1, kWorker + 1, kLeaseUntil + 1};
-    Datum values[] = {pg::text_datum("executing"), 0, 0, 0, 0};
+    Datum values[] = {pg::text_datum("executing"), 0, TimestampTzGetDatum(GetCurrentTimestamp()), 0, 0};
     bool nulls[std::size(values)] = {};
     if (lease) {
         values[3] = pg::text_datum(lease->worker);
@@ -150,9 +150,8 @@ std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std
             HeapTuple row = rows.fetch(job->row);
             bool null;
             if (row == nullptr || DatumGetInt64(heap_getattr(row, kId + 1, desc, &null)) != job->id) return false;
-            kind = pg::view(heap_getattr(row, kKind + 1, desc, &null));
+            if (tell_kinds) kind = pg::view(heap_getattr(row, kKind + 1, desc, &null));
             values[1] = Int32GetDatum(job->attempt + 1);
-            values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
             return rows.update(job->row, count, columns, values, nulls);
         });
         if (ours) claimed.push_back({{job->id, job->attempt + 1, row_number(rows.made_at())}, std::string(kind)});

@@ -46,14 +46,14 @@ std::optional<Candidate> first_of_key(const KeyName &name, std::int64_t from);
 
 struct Claimed {
     AttemptId id;
-    std::string kind;
+    std::string kind;  // when it was asked for
 };
 // Makes them executing and counts the attempt; those that somebody holds, or has changed since they were seen, are left out.
 struct Lease {
     std::string_view worker;
     TimestampTz until;
 };
-std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, const std::optional<Lease> &lease = {});
+std::vector<Claimed> claim(const std::vector<const Candidate *> &jobs, bool tell_kinds, const std::optional<Lease> &lease = {});
 
 struct WaitingLane {
     std::string queue;

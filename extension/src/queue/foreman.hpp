@@ -24,8 +24,9 @@ public:
     [[noreturn]] void run();
 
 private:
-    // Rows that one pass walks over in one lane without finding what it looks for; it reads so many at first, and so many at the most.
-    static constexpr int kMostWalked = 2000, kPeek = 32, kMostPeeked = 512;
+    // Rows that one pass walks over in one lane without finding what it looks for; it reads as many at first as there is room for (of a
+    // host's so many), but not fewer or more than so many.
+    static constexpr int kMostWalked = 2000, kPeek = 32, kLeastPeeked = 8, kMostPeeked = 512;
 
     // What is known of a queue in which something waits or runs.
     struct State {
@@ -87,9 +88,10 @@ private:
     void take_from(Lanes::Entry &entry);
     bool take(const Candidate &job);
     bool is_free_key(const Candidate &job);
-    int room(const Candidate &job);
+    int room(const LaneName &lane);
     void claim_chosen();
     void claim_fetched();
+    bool any_has_events(const std::vector<const Candidate *> &jobs) const;
     void announce(const std::vector<Claimed> &claimed);
     void undo(const Chosen &chosen);
     bool open(const LaneName &name, const Lanes::Lane &lane);

@@ -53,6 +53,15 @@ bool Foreman::open(const LaneName &name, const Lanes::Lane &lane) {
     return false;
 }
 
+// How many jobs of a lane may begin now.
+int Foreman::room(const LaneName &lane) {
+    const auto queue = queues_.find(lane.queue);
+    const std::int64_t most = queue == queues_.end() ? kMostPeeked : queue->second.limiter.room(steady_);
+    const int request = lane.klass == Class::kExternal ? request_for(lane.queue) : -1;
+    const int places = lane.klass != Class::kExternal ? places_.room(lane.klass) : request < 0 ? 0 : requests_[request].room;
+    return static_cast<int>(std::min<std::int64_t>(most, places));
+}
+
 // Whether somebody has room for it now.
 bool Foreman::place_for(const Candidate &job) {
     switch (job.klass) {
@@ -132,7 +141,7 @@ void Foreman::take_from(Lanes::Entry &entry) {
     const LaneName name = entry.first;
     Place from = entry.second.mark;
     lanes_.wait_for_idle(name, false);
-    int walked = 0, peeked = kPeek;
+    int walked = 0, peeked = std::clamp(room(name), kLeastPeeked, kMostPeeked);
     for (;;) {
         const std::vector<Candidate> jobs = peek(name, from, peeked);
         for (const Candidate &job : jobs) {
@@ -161,6 +170,7 @@ void Foreman::take_from(Lanes::Entry &entry) {
         if (static_cast<int>(jobs.size()) < peeked) return lanes_.advance(name, kNothing);
         walked += peeked;
         if (walked >= kMostWalked) return lanes_.advance(name, from);
+        if (!open(name, entry.second)) return lanes_.advance(name, from);
         peeked = std::min(peeked * 2, kMostPeeked);
     }
 }
@@ -203,11 +213,15 @@ void Foreman::announce(const std::vector<Claimed> &claimed) {
     }
 }
 
+bool Foreman::any_has_events(const std::vector<const Candidate *> &jobs) const {
+    return std::any_of(jobs.begin(), jobs.end(), [&](const Candidate *job) { return running_.at(job->id).queue->second.events; });
+}
+
 void Foreman::claim_chosen() {
     std::vector<const Candidate *> jobs;
     for (const Chosen &one : chosen_)
         if (one.job.klass != Class::kExternal) jobs.push_back(&one.job);
-    const std::vector<Claimed> claimed = claim(jobs);
+    const std::vector<Claimed> claimed = claim(jobs, any_has_events(jobs));
     std::unordered_map<int64, AttemptId> attempts;
     for (const Claimed &one : claimed) attempts.emplace(one.id.id, one.id);
     for (const Chosen &one : chosen_) {
@@ -229,7 +243,7 @@ void Foreman::claim_fetched() {
         if (jobs.empty()) continue;
         Request &request = requests_[n];
         const TimestampTz until = now_ + request.lease;
-        const std::vector<Claimed> claimed = claim(jobs, Lease{request.worker, until});
+        const std::vector<Claimed> claimed = claim(jobs, any_has_events(jobs), Lease{request.worker, until});
         for (const Claimed &one : claimed) {
             running_.at(one.id.id).lease_until = until;
             leases_.emplace(until, one.id.id);
