@@ -97,3 +97,18 @@ test('D7: what still waits when a request is fulfilled is not sent', async () =>
   await settled(await ask(), 2)
   assert.deepEqual(new Set(messages().map(message => message.data.urgency)), new Set(['normal']), 'nothing of the fulfilled one was sent')
 })
+
+test('D8: no window of the providers\' own log has more requests than the rate, whatever fails and although the foreman ends meanwhile', async () => {
+  const rate = 15, per = 1000
+  await cluster.sql(`SELECT pulse.configure_queue('emergency-notifications', rate => $1, per => make_interval(secs => $2))`, [rate, per / 1000])
+  for (let n = 1; n <= 20; n++) await donor(`d${n}`, n, { tokens: [`d${n}`], phone: `+9198000001${10 + n}` })
+  provider.fault(fcmPath, { status: 500 }, 5)
+  provider.fault(smsPath, { status: 503 }, 5)
+  const id = await ask('critical')
+  await until(() => provider.arrivals.length > rate, { what: 'a second window' })
+  await cluster.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'pulse foreman'`)
+  assert.deepEqual(new Set((await settled(id, 40)).map(row => row.state)), new Set(['sent']))
+  const times = [...provider.at(fcmPath), ...provider.at(smsPath)].map(({ at }) => at).sort((a, b) => a - b)
+  assert.equal(times.length, 50, 'retries count')
+  for (let n = rate; n < times.length; n++) assert.ok(times[n] - times[n - rate] >= per - 1, `${rate + 1} requests within ${times[n] - times[n - rate]} ms`)   // whole milliseconds
+})
