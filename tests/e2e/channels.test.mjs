@@ -253,6 +253,21 @@ test('S: secrets are in no log, error, view, activity or dump', async () => {
   for (const [place, text] of Object.entries(places)) for (const secret of secrets) assert.ok(!text.includes(secret), `${place} has ${secret.slice(0, 6)}…`)
 })
 
+test('E4: an address or a list of hosts that cannot be one is complained about at the reload, and is what deliveries fail with', async () => {
+  const wrong = { 'pulse.fcm_url': 'ftp://x', 'pulse.sms_url': 'https://ann:secret-word@provider.example', 'pulse.webhook_allow': 'no host!' }
+  for (const [setting, value] of Object.entries(wrong)) await cluster.set(setting, value)
+  const error = async (kind, args) => (await channels.ended(await channels.enqueue(kind, args, 'max_attempts => 1'))).last_error
+  await until(async () => await error('fcm', { token: 't' }) === 'pulse.fcm_url is no address of http or https, without user and password', { what: 'the reload' })
+  assert.equal(await error('sms', { to: '+919876543210', body: 'x' }), 'pulse.sms_url is no address of http or https, without user and password')
+  assert.equal(await error('webhook', { url: 'https://example.org/' }), 'pulse.webhook_allow: "nohost!" is neither a host, nor a network, nor *')
+  for (const setting of Object.keys(wrong)) assert.match(cluster.log, new RegExp(`WARNING:  ${setting}`))
+  assert.ok(!cluster.log.replaceAll(/(STATEMENT|LOG):  .*/g, '').includes('secret-word'))
+  await cluster.set('pulse.fcm_url', provider.url)
+  await cluster.set('pulse.sms_url', provider.url)
+  await cluster.set('pulse.webhook_allow', '*')
+  await until(async () => await error('sms', { to: '+919876543210', body: 'x' }) === null, { what: 'the next reload' })
+})
+
 test('S: a file that cannot be used is complained about without being quoted, and read again at a reload', async () => {
   await channels.writeFile('sms_account.json', '{"accountSid":"AC1","sometoken":"hush-hush"}')
   await channels.reload()

@@ -3,6 +3,7 @@
 
 #include "guc.hpp"
 #include "pg/secret_file.hpp"
+#include "queue/webhook.hpp"
 
 namespace pulse::queue {
 
@@ -28,23 +29,49 @@ std::optional<T> read(const char *setting, const char *path, Parse &&parse, std:
 bool is_set(const char *value) { return value != nullptr && *value != '\0'; }
 std::string text(const char *value) { return value == nullptr ? "" : value; }
 
-// A file that nobody names is no mistake.
-void complain(const char *path, const std::string &problem) {
-    if (!is_set(path) || problem.empty()) return;
+// What nobody has set is no mistake.
+void complain(const char *value, const std::string &problem) {
+    if (!is_set(value) || problem.empty()) return;
     pg::call([&] { ereport(WARNING, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("%s", problem.c_str()))); });
+}
+
+// What is wrong with an address, without quoting it: somebody may have written a password into it.
+std::string wrong_address(const char *setting, const char *value) {
+    if (webhook::parse_url(text(value))) return {};
+    return std::string(setting) + " is no address of http or https, without user and password";
+}
+
+void read_fcm(Channels &channels) {
+    std::string &problem = channels.fcm_problem;
+    channels.fcm_account =
+        read<ServiceAccount>("pulse.fcm_service_account_file", guc::fcm_service_account_file, parse_service_account, problem);
+    complain(guc::fcm_service_account_file, problem);
+    channels.fcm = {text(guc::fcm_url), channels.fcm_account ? channels.fcm_account->project : "", guc::fcm_dry_run};
+    channels.oauth_url = text(guc::oauth_url);
+    std::string wrong = wrong_address("pulse.fcm_url", guc::fcm_url);
+    if (wrong.empty() && is_set(guc::oauth_url)) wrong = wrong_address("pulse.oauth_url", guc::oauth_url);
+    if (wrong.empty()) return;
+    complain("set", wrong);
+    channels.fcm_account.reset();
+    problem = std::move(wrong);
 }
 
 void read_sms(Channels &channels) {
     struct {
-        const char *setting, *url, *path;
-    } const providers[] = {{"pulse.sms_auth_file", guc::sms_url, guc::sms_auth_file},
-                           {"pulse.sms_fallback_auth_file", guc::sms_fallback_url, guc::sms_fallback_auth_file}};
+        const char *setting, *url_setting, *url, *path;
+    } const providers[] = {{"pulse.sms_auth_file", "pulse.sms_url", guc::sms_url, guc::sms_auth_file},
+                           {"pulse.sms_fallback_auth_file", "pulse.sms_fallback_url", guc::sms_fallback_url, guc::sms_fallback_auth_file}};
     for (const auto &one : providers) {
         if (&one != &providers[0] && !is_set(one.url)) continue;
         std::string problem;
         auto account = read<SmsAccount>(one.setting, one.path, parse_sms_account, problem);
-        if (account) channels.sms.push_back({text(one.url), *std::move(account)});
         complain(one.path, problem);
+        if (std::string wrong = wrong_address(one.url_setting, one.url); !wrong.empty()) {
+            complain(one.path, wrong);
+            problem = std::move(wrong);
+        } else if (account) {
+            channels.sms.push_back({text(one.url), *std::move(account)});
+        }
         if (channels.sms_problem.empty()) channels.sms_problem = std::move(problem);
     }
 }
@@ -53,13 +80,10 @@ void read_sms(Channels &channels) {
 
 Channels configured_channels() {
     Channels channels;
-    channels.fcm_account =
-        read<ServiceAccount>("pulse.fcm_service_account_file", guc::fcm_service_account_file, parse_service_account, channels.fcm_problem);
-    complain(guc::fcm_service_account_file, channels.fcm_problem);
-    channels.fcm = {text(guc::fcm_url), channels.fcm_account ? channels.fcm_account->project : "", guc::fcm_dry_run};
-    channels.oauth_url = text(guc::oauth_url);
+    read_fcm(channels);
     read_sms(channels);
     channels.sms_status_url = text(guc::sms_status_url);
+    if (is_set(guc::sms_status_url)) complain(guc::sms_status_url, wrong_address("pulse.sms_status_url", guc::sms_status_url));
     if (is_set(guc::webhook_secret_file)) {
         auto secrets =
             read<WebhookSecrets>("pulse.webhook_secret_file", guc::webhook_secret_file, parse_webhook_secrets, channels.webhook_problem);
@@ -70,7 +94,7 @@ Channels configured_channels() {
     if (auto *list = std::get_if<AllowList>(&allow))
         channels.webhook_allow = std::make_shared<AllowList>(std::move(*list));
     else
-        channels.webhook_problem = "pulse.webhook_allow: " + std::get<std::string>(allow);
+        complain("set", channels.webhook_problem = "pulse.webhook_allow: " + std::get<std::string>(allow));
     channels.ca_file = text(guc::http_ca_file);
     channels.most_connections = guc::http_concurrency;
     return channels;
