@@ -134,6 +134,12 @@ static void complain(const Installed &found) {
 Oid lock_extension() {
     if (my_place != nullptr) changes_seen = pg_atomic_read_u32(&my_place->extension_changes);
     const Oid found = call([] {
+        // Nearly always it is the same as ever: one look, once it is locked.
+        if (OidIsValid(my_extension)) {
+            LockDatabaseObject(ExtensionRelationId, my_extension, 0, AccessShareLock);
+            const Installed same = installed_extension();
+            if (same.oid == my_extension && same.is_ours()) return my_extension;
+        }
         const Installed before = installed_extension();
         if (!before.exists()) return InvalidOid;
         LockDatabaseObject(ExtensionRelationId, before.oid, 0, AccessShareLock);
