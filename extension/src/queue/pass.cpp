@@ -314,6 +314,8 @@ void Foreman::commit_claims() {
     });
     if (!given_.empty()) places_.give(given_, XactLastCommitEnd);
     given_.clear();
+    if (early && !MyLatch->is_set)
+        pg::call([] { XLogFlush(XactLastCommitEnd); });  // nobody else is about to, and who was idle waits for it
 }
 
 }  // namespace pulse::queue
