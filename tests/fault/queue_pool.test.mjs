@@ -70,6 +70,22 @@ test('E4: a job that is slow for once in a transaction with others neither fails
   assert.equal(await cluster.value('SELECT attempt FROM _pulse.job_history WHERE id = $1', [slow]), 1)
 })
 
+test('E4: the history has all of every job, however many end in one transaction and however large they are', async () => {
+  await cluster.sql(`SELECT pulse.pause_queue('q')`)
+  await cluster.sql(`SELECT pulse.enqueue('q', 'sql', json_build_object('function', 'app.note', 'args', json_build_object('n', n, 'text',
+    (SELECT string_agg(md5(n::text || part::text), '') FROM generate_series(1, CASE WHEN n % 7 = 0 THEN 3000 WHEN n % 5 = 0 THEN 60 ELSE 1 END) AS part)))) FROM generate_series(1, 400) AS n`)
+  const waiting = await cluster.sql('SELECT id, md5(args::text) AS args FROM _pulse.jobs ORDER BY id')
+  await cluster.sql(`SELECT pulse.resume_queue('q')`)
+  await finished(400)
+  const ids = `id BETWEEN ${waiting[0].id} AND ${waiting.at(-1).id}`
+  assert.deepEqual(await cluster.sql(`SELECT id, md5(args::text) AS args FROM _pulse.job_history WHERE ${ids} ORDER BY id`), waiting)
+  // What is short of a result is kept with it, and each is found by its id.
+  assert.deepEqual(await cluster.sql(`SELECT count(*)::int AS jobs, count(*) FILTER (WHERE j.result::text = (h.args -> 'args')::text)::int AS results
+    FROM _pulse.job_history h, pulse.job(h.id) j WHERE h.${ids}`), [{ jobs: 400, results: 343 }])
+  // More savepoints that wrote something would not fit into the server's snapshots.
+  assert.ok(await cluster.value(`SELECT max(jobs)::int FROM (SELECT count(*) AS jobs FROM _pulse.job_history WHERE ${ids} GROUP BY xmin::text) AS transactions`) <= 60)
+})
+
 test('E4: a worker killed with -9: the job whose code ran has lost an attempt, others are not lost', async () => {
   await many(300)
   await finished(300)

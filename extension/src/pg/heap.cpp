@@ -34,41 +34,72 @@ Inserter::Inserter(Relation relation) : relation_(relation), exceptions_(std::un
         target_ = makeNode(ResultRelInfo);
         InitResultRelInfo(target_, relation_, 0, nullptr, 0);
         ExecOpenIndices(target_, false);
-        slot_ = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsHeapTuple);
         row_memory_ = AllocSetContextCreate(CurrentMemoryContext, "pulse row", ALLOCSET_SMALL_SIZES);
     });
 }
 
 Inserter::~Inserter() {
     if (std::uncaught_exceptions() != exceptions_) return;
-    ExecDropSingleTupleTableSlot(slot_);
+    for (int n = 0; n < made_; ++n) ExecDropSingleTupleTableSlot(slots_[n]);
     ExecCloseIndices(target_);
     FreeExecutorState(estate_);
     MemoryContextDelete(row_memory_);
 }
 
-void Inserter::insert(Datum *values, bool *nulls, int count) {
-    const MemoryContext before = MemoryContextSwitchTo(row_memory_);
+// In row_memory_, which is the current context.
+HeapTuple Inserter::form(Datum *values, bool *nulls, int count) const {
     const TupleDesc desc = RelationGetDescr(relation_);
-    Datum *all_values = values;
-    bool *all_nulls = nulls;
-    if (desc->natts > count) {  // a later version's column, or what stays null
-        all_values = static_cast<Datum *>(palloc0(sizeof(Datum) * static_cast<size_t>(desc->natts)));
-        all_nulls = static_cast<bool *>(palloc(sizeof(bool) * static_cast<size_t>(desc->natts)));
-        for (int i = 0; i < desc->natts; ++i) {
-            all_nulls[i] = i >= count || nulls[i];
-            if (i < count) all_values[i] = values[i];
+    if (desc->natts <= count) return heap_form_tuple(desc, values, nulls);
+    // A later version's column, or what stays null.
+    auto *all_values = static_cast<Datum *>(palloc0(sizeof(Datum) * static_cast<size_t>(desc->natts)));
+    auto *all_nulls = static_cast<bool *>(palloc(sizeof(bool) * static_cast<size_t>(desc->natts)));
+    for (int i = 0; i < desc->natts; ++i) {
+        all_nulls[i] = i >= count || nulls[i];
+        if (i < count) all_values[i] = values[i];
+    }
+    return heap_form_tuple(desc, all_values, all_nulls);
+}
+
+void Inserter::insert(Datum *values, bool *nulls, int count) {
+    add(values, nulls, count);
+    flush();
+}
+
+void Inserter::add(Datum *values, bool *nulls, int count) {
+    if (waiting_ == made_) {
+        const MemoryContext before = MemoryContextSwitchTo(estate_->es_query_cxt);
+        slots_[made_++] = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsHeapTuple);
+        MemoryContextSwitchTo(before);
+    }
+    const MemoryContext before = MemoryContextSwitchTo(row_memory_);
+    HeapTuple tuple = form(values, nulls, count);
+    TupleTableSlot *slot = slots_[waiting_++];
+    ExecStoreHeapTuple(tuple, slot, true);
+    slot->tts_tableOid = RelationGetRelid(relation_);
+    bytes_ += tuple->t_len;
+    MemoryContextSwitchTo(before);
+    if (waiting_ == kMostAtOnce || bytes_ > kMostBytesAtOnce) flush();  // only now: the values may lie in row_memory_
+}
+
+void Inserter::flush() {
+    const MemoryContext before = MemoryContextSwitchTo(row_memory_);
+    if (waiting_ == 1) {
+        bool unused;
+        HeapTuple tuple = ExecFetchSlotHeapTuple(slots_[0], false, &unused);
+        heap_insert(relation_, tuple, GetCurrentCommandId(true), 0, nullptr);
+        slots_[0]->tts_tid = tuple->t_self;
+    } else if (waiting_ > 1) {
+        heap_multi_insert(relation_, slots_, waiting_, GetCurrentCommandId(true), 0, nullptr);
+    }
+    for (int n = 0; n < waiting_; ++n) {
+        if (target_->ri_NumIndices > 0) {
+            list_free(ExecInsertIndexTuples(target_, slots_[n], estate_, false, false, nullptr, NIL));
+            ResetPerTupleExprContext(estate_);
         }
+        ExecClearTuple(slots_[n]);
     }
-    HeapTuple tuple = heap_form_tuple(desc, all_values, all_nulls);
-    heap_insert(relation_, tuple, GetCurrentCommandId(true), 0, nullptr);
-    if (target_->ri_NumIndices > 0) {
-        ExecStoreHeapTuple(tuple, slot_, false);
-        slot_->tts_tableOid = RelationGetRelid(relation_);
-        list_free(ExecInsertIndexTuples(target_, slot_, estate_, false, false, nullptr, NIL));
-        ExecClearTuple(slot_);
-        ResetPerTupleExprContext(estate_);
-    }
+    waiting_ = 0;
+    bytes_ = 0;
     MemoryContextSwitchTo(before);
     MemoryContextReset(row_memory_);
 }

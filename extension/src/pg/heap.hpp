@@ -33,17 +33,27 @@ public:
     Inserter(const Inserter &) = delete;
     Inserter &operator=(const Inserter &) = delete;
 
-    // Where the values of a row may be made; emptied by the next insert().
+    // Where the values of a row may be made; emptied by insert() and flush().
     MemoryContext row_memory() const { return row_memory_; }
     // `values` and `nulls` have `count` elements; further columns of the table become null. May ereport: inside call().
     void insert(Datum *values, bool *nulls, int count);
+    // The same for a row that is written together with others, page by page: by flush(), which is to be called after the last, or before
+    // when they are many.
+    void add(Datum *values, bool *nulls, int count);
+    void flush();
 
 private:
+    static constexpr int kMostAtOnce = 64;
+    static constexpr std::size_t kMostBytesAtOnce = 64 * 1024;
+    HeapTuple form(Datum *values, bool *nulls, int count) const;
+
     Relation relation_;
     int exceptions_;
     EState *estate_ = nullptr;
     ResultRelInfo *target_ = nullptr;
-    TupleTableSlot *slot_ = nullptr;
+    TupleTableSlot *slots_[kMostAtOnce];
+    int made_ = 0, waiting_ = 0;  // slots, and those with a row
+    std::size_t bytes_ = 0;       // of these rows
     MemoryContext row_memory_ = nullptr;
 };
 

@@ -92,9 +92,13 @@ public:
             if (!outcome.error.empty()) set(kLastError, text(short_error(outcome.error)));
             if (!ended.attempt->worker.empty()) set(kWorker, text(ended.attempt->worker));
             if (outcome.result_json && outcome.result_json->size() <= kMostResultBytes) set(kResult, text(*outcome.result_json));
-            inserter_.insert(values_, nulls_, kColumns);
             MemoryContextSwitchTo(before);
+            inserter_.add(values_, nulls_, kColumns);
         });
+    }
+    // After the last.
+    void flush() {
+        pg::call([&] { inserter_.flush(); });
     }
 
 private:
@@ -175,6 +179,7 @@ std::vector<int64> to_history(const std::vector<const Ended *> &ended) {
     for (const auto &[attempt, ids] : by_attempt)
         remove.for_each({pg::param_int8s(ids), pg::param_int4(attempt)},
                         [&](const pg::Row &row) { move(*by_id.at(row.int8(1)), row.tuple(), SPI_tuptable->tupdesc); });
+    if (writer) writer->flush();
     return gone;
 }
 
