@@ -177,3 +177,12 @@ test('E4: while the synchronous standby is away answers are read and jobs sent, 
   }
   assert.deepEqual(provider.arrivals.map(({ path }) => path), ['/hook/first', '/hook/late', '/hook/one', '/hook/two', '/hook/three'])
 })
+
+test('E4: a builder that ends the process has failed that attempt, and is dead after the last; others are sent', async () => {
+  await cluster.sql(`CREATE FUNCTION ends(args json) RETURNS json LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60); RETURN NULL; END $$; SELECT pulse.job_kind('ends', 'webhook', 'public.ends')`)
+  const id = await channels.enqueue('ends', {}, 'max_attempts => 2')
+  const dead = await until(async () => (await cluster.sql('SELECT attempt, errors FROM pulse.dead_letters WHERE id = $1', [id]))[0], { what: 'the dead letter' })
+  assert.deepEqual([dead.attempt, dead.errors.map(({ error }) => error)], [2, Array(2).fill('57P01: its function ended the worker')])
+  assert.deepEqual(await result(await hook('/hook/plain')), ['completed', 1])
+})
