@@ -9,8 +9,8 @@ import { after, before, beforeEach, test } from 'node:test'
 import { Cluster } from '../support/cluster.mjs'
 import { until } from '../support/wait.mjs'
 
-// Long enough that nothing here can be the safety tick's doing.
-const settings = { 'pulse.databases': 'pulse, app, moved, "Copy of app"', 'pulse.dispatch_safety_interval': '1h', max_worker_processes: 20 }
+// Long enough that nothing here can be the safety tick's doing; and no transaction is autovacuum's.
+const settings = { 'pulse.databases': 'pulse, app, moved, "Copy of app"', 'pulse.dispatch_safety_interval': '1h', max_worker_processes: 20, autovacuum: 'off' }
 
 let cluster
 before(async () => { cluster = await Cluster.create({ settings }) })
@@ -261,5 +261,5 @@ test('without a free worker slot the launcher says so, and so does pulse.status(
     return problems[0]?.problem === 'PostgreSQL has no background worker left for pulse' &&
       /^Raise max_worker_processes \(now 2\) and restart PostgreSQL/.test(problems[0].hint)
   }, { what: 'the problem' })
-  assert.match(cluster.log, /WARNING: {2}pulse: no background worker is free/)
+  await until(() => /WARNING: {2}pulse: no background worker is free/.test(cluster.log), { what: 'the warning' })
 })
