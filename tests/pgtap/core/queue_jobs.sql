@@ -1,6 +1,6 @@
 -- Jobs to look at and to act on: views, cancel, retry, purge_queue. Nobody works on them here: states are made by hand.
 BEGIN;
-SELECT plan(30);
+SELECT plan(32);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -78,6 +78,12 @@ SELECT pg_temp.new('full', format(', run_at => now() + %L', n * interval '1 min'
 UPDATE _pulse.jobs SET state = 'executing' WHERE id = (SELECT min(id) FROM _pulse.jobs WHERE queue = 'full');
 SELECT is(pulse.purge_queue('full'), 4::bigint, 'E4: the waiting jobs of a queue can be forgotten');
 SELECT results_eq($$ SELECT state FROM pulse.jobs WHERE queue = 'full' $$, $$ VALUES ('executing') $$, 'E4: those that run stay, and nothing else is left');
+
+-- never, until somebody says so
+SELECT pulse.enqueue('never', 'sql', '{"function":"app.work"}', run_at => 'infinity') AS never \gset
+SELECT is((SELECT state FROM pulse.job(:never)), 'scheduled', 'E4: run_at infinity: not by itself');
+SELECT pulse.retry(:never);
+SELECT results_eq(format('SELECT state, run_at <= clock_timestamp() FROM pulse.job(%s)', :never), $$ VALUES ('available', true) $$, 'E4: but by pulse.retry');
 
 SELECT * FROM finish();
 ROLLBACK;
