@@ -39,6 +39,41 @@ test('E4: what an attempt did that was not its worker\'s any more is not committ
   assert.deepEqual((await queue.done()).map(row => row.n), [2])
 })
 
+test('E4: a job that was begun with others and is gone before it is begun again holds up nobody', async () => {
+  await queue.many(300)
+  await queue.areDone(300)   // so they are known to be fast, and are given many at once
+  const keeper = await queue.cluster.connect()
+  try {
+    await keeper.query(`SET lock_timeout = '1 s'`)
+    await until(async () => {
+      await sql(`SELECT pulse.pause_queue('q')`)
+      await queue.many(20)
+      const slow = await enqueue({ gate: 'never' })
+      await sql(`SELECT pulse.resume_queue('q')`)
+      await queue.workerOf(slow)
+      await keeper.query('BEGIN')
+      // While the transaction of the others is open, which gives it up after a tenth of a second. When this comes later, once more.
+      try {
+        await keeper.query('LOCK TABLE _pulse.jobs IN ACCESS EXCLUSIVE MODE')
+      } catch {
+        await keeper.query('ROLLBACK')
+        await sql('SELECT pulse.cancel($1)', [slow])
+        return false
+      }
+      const { rowCount } = await keeper.query('DELETE FROM _pulse.jobs WHERE id = $1', [slow])
+      await keeper.query('COMMIT')
+      return rowCount === 1
+    }, { what: 'a job being given up and taken away' })
+    await sql('TRUNCATE app.done')
+    const both = [await enqueue({ gate: 'free' }), await enqueue({ gate: 'free' })]   // both workers are there for others
+    for (const id of both) await queue.workerOf(id)
+    await queue.open('free')
+    for (const id of both) await queue.isDone(id)
+  } finally {
+    await keeper.end()
+  }
+})
+
 test('E4: a job that was cancelled and fails for the last time is cancelled, no dead letter', async () => {
   const ids = [await enqueue({ gate: 'last', fail: true }, ', max_attempts => 1'), await enqueue({ gate: 'last', fail: true })]
   for (const id of ids) await queue.workerOf(id)
