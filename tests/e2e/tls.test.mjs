@@ -66,7 +66,7 @@ test('M10: a client that speaks only h2, plain HTTP and garbage end without harm
     await line.closed
     assert.ok(!line.text.includes('HTTP/1.1 200'))
   }
-  const impatient = await pulse.addBridge({ ...certificates.settings, PULSE_HEADER_TIMEOUT: '300ms' })
+  const impatient = await pulse.addBridge({ ...certificates.settings, PULSE_HEADER_TIMEOUT: '1500ms' })
   const silent = await RawHttp.open(impatient.port)
   await silent.closed
   assert.equal((await RawHttp.ask(impatient.port, request('GET', '/health'), { tls: {} })).status, 200)
