@@ -105,6 +105,7 @@ extern "C" {
 #include <utils/regproc.h>
 #include <utils/rel.h>
 #include <utils/resowner.h>
+#include <utils/rls.h>
 #include <utils/snapmgr.h>
 #include <utils/syscache.h>
 #include <utils/timeout.h>

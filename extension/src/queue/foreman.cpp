@@ -3,6 +3,8 @@
 
 #include "queue/plans.hpp"
 
+#include <cstring>
+
 namespace pulse::queue {
 
 // News are taken before a snapshot is: what is told later was committed later, or is seen already, which costs one more look.
@@ -77,6 +79,22 @@ TimestampTz Foreman::next_time() {
     return std::min({next, places_.rebalance_at(), locked_until_});
 }
 
+// Tells who enqueues where nothing can begin anyway, so that they wake nobody. What they have told since it was heard last, for a queue
+// that was shut then and is not now, has set no latch: then there is more to hear at once.
+bool Foreman::may_sleep() {
+    const Locked locked(queue_);
+    queue_->shut_classes[static_cast<int>(Class::kSql)] = places_.room(Class::kSql) == 0 && !places_.has_idle();
+    queue_->shut_classes[static_cast<int>(Class::kExternal)] =
+        std::none_of(std::begin(requests_), std::end(requests_), [](const Request &request) { return request.open; });
+    queue_->shut = 0;
+    for (auto &[name, state] : queues_) {
+        if (!state.paused && state.limiter.room(steady_) > 0) continue;
+        if (queue_->shut < kMostShut && name.size() <= kMostQueueBytes)
+            std::memcpy(queue_->shut_queues[queue_->shut++], name.c_str(), name.size() + 1);
+    }
+    return can_wait(*queue_);
+}
+
 void Foreman::wait_for_more() {
     const TimestampTz next = next_time();
     long wait = -1;
@@ -84,7 +102,7 @@ void Foreman::wait_for_more() {
         const TimestampTz now = GetCurrentTimestamp();
         wait = next <= now ? 0 : static_cast<long>(std::min<int64>((next - now) / 1000 + 1, 3600 * 1000));
     }
-    if (wait != 0) {
+    if (wait != 0 && may_sleep()) {
         pg::call([] {
             XLogFlush(XactLastCommitEnd);  // claims that were given early, if nobody has done it yet
             pgstat_report_stat(true);

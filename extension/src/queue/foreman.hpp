@@ -63,6 +63,7 @@ private:
     void look_at_clocks();
     bool has_work() const;
     void wait_for_more();
+    bool may_sleep();
     TimestampTz next_time();
     // recover.cpp: attempts that end otherwise than by their worker
     void recover();

@@ -68,6 +68,7 @@ void commit() {
         put_ids(news->ended, queue->ended_ids, queue->ended, kMostEnded, queue->reload_running);
         queue->settings |= news->settings;
         queue->look |= news->look;
+        if (can_wait(*queue)) return;
     }
     wake_foreman(queue);
 }

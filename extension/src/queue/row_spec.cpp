@@ -41,7 +41,16 @@ std::optional<Problem> from_arguments(std::span<const std::string_view> argument
             spec.partition_key = value;
         else if (key == "on_end")
             spec.on_end = value;
-        else if (key == "priority" || key == "max_attempts") {
+        else if (key == "where") {
+            const size_t end = value.find('=');
+            if (end == std::string::npos || end == 0)
+                return Problem{"where \"" + names::excerpt(value) + "\" compares no column", "Write it as where=column=text."};
+            spec.where.emplace_back(value.substr(0, end), value.substr(end + 1));
+        } else if (key == "restored") {
+            if (value != "skip" && value != "enqueue")
+                return Problem{"unknown restored \"" + names::excerpt(value) + "\"", "restored is enqueue or skip."};
+            spec.skips_restored = value == "skip";
+        } else if (key == "priority" || key == "max_attempts") {
             const auto number = whole(value);
             if (!number) return Problem{std::string(key) + " \"" + names::excerpt(value) + "\" is no whole number", {}};
             if (key == "priority")
@@ -51,7 +60,7 @@ std::optional<Problem> from_arguments(std::span<const std::string_view> argument
         } else {
             return Problem{"unknown argument \"" + names::excerpt(argument) + "\" of pulse.enqueue_row",
                            "Arguments are queue=…, kind=…, function=…, args=…, priority=…, delay=…, max_attempts=…, unique_key=…, "
-                           "unique_mode=…, partition_key=…, timeout=… and on_end=…."};
+                           "unique_mode=…, partition_key=…, timeout=…, on_end=…, where=… and restored=…."};
         }
     }
     if (spec.queue.empty()) return Problem{"pulse.enqueue_row needs a queue", "Give it the argument 'queue=…'."};

@@ -10,6 +10,8 @@ struct RowSpec {
     std::optional<std::string> function, args, delay, unique_key, partition_key, on_end;
     int priority = 0;
     std::optional<int> max_attempts;
+    std::vector<std::pair<std::string, std::string>> where;  // a column and its text
+    bool skips_restored = false;
 };
 
 // What is wrong with the words themselves; their values are checked when a job is made.

@@ -42,11 +42,14 @@ struct RowJob {
     std::optional<std::string> function;
     JsonNode args;
     std::optional<TextTemplate> unique_key, partition_key;
+    std::vector<std::pair<size_t, std::string>> where;  // a placeholder's value, and what it must be
+    bool skips_restored;
     Interval timeout;
     std::optional<Interval> delay;
     std::optional<Sources> sources;
 
-    RowJob(const RowSpec &spec, Relation relation) : max_attempts(spec.max_attempts), function(spec.function) {
+    RowJob(const RowSpec &spec, Relation relation)
+        : max_attempts(spec.max_attempts), function(spec.function), skips_restored(spec.skips_restored) {
         check_qualified(spec.function);
         check_qualified(spec.on_end);
         options.queue = spec.queue;
@@ -64,6 +67,8 @@ struct RowJob {
             args = whole_row(relation, placeholders);
         for (const auto &[text, into] : {std::pair{&spec.unique_key, &unique_key}, {&spec.partition_key, &partition_key}})
             if (*text) require(parse_text(**text, placeholders, into->emplace()));
+        for (const auto &[column, text] : spec.where)
+            where.emplace_back(static_cast<size_t>(placeholders.add({RowOf::kCurrent, column})), text);
         sources.emplace(placeholders, relation, kInsert | kUpdate | kDelete, memory.get());
     }
 };
@@ -89,8 +94,11 @@ TimestampTz run_at(const std::optional<Interval> &delay) {
 
 void enqueue(const TriggerData *trigger) {
     const auto made = row_job(trigger);
+    if (made->skips_restored && !row_security) return;  // the scripts of pg_dump switch it off
     const FiredRows rows(trigger);
     const std::vector<Rendered> values = made->sources->render(rows);
+    for (const auto &[value, text] : made->where)
+        if (values[value].null || values[value].text != text) return;
     std::string args, unique_key, partition_key;
     if (made->function) {
         args = "{\"function\":";

@@ -1,6 +1,7 @@
 // Reservation, and the places of processes.
 #include "queue/shared.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -68,6 +69,19 @@ Queue *memory() {
 }
 
 void wake_foreman(Queue *queue) { pg::wake(queue->foreman); }
+
+bool is_shut(const Queue &queue, std::string_view name, int klass) {
+    if (queue.shut_classes[klass]) return true;
+    for (int n = 0; n < queue.shut; ++n)
+        if (name == queue.shut_queues[n]) return true;
+    return false;
+}
+
+bool can_wait(const Queue &queue) {
+    if (queue.look || queue.settings || queue.reload_running || queue.cancels > 0 || queue.ended > 0) return false;
+    return std::all_of(queue.news, queue.news + queue.lanes_told,
+                       [&](const LaneNews &lane) { return is_shut(queue, lane.queue, lane.klass); });
+}
 
 // A job that is innocent of its worker's end this often (it was rolled back with another one, or ended meanwhile) is taken for guilty.
 constexpr int kMostTries = 3;

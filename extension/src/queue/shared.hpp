@@ -4,10 +4,12 @@
 
 #include "pg/guard.hpp"
 #include "pg/shmem.hpp"
+#include "queue/lanes.hpp"
 
 namespace pulse::queue {
 
 constexpr int kMostLanesTold = 128, kMostQueueBytes = 255;
+constexpr int kMostShut = 32;
 constexpr int kMostCancels = 64, kMostEnded = 256;
 constexpr int kInboxSize = 512, kHttpInboxSize = 1024;
 constexpr int kFetchRequests = 16, kMostFetched = 100, kMostWorkerBytes = 63;
@@ -74,6 +76,11 @@ struct Queue {
     LaneNews news[kMostLanesTold];
     int64 cancel_ids[kMostCancels];
     int64 ended_ids[kMostEnded];
+    // Where nothing can begin, whatever is told, before the foreman comes on for another reason (a job ends, a limit's time is over,
+    // somebody resumes the queue or fetches): who tells of jobs there need not wake it. Written by the foreman before it sleeps.
+    bool shut_classes[kClasses];
+    int shut;
+    char shut_queues[kMostShut][kMostQueueBytes + 1];
     Slot http, workers[pg::kMostJobWorkers];
     FetchRequest fetches[kFetchRequests];
     // Last: memory that nobody has used is nobody's.
@@ -97,6 +104,11 @@ private:
 };
 
 void wake_foreman(Queue *queue);
+
+// Whether news of a lane can wait until the foreman comes on. With the lock.
+bool is_shut(const Queue &queue, std::string_view name, int klass);
+// Whether what was told and not heard yet can. With the lock.
+bool can_wait(const Queue &queue);
 
 // The place of this process: a job worker's by number, or the HTTP worker's. It is given up at the end of the process.
 Slot *take_slot(Queue *queue, int worker);

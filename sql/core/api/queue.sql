@@ -45,6 +45,8 @@ GRANT EXECUTE ON FUNCTION pulse.enqueue_many(text, text, json[], integer, timest
 --   function        of kind sql: a name with its schema
 --   args            template as of pulse.watch; default: the whole row with camelCase keys
 --   unique_key, partition_key   templates; a null value gives none
+--   where           column=text: only rows that have it there; cheaper than WHEN, which PostgreSQL parses for each statement
+--   restored        skip: rows that a script of pg_dump loads make no job
 CREATE OR REPLACE FUNCTION pulse.enqueue_row() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'pulse_enqueue_row';
 COMMENT ON FUNCTION pulse.enqueue_row() IS 'trigger: stores a job for each row, as pulse.enqueue does';

@@ -1,6 +1,6 @@
 -- pulse.enqueue_row: the trigger that makes a job of a row, and what it refuses.
 BEGIN;
-SELECT plan(52);
+SELECT plan(57);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -68,6 +68,17 @@ SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={}', 'unique_key={cu
 INSERT INTO app.orders VALUES (1, NULL), (2, 'x'), (3, 'x'), (4, NULL);
 SELECT results_eq($$ SELECT unique_key FROM _pulse.jobs ORDER BY id $$, $$ VALUES (NULL COLLATE "C"), ('x' COLLATE "C"), (NULL COLLATE "C") $$,
                   'E4: one job a key, and one for each row without');
+DELETE FROM _pulse.jobs;
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', 'where=customer_name=ann=1', 'where=total=1.50');
+INSERT INTO app.orders VALUES (10, 'ann=1', 1.5), (11, 'ann', 1.5), (12, NULL, 1.5), (13, 'ann=1', 2), (14, 'ann=1', NULL);
+SELECT results_eq($$ SELECT args #>> '{args,order}' FROM _pulse.jobs $$, $$ VALUES ('10') $$, 'E4: only rows that have what where= asks for');
+DELETE FROM _pulse.jobs;
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', 'restored=skip');
+SET LOCAL row_security = off;
+INSERT INTO app.orders VALUES (15);
+SET LOCAL row_security = on;
+INSERT INTO app.orders VALUES (16);
+SELECT results_eq($$ SELECT args #>> '{args,order}' FROM _pulse.jobs $$, $$ VALUES ('16') $$, 'E4: rows that pg_dump''s scripts load make none where that is asked for');
 DELETE FROM _pulse.jobs;
 SELECT pulse.job_kind('picked', 'external', max_attempts => 9);
 SELECT pg_temp.arm('queue=shelf', 'kind=picked', 'args={"order":"{id}"}');
@@ -139,6 +150,9 @@ SELECT pg_temp.refused('{queue=mail,function=app.work,"unique_key={color}"}', '4
                        'Columns of app.orders: id, customer_name, total, due_at. DROP TRIGGER and CREATE TRIGGER');
 SELECT pg_temp.refused('{queue=mail,function=app.work,"partition_key=schedule:{id}"}', '22023', 'partition_key begins with "schedule:"', 'schedules');
 SELECT pg_temp.refused('{queue=mail,function=app.gone}', '42883', 'function app.gone(json) does not exist', 'args json');
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'where=color=red');
+SELECT is((SELECT code FROM pg_temp.failure('INSERT INTO app.orders VALUES (1)')), '42703', 'where= names a column');
+SELECT pg_temp.refused('{queue=mail,function=app.work,restored=yes}', '22023', 'unknown restored "yes"', 'enqueue or skip');
 SELECT pg_temp.arm('queue=mail', 'function=app.work', 'priority=high');
 SELECT is((SELECT message FROM pg_temp.failure('INSERT INTO app.orders VALUES (1)')), 'trigger "jobs" on table "orders": priority "high" is no whole number', 'a priority is a number');
 SELECT pg_temp.arm('queue=mail', 'function=app.work', 'delay=soon');

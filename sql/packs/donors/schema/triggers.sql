@@ -28,8 +28,7 @@ CREATE TRIGGER blood_request_responses_insert_fill BEFORE INSERT ON donors.blood
 
 -- Only a new, open request alerts donors; one that a restore loads alerts nobody.
 CREATE TRIGGER blood_requests_insert_fan_out AFTER INSERT ON donors.blood_requests
-    FOR EACH ROW WHEN (NEW.status = 'open' AND current_setting('row_security') = 'on')
-    EXECUTE FUNCTION _donors.enqueue_row('queue=donors', 'function=donors.fan_out', 'args={"requestId":"{id}"}');
+    FOR EACH ROW EXECUTE FUNCTION _donors.enqueue_row('queue=donors', 'function=donors.fan_out', 'args={"requestId":"{id}"}', 'where=status=open', 'restored=skip');
 CREATE TRIGGER blood_requests_update_closed AFTER UPDATE OF status ON donors.blood_requests
     FOR EACH ROW WHEN (NEW.status NOT IN ('open', 'matched') AND OLD.status IN ('open', 'matched'))
     EXECUTE FUNCTION _donors.enqueue_row('queue=donors', 'function=donors.stop_notifications', 'args={"requestId":"{id}"}');

@@ -5,8 +5,7 @@ DROP FUNCTION _donors.iso(timestamptz), _donors.to_uuid(text), _donors.room_part
 DROP TRIGGER blood_requests_insert_fan_out ON donors.blood_requests;
 DROP FUNCTION _donors.on_request();
 CREATE TRIGGER blood_requests_insert_fan_out AFTER INSERT ON donors.blood_requests
-    FOR EACH ROW WHEN (NEW.status = 'open' AND current_setting('row_security') = 'on')
-    EXECUTE FUNCTION _donors.enqueue_row('queue=donors', 'function=donors.fan_out', 'args={"requestId":"{id}"}');
+    FOR EACH ROW EXECUTE FUNCTION _donors.enqueue_row('queue=donors', 'function=donors.fan_out', 'args={"requestId":"{id}"}', 'where=status=open', 'restored=skip');
 CREATE TRIGGER blood_requests_update_closed AFTER UPDATE OF status ON donors.blood_requests
     FOR EACH ROW WHEN (NEW.status NOT IN ('open', 'matched') AND OLD.status IN ('open', 'matched'))
     EXECUTE FUNCTION _donors.enqueue_row('queue=donors', 'function=donors.stop_notifications', 'args={"requestId":"{id}"}');

@@ -14,8 +14,9 @@ std::string problem_of(std::vector<std::string_view> arguments) {
 
 TEST(RowSpec, ReadsEveryArgument) {
     const std::vector<std::string_view> arguments{
-        "queue=mail",     "kind=sql",      "function=app.f",    "args={\"a\":\"b=c\"}", "priority=-3",        "delay=5 min",
-        "max_attempts=7", "timeout=1 min", "unique_key=k {id}", "unique_mode=replace",  "partition_key={id}", "on_end=app.g"};
+        "queue=mail",         "kind=sql",       "function=app.f",      "args={\"a\":\"b=c\"}", "priority=-3",
+        "delay=5 min",        "max_attempts=7", "timeout=1 min",       "unique_key=k {id}",    "unique_mode=replace",
+        "partition_key={id}", "on_end=app.g",   "where=status=open=1", "restored=skip"};
     RowSpec spec;
     ASSERT_FALSE(from_arguments(arguments, spec));
     EXPECT_EQ(spec.queue, "mail");
@@ -30,6 +31,8 @@ TEST(RowSpec, ReadsEveryArgument) {
     EXPECT_EQ(spec.unique_mode, "replace");
     EXPECT_EQ(spec.partition_key, "{id}");
     EXPECT_EQ(spec.on_end, "app.g");
+    EXPECT_EQ(spec.where, (std::vector<std::pair<std::string, std::string>>{{"status", "open=1"}}));
+    EXPECT_TRUE(spec.skips_restored);
 }
 
 TEST(RowSpec, LeavesTheDefaults) {
@@ -40,7 +43,8 @@ TEST(RowSpec, LeavesTheDefaults) {
     EXPECT_EQ(spec.timeout, "30 s");
     EXPECT_EQ(spec.unique_mode, "keep");
     EXPECT_EQ(spec.priority, 0);
-    EXPECT_FALSE(spec.args || spec.delay || spec.max_attempts || spec.unique_key || spec.partition_key || spec.on_end);
+    EXPECT_FALSE(spec.args || spec.delay || spec.max_attempts || spec.unique_key || spec.partition_key || spec.on_end ||
+                 spec.skips_restored);
 }
 
 TEST(RowSpec, RefusesWhatCannotBe) {
@@ -49,6 +53,9 @@ TEST(RowSpec, RefusesWhatCannotBe) {
     EXPECT_EQ(problem_of({"queue=mail", "kind=sms", "function=app.f"}), "a function is given, but the kind of job is \"sms\"");
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "colour"}), "unknown argument \"colour\" of pulse.enqueue_row");
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "priority=1.5"}), "priority \"1.5\" is no whole number");
+    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "where==x"}), "where \"=x\" compares no column");
+    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "where=status"}), "where \"status\" compares no column");
+    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "restored=no"}), "unknown restored \"no\"");
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "priority="}), "priority \"\" is no whole number");
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "max_attempts=99999999999"}), "max_attempts \"99999999999\" is no whole number");
 }
