@@ -63,6 +63,23 @@ test('E4: a job runs after the commit, as who enqueued it, and is gone; rolled b
   assert.equal(await cluster.value('SELECT pulse.job_id()'), null)
 })
 
+test('E4: a function that discards its job: nothing of what it did stays, no attempt follows, its neighbours and what comes after go on', async () => {
+  await cluster.sql(`CREATE FUNCTION app.give_up(args json) RETURNS json LANGUAGE plpgsql AS $$
+      BEGIN PERFORM app.note(args); RETURN pulse.discard_job('no such customer'); END $$;
+    CREATE FUNCTION app.build_nothing(args json) RETURNS json LANGUAGE sql AS $$ SELECT pulse.discard_job('no such host') $$;
+    SELECT pulse.job_kind('hopeless', 'webhook', function => 'app.build_nothing')`)
+  const ids = (await cluster.sql(`SELECT pulse.enqueue('q', 'sql', f::json, max_attempts => 5, on_end => o) AS id FROM (VALUES
+    ('{"function":"app.note"}', NULL), ('{"function":"app.give_up"}', 'app.note'), ('{"function":"app.note"}', NULL)) AS v (f, o)`)).map(row => row.id)
+  const built = await cluster.value(`SELECT pulse.enqueue('q', 'hopeless', '{}', max_attempts => 5)`)
+  const dead = async id => until(async () => (await cluster.sql('SELECT reason, attempt, last_error, json_array_length(errors) AS errors FROM _pulse.dead_letters WHERE id = $1', [id]))[0], { what: `job ${id} dead` })
+  assert.deepEqual(await dead(ids[1]), { reason: 'permanent', attempt: 1, last_error: 'no such customer', errors: 1 })
+  assert.deepEqual(await dead(built), { reason: 'permanent', attempt: 1, last_error: 'no such host', errors: 1 })
+  for (const id of [ids[0], ids[2]]) await gone(id)
+  const told = await until(async () => (await done()).find(row => row.args.state), { what: 'on_end' })
+  assert.deepEqual([told.args.id, told.args.state, told.args.error], [ids[1], 'discarded', 'no such customer'])
+  assert.deepEqual((await done()).map(row => row.job).filter(id => ids.includes(id)).sort(), [ids[0], ids[2]].sort())
+})
+
 test('E4: what a job does and its end are one transaction; a failed attempt leaves nothing, is tried again later, and dies', async () => {
   const id = await enqueue('app.wait', { gate: 'fails', fail: true }, ', max_attempts => 2')
   await inState(id, 'executing')

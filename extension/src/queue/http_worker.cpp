@@ -139,6 +139,7 @@ void HttpWorker::begin(Loaded loaded) {
             delivery.built = std::move(built.result);
             return deliveries_.begin(std::move(delivery));
         case CallResult::kFailed: return deliveries_.end(std::move(delivery), retry(built.error));
+        case CallResult::kDiscarded: return deliveries_.end(std::move(delivery), discard(built.error));
         case CallResult::kTimedOut:
             return deliveries_.end(std::move(delivery), retry("57014: its builder ran longer than " + std::to_string(limit) + " ms"));
         case CallResult::kInterrupted:

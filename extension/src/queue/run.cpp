@@ -20,6 +20,8 @@ public:
     RunningJob &operator=(const RunningJob &) = delete;
 };
 
+constexpr int kDiscard = MAKE_SQLSTATE('P', 'J', '0', '0', '1');  // pulse.discard_job
+
 // Code that catches one cancel after the other is ended with the process: the attempt counts, and others get their turn.
 constexpr int kCancelsBeforeTheEnd = 10;
 
@@ -77,6 +79,7 @@ CallResult call(const Attempt &job, const std::string &function, std::string_vie
     LockReleaseSession(USER_LOCKMETHOD);
     if (!error) return result;
     result.result.reset();
+    if (error->sqlstate == kDiscard) return {CallResult::kDiscarded, std::nullopt, error->message};
     result.what = error->sqlstate != ERRCODE_QUERY_CANCELED ? CallResult::kFailed
                   : timed_out                               ? CallResult::kTimedOut
                                                             : CallResult::kInterrupted;

@@ -12,6 +12,7 @@ struct CallResult {
     enum What {
         kDone,
         kFailed,
+        kDiscarded,   // says itself that another attempt would fail alike: pulse.discard_job
         kTimedOut,    // ran longer than its limit
         kInterrupted  // cancelled otherwise: by the end of this worker, pulse.cancel, or pg_cancel_backend
     } what = kDone;

@@ -90,6 +90,7 @@ bool Worker::run_one(const Attempt &job, Done &done) {
             outcome.result_json = std::move(result.result);
             break;
         case CallResult::kFailed: break;
+        case CallResult::kDiscarded: outcome.what = Outcome::kDiscard; break;
         case CallResult::kTimedOut:
             if (limit < job.timeout_ms) return false;
             outcome.error = "57014: ran longer than its timeout of " + std::to_string(job.timeout_ms) + " ms";
@@ -127,7 +128,7 @@ void Worker::run_jobs(const std::vector<Attempt> &jobs, Done &done) {
 void Worker::report(const Done &done) {
     for (const Ended &end : done.ended) {
         const Attempt &job = *end.attempt;
-        const bool failed = end.outcome.what == Outcome::kRetry;
+        const bool failed = end.outcome.what == Outcome::kRetry || end.outcome.what == Outcome::kDiscard;
         pg_atomic_fetch_add_u64(failed ? &entry_->jobs_failed : &entry_->jobs_done, 1);
         if (failed)
             pg::call([&] {

@@ -58,3 +58,15 @@ GRANT EXECUTE ON FUNCTION pulse.enqueue_row() TO pulse_publisher;
 CREATE OR REPLACE FUNCTION pulse.job_id() RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pulse_job_id';
 COMMENT ON FUNCTION pulse.job_id() IS 'the running job; null outside a job';
+
+-- pulse.discard_job(error text) returns json
+-- For a job's function, or a kind's, that knows that another attempt would fail alike: what it did is rolled back, and the job is a dead
+-- letter with the reason 'permanent', whatever attempts are left. It raises SQLSTATE PJ001, outside a job too; who catches that goes on.
+CREATE OR REPLACE FUNCTION pulse.discard_job(error text) RETURNS json
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PJ001', MESSAGE = coalesce(error, 'another attempt would fail alike'), HINT = 'A job whose function raises this is not tried again.';
+END
+$$;
+COMMENT ON FUNCTION pulse.discard_job(text) IS 'ends the running job for good: a dead letter, whatever attempts are left';
+GRANT EXECUTE ON FUNCTION pulse.discard_job(text) TO PUBLIC;

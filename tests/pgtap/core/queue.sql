@@ -1,6 +1,6 @@
 -- pulse.enqueue: what it stores and what it refuses. Running jobs is in tests/fault/queue.test.mjs.
 BEGIN;
-SELECT plan(57);
+SELECT plan(59);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -28,6 +28,8 @@ SELECT results_eq(
 SELECT is((SELECT run_at FROM _pulse.jobs), now(), 'run_at is the time of the transaction');
 SELECT ok((SELECT created_at BETWEEN now() AND clock_timestamp() FROM _pulse.jobs), 'created_at that of the call');
 SELECT is(pulse.job_id(), NULL, 'outside a job there is no job_id');
+SELECT throws_ok($$SELECT pulse.discard_job('no such customer')$$, 'PJ001', 'no such customer', 'E4: pulse.discard_job is an error like another outside a job');
+SELECT throws_ok($$SELECT pulse.discard_job(NULL)$$, 'PJ001', 'another attempt would fail alike', 'E4: it needs no words');
 DELETE FROM _pulse.jobs;
 
 SELECT isnt(pulse.enqueue(queue => 'mail', kind => 'sql', args => '{"function":"app.work"}', priority => -3, run_at => now() + interval '1 h',
