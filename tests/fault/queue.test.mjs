@@ -154,6 +154,28 @@ test('E4: a job finds nothing of the job before it in its session', async () => 
   assert.equal(await cluster.value(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'`), '0')
 })
 
+test('E4: cursors and large objects that a job leaves open are closed for the next one, of another role in the same transaction too', async () => {
+  await cluster.sql(`CREATE TABLE app.secret (s text); INSERT INTO app.secret VALUES ('of ann'); ALTER TABLE app.secret OWNER TO ann;
+    CREATE FUNCTION app.leave_open(args json) RETURNS json LANGUAGE plpgsql AS $$
+      DECLARE left_open refcursor := 'left_open'; BEGIN OPEN left_open FOR SELECT s FROM app.secret; RETURN to_json(lo_open(lo_from_bytea(0, 'of ann'), 393216)); END $$;
+    CREATE FUNCTION app.read_left(args json) RETURNS json LANGUAGE plpgsql AS $$
+      DECLARE left_open refcursor := 'left_open'; v_found text := 'nothing';
+      BEGIN
+        BEGIN FETCH left_open INTO v_found; EXCEPTION WHEN invalid_cursor_name THEN NULL; END;
+        BEGIN v_found := convert_from(loread(0, 100), 'UTF8'); EXCEPTION WHEN undefined_object THEN NULL; END;
+        RETURN to_json(v_found);
+      END $$`)
+  const pair = async () => [await enqueueAs('ann', 'app.leave_open'), await enqueueAs('bob', 'app.read_left')]
+  for (const id of await pair()) await gone(id)    // now they are known to be fast
+  await cluster.sql(`SELECT pulse.pause_queue('q')`)
+  const pairs = []
+  for (let n = 0; n < 20; ++n) pairs.push(await pair())
+  await cluster.sql(`SELECT pulse.resume_queue('q')`)
+  for (const id of pairs.flat()) await gone(id)
+  const ended = await cluster.sql(`SELECT attempt, result #>> '{}' AS result FROM _pulse.job_history WHERE id = ANY ($1) ORDER BY id`, [pairs.flat()])
+  assert.deepEqual(ended, pairs.flatMap(() => [{ attempt: 1, result: '0' }, { attempt: 1, result: 'nothing' }]))
+})
+
 test('E4: a role that is gone, a function that is gone or forbidden: the job dies with a clear error, the worker goes on', async () => {
   await cluster.sql(`CREATE ROLE leaving LOGIN; GRANT pulse_publisher TO leaving;
     CREATE FUNCTION app.leaving(args json) RETURNS json LANGUAGE sql RETURN args; CREATE FUNCTION app.forbidden(args json) RETURNS json LANGUAGE sql RETURN args`)

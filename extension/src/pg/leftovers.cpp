@@ -2,6 +2,8 @@
 
 #include "pg/worker.hpp"
 
+extern "C" void AtEOXact_LargeObject(bool is_commit);  // libpq/be-fsstubs.h
+
 namespace pulse::pg {
 
 static bool locks_may_be_held = false;
@@ -27,6 +29,13 @@ static void on_xact(XactEvent event, void *) {
     if (!locks_may_be_held || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)) return;
     locks_may_be_held = false;
     callback("releasing the advisory locks of a session", [] { LockReleaseSession(USER_LOCKMETHOD); });
+}
+
+void close_all() {
+    call([] {
+        PortalHashTableDeleteAll();
+        AtEOXact_LargeObject(true);
+    });
 }
 
 void forget_all() {

@@ -20,6 +20,10 @@ private:
 // Advisory locks of the session are released once this transaction is over, however it ends.
 void release_session_locks_at_end();
 
+// In a process that runs nothing but such code, within its transaction: cursors and large objects that it has left open. What it may read
+// was decided when it opened them, so whoever comes next could read it, too.
+void close_all();
+
 // In a process that runs nothing but such code, outside a transaction: prepared statements and sequence values too.
 void forget_all();
 

@@ -33,6 +33,7 @@ void call_function(const Attempt &job, const std::string &function, std::string_
     result.result = JobFunction::of(function, role)(args);
     pg::force_deferred();
     leftovers.drop_temporary();
+    pg::close_all();
 }
 
 }  // namespace
