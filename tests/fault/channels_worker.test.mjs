@@ -56,6 +56,22 @@ test('E4: answers are read between builders that are slow: nothing that was answ
   assert.equal(provider.at('/hook/late').length, 1)
 })
 
+test('E4: what has been answered has ended before the next builder is called, however long that one takes', async () => {
+  await channels.ended(await hook('/hook/first'))
+  let answer
+  provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
+  const late = await hook('/hook/late')
+  await arrived('/hook/late')
+  const [first, second] = await together({ kind: 'slow', args: { ...held('/hook/built', 'first'), seconds: 0.2 } }, { kind: 'slow', args: held('/hook/built', 'second') })
+  await builds()
+  answer()
+  await open('first')
+  assert.deepEqual(await result(late), ['completed', 1])
+  assert.deepEqual(await cluster.sql('SELECT state, attempt FROM pulse.job($1)', [second]), [{ state: 'executing', attempt: 1 }], 'it is being built')
+  await open('second')
+  for (const id of [first, second]) assert.deepEqual(await result(id), ['completed', 1])
+})
+
 test('E4: an answer that came in time while one builder took longer is no timeout', async () => {
   await channels.ended(await hook('/hook/first'))
   let answer
@@ -133,6 +149,22 @@ test('E4: a fast shutdown in a builder: what was loaded with it is not sent', as
   await open('stop')
   for (const id of [built, plain]) assert.deepEqual(await result(id), ['completed', 1])
   assert.equal(provider.at('/hook/').length, 2)
+})
+
+test('E4: SIGTERM in a builder: what has been answered meanwhile is not sent again', async () => {
+  let answer
+  provider.fault('/hook/late', { until: new Promise(resolve => { answer = resolve }) })
+  const late = await hook('/hook/late')
+  await arrived('/hook/late')
+  const built = await channels.enqueue('slow', held('/hook/built', 'term'))
+  await builds()
+  answer()
+  await builds()
+  await cluster.sql('SELECT pg_terminate_backend($1)', [await workerPid()])
+  assert.deepEqual(await result(late), ['completed', 1])
+  await open('term')
+  assert.deepEqual(await result(built), ['completed', 1])
+  assert.equal(provider.at('/hook/late').length, 1)
 })
 
 test('E4: when the process ends in a builder, what it had not begun loses no attempt', async () => {

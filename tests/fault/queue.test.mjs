@@ -176,6 +176,13 @@ test('E4: cursors and large objects that a job leaves open are closed for the ne
   assert.deepEqual(ended, pairs.flatMap(() => [{ attempt: 1, result: '0' }, { attempt: 1, result: 'nothing' }]))
 })
 
+test('E4: a cursor that a job leaves open on its own temporary table is no failure', async () => {
+  await cluster.sql(`CREATE FUNCTION app.leave_cursor(args json) RETURNS json LANGUAGE plpgsql AS $$
+    DECLARE c refcursor; BEGIN CREATE TEMP TABLE mine AS SELECT 1; OPEN c FOR SELECT * FROM mine; RETURN '1'; END $$`)
+  const ids = (await cluster.sql(`SELECT pulse.enqueue('q', 'sql', '{"function":"app.leave_cursor"}', max_attempts => 1) AS id FROM generate_series(1, 5)`)).map(row => row.id)
+  for (const id of ids) await until(async () => await cluster.value('SELECT state FROM _pulse.job_history WHERE id = $1', [id]) === 'completed', { what: `job ${id} completed` })
+})
+
 test('E4: a role that is gone, a function that is gone or forbidden: the job dies with a clear error, the worker goes on', async () => {
   await cluster.sql(`CREATE ROLE leaving LOGIN; GRANT pulse_publisher TO leaving;
     CREATE FUNCTION app.leaving(args json) RETURNS json LANGUAGE sql RETURN args; CREATE FUNCTION app.forbidden(args json) RETURNS json LANGUAGE sql RETURN args`)

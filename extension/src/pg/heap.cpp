@@ -140,10 +140,9 @@ void PlacedRows::open_indexes() {
 // As ExecInsertIndexTuples() does, but a key that is what it was is not looked for: it is as unique as it was.
 void PlacedRows::insert_index_entries(int count, const int *columns) {
     const auto is_changed = [&](int column) { return std::find(columns, columns + count, column) != columns + count; };
-    const auto stays_unique = [&](const IndexInfo *index) {
+    const auto keeps_key = [&](const IndexInfo *index) {
         const AttrNumber *keys = index->ii_IndexAttrNumbers;
-        return index->ii_Predicate == NIL && index->ii_Expressions == NIL &&
-               std::none_of(keys, keys + index->ii_NumIndexKeyAttrs, is_changed);
+        return index->ii_Expressions == NIL && std::none_of(keys, keys + index->ii_NumIndexKeyAttrs, is_changed);
     };
     ExprContext *context = GetPerTupleExprContext(estate_);
     context->ecxt_scantuple = made_;
@@ -158,8 +157,9 @@ void PlacedRows::insert_index_entries(int count, const int *columns) {
         Datum values[INDEX_MAX_KEYS];
         bool nulls[INDEX_MAX_KEYS];
         FormIndexDatum(info, made_, estate_, values, nulls);
-        const IndexUniqueCheck check = index->rd_index->indisunique && !stays_unique(info) ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO;
-        index_insert(index, values, nulls, &made_->tts_tid, relation_, check, true, info);
+        const bool same = keeps_key(info);
+        const bool may_clash = index->rd_index->indisunique && !(same && info->ii_Predicate == NIL);
+        index_insert(index, values, nulls, &made_->tts_tid, relation_, may_clash ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, same, info);
     }
 }
 

@@ -200,6 +200,7 @@ void HttpWorker::take() {
     std::vector<AttemptId> ids = std::exchange(told_, false) ? to_load() : std::vector<AttemptId>{};
     const bool build =
         std::any_of(loaded_.begin(), loaded_.end(), [&](const Loaded &job) { return job.attempt.function && may_begin(job); });
+    if (build) finish_all();  // somebody's code may take long, and this process with it
     if (!ids.empty() || build) {
         in_transaction([&] {
             {
@@ -300,6 +301,7 @@ void HttpWorker::tell_confirmed() {
 
 // What has not been sent waits again. Nobody waits for a standby: what has ended here has ended.
 void HttpWorker::leave() {
+    drive();  // what has been answered by now
     deliveries_.stop();
     drive();
     finish_all();

@@ -32,8 +32,8 @@ void call_function(const Attempt &job, const std::string &function, std::string_
     const pg::Leftovers leftovers;
     result.result = JobFunction::of(function, role)(args);
     pg::force_deferred();
+    pg::close_all();  // also of what is dropped next
     leftovers.drop_temporary();
-    pg::close_all();
 }
 
 }  // namespace
