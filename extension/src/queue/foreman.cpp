@@ -92,7 +92,8 @@ bool Foreman::may_sleep() {
         if (queue_->shut < kMostShut && name.size() <= kMostQueueBytes)
             std::memcpy(queue_->shut_queues[queue_->shut++], name.c_str(), name.size() + 1);
     }
-    return can_wait(*queue_);
+    return !has_more_than_jobs(*queue_) && std::all_of(queue_->news, queue_->news + queue_->lanes_told,
+                                                       [this](const LaneNews &lane) { return is_shut(*queue_, lane.queue, lane.klass); });
 }
 
 void Foreman::wait_for_more() {

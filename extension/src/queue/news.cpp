@@ -4,6 +4,7 @@
 #include "queue/lanes.hpp"
 #include "queue/shared.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace pulse::queue {
@@ -68,7 +69,11 @@ void commit() {
         put_ids(news->ended, queue->ended_ids, queue->ended, kMostEnded, queue->reload_running);
         queue->settings |= news->settings;
         queue->look |= news->look;
-        if (can_wait(*queue)) return;
+        // Lanes that others have told were asked for when they told them, and the foreman asks for all of them before it sleeps.
+        if (!has_more_than_jobs(*queue) && std::all_of(news->lanes.begin(), news->lanes.end(), [&](const auto &lane) {
+                return is_shut(*queue, lane.first.queue, static_cast<int>(lane.first.klass));
+            }))
+            return;
     }
     wake_foreman(queue);
 }

@@ -1,6 +1,7 @@
 // Reading the arguments.
 #include "queue/row_spec.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "pg/pure.hpp"
@@ -9,17 +10,23 @@ namespace pulse::queue {
 
 using names::Problem;
 
-static std::optional<int> whole(std::string_view text) {
-    int number = 0;
+static std::optional<Problem> read_whole(std::string_view argument, std::string_view text, std::string_view accepted, int &number) {
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (text.empty() || error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-    return number;
+    const bool digits = !text.empty() && error != std::errc::invalid_argument && stop == text.data() + text.size();
+    if (digits && error == std::errc()) return std::nullopt;
+    return Problem{std::string(argument) + " \"" + names::excerpt(text) + "\" is " + (digits ? "out of range" : "no whole number"),
+                   "It is a whole number from " + std::string(accepted) + "."};
 }
 
 std::optional<Problem> from_arguments(std::span<const std::string_view> arguments, RowSpec &spec) {
+    std::vector<std::string_view> given;
     for (const std::string_view argument : arguments) {
         const size_t equals = argument.find('=');
         const std::string_view key = argument.substr(0, equals);
+        if (key != "where" && std::find(given.begin(), given.end(), key) != given.end())
+            return Problem{"argument \"" + names::excerpt(key) + "\" is given twice",
+                           "Give each argument once; only where=… may come again."};
+        given.push_back(key);
         const std::string value(equals == std::string_view::npos ? std::string_view() : argument.substr(equals + 1));
         if (key == "queue")
             spec.queue = value;
@@ -50,13 +57,10 @@ std::optional<Problem> from_arguments(std::span<const std::string_view> argument
             if (value != "skip" && value != "enqueue")
                 return Problem{"unknown restored \"" + names::excerpt(value) + "\"", "restored is enqueue or skip."};
             spec.skips_restored = value == "skip";
-        } else if (key == "priority" || key == "max_attempts") {
-            const auto number = whole(value);
-            if (!number) return Problem{std::string(key) + " \"" + names::excerpt(value) + "\" is no whole number", {}};
-            if (key == "priority")
-                spec.priority = *number;
-            else
-                spec.max_attempts = number;
+        } else if (key == "priority") {
+            if (auto problem = read_whole(key, value, "-2147483648 to 2147483647; smaller runs first", spec.priority)) return problem;
+        } else if (key == "max_attempts") {
+            if (auto problem = read_whole(key, value, "1 to 1000", spec.max_attempts.emplace())) return problem;
         } else {
             return Problem{"unknown argument \"" + names::excerpt(argument) + "\" of pulse.enqueue_row",
                            "Arguments are queue=…, kind=…, function=…, args=…, priority=…, delay=…, max_attempts=…, unique_key=…, "

@@ -22,17 +22,67 @@ void require(const std::optional<Problem> &problem) {
     if (problem) refuse(*problem);
 }
 
-Interval interval_of(const std::string &text) {
-    return pg::call([&] {
-        return *DatumGetIntervalP(
-            DirectFunctionCall3(interval_in, CStringGetDatum(text.c_str()), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-    });
+Interval interval_of(const char *argument, const std::string &text, const char *accepted) {
+    try {
+        return pg::call([&] {
+            return *DatumGetIntervalP(
+                DirectFunctionCall3(interval_in, CStringGetDatum(text.c_str()), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+        });
+    } catch (const pg::Error &error) {
+        const int code = error.raised().sqlstate;
+        if (ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION) throw;
+        pg::fail(code,
+                 std::string(argument) + " \"" + names::excerpt(text) + "\" is " +
+                     (code == ERRCODE_INVALID_DATETIME_FORMAT ? "no interval" : "out of range"),
+                 {}, accepted);
+    }
+}
+
+constexpr const char *kTimeout = "It is an interval of a millisecond to 7 days, as '30 s'.";
+constexpr const char *kDelay = "It is an interval of 0 to 100 years, as '5 min'.";
+constexpr int64 kLongestDelay = int64{100} * 12 * 30 * USECS_PER_DAY;  // as intervals are compared
+
+void check_delay(Interval &delay) {
+    if (!pg::microseconds_of(PointerGetDatum(&delay), 0, kLongestDelay)) refuse({"delay is not between 0 and 100 years", kDelay});
 }
 
 void check_qualified(const std::optional<std::string> &function) {
     if (function && !is_qualified(*function))
         refuse({"function \"" + names::excerpt(*function) + "\" is named without its schema", "Write it as schema.name, without quotes."});
 }
+
+// What `where=` asks of a row: the text of a column. One of char(n) is compared as it is everywhere, without trailing blanks.
+class Conditions {
+public:
+    Conditions(const RowSpec &spec, Relation relation, MemoryContext memory) {
+        Placeholders placeholders;
+        for (const auto &[column, text] : spec.where)
+            all_.push_back({static_cast<size_t>(placeholders.add({RowOf::kCurrent, column})), text, false});
+        columns_.emplace(placeholders, relation, kInsert | kUpdate | kDelete, memory);
+        for (Condition &condition : all_) {
+            condition.padded = columns_->type_of(condition.column) == BPCHAROID;
+            if (condition.padded) condition.text = without_padding(condition.text);
+        }
+    }
+    bool hold(const FiredRows &rows) {
+        if (all_.empty()) return true;
+        const std::vector<Rendered> values = columns_->render(rows);
+        return std::all_of(all_.begin(), all_.end(), [&](const Condition &condition) {
+            const Rendered &value = values[condition.column];
+            return !value.null && (condition.padded ? without_padding(value.text) : std::string_view(value.text)) == condition.text;
+        });
+    }
+
+private:
+    struct Condition {
+        size_t column;  // of columns_
+        std::string text;
+        bool padded;
+    };
+    static std::string_view without_padding(std::string_view text) { return text.substr(0, text.find_last_not_of(' ') + 1); }
+    std::vector<Condition> all_;
+    std::optional<Sources> columns_;
+};
 
 // What the arguments say, against the trigger's table.
 struct RowJob {
@@ -42,14 +92,15 @@ struct RowJob {
     std::optional<std::string> function;
     JsonNode args;
     std::optional<TextTemplate> unique_key, partition_key;
-    std::vector<std::pair<size_t, std::string>> where;  // a placeholder's value, and what it must be
     bool skips_restored;
     Interval timeout;
     std::optional<Interval> delay;
+    Conditions where;
     std::optional<Sources> sources;
 
     RowJob(const RowSpec &spec, Relation relation)
-        : max_attempts(spec.max_attempts), function(spec.function), skips_restored(spec.skips_restored) {
+        : max_attempts(spec.max_attempts), function(spec.function), skips_restored(spec.skips_restored),
+          where(spec, relation, memory.get()) {
         check_qualified(spec.function);
         check_qualified(spec.on_end);
         options.queue = spec.queue;
@@ -57,9 +108,9 @@ struct RowJob {
         options.priority = spec.priority;
         options.mode = mode_of(spec.unique_mode);
         options.on_end = spec.on_end;
-        timeout = interval_of(spec.timeout);
+        timeout = interval_of("timeout", spec.timeout, kTimeout);
         options.timeout = PointerGetDatum(&timeout);
-        if (spec.delay) delay = interval_of(*spec.delay);
+        if (spec.delay) check_delay(delay.emplace(interval_of("delay", *spec.delay, kDelay)));
         Placeholders placeholders;
         if (spec.args)
             require(parse_payload(*spec.args, placeholders, args, "args"));
@@ -67,8 +118,6 @@ struct RowJob {
             args = whole_row(relation, placeholders);
         for (const auto &[text, into] : {std::pair{&spec.unique_key, &unique_key}, {&spec.partition_key, &partition_key}})
             if (*text) require(parse_text(**text, placeholders, into->emplace()));
-        for (const auto &[column, text] : spec.where)
-            where.emplace_back(static_cast<size_t>(placeholders.add({RowOf::kCurrent, column})), text);
         sources.emplace(placeholders, relation, kInsert | kUpdate | kDelete, memory.get());
     }
 };
@@ -92,13 +141,23 @@ TimestampTz run_at(const std::optional<Interval> &delay) {
         [&] { return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), PointerGetDatum(&by))); });
 }
 
-void enqueue(const TriggerData *trigger) {
+// Whoever writes the row, or owns the pack's function: a trigger is no way around the right to enqueue.
+void check_right(Oid function) {
+    pg::call([=] {
+        if (pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK)
+            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", get_func_name(function)),
+                            errhint("Who writes the row enqueues the job: grant it pulse_publisher.")));
+    });
+}
+
+// A row that makes no job needs no right to make one, and fails by no value of one.
+void enqueue(const TriggerData *trigger, Oid by) {
     const auto made = row_job(trigger);
     if (made->skips_restored && !row_security) return;  // the scripts of pg_dump switch it off
     const FiredRows rows(trigger);
+    if (!made->where.hold(rows)) return;
+    check_right(by);
     const std::vector<Rendered> values = made->sources->render(rows);
-    for (const auto &[value, text] : made->where)
-        if (values[value].null || values[value].text != text) return;
     std::string args, unique_key, partition_key;
     if (made->function) {
         args = "{\"function\":";
@@ -125,15 +184,6 @@ void enqueue(const TriggerData *trigger) {
     (void)store(options, job);
 }
 
-// Whoever writes the row, or owns the pack's function: a trigger is no way around the right to enqueue.
-void check_right(Oid function) {
-    pg::call([=] {
-        if (pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK)
-            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", get_func_name(function)),
-                            errhint("Who writes the row enqueues the job: grant it pulse_publisher.")));
-    });
-}
-
 }  // namespace
 
 }  // namespace pulse::queue
@@ -142,8 +192,7 @@ PULSE_FN(pulse_enqueue_row) {
     using namespace pulse;
     const TriggerData *trigger = rows::fired(fcinfo, "pulse.enqueue_row", queue::kHint);
     try {
-        queue::check_right(fcinfo->flinfo->fn_oid);
-        queue::enqueue(trigger);
+        queue::enqueue(trigger, fcinfo->flinfo->fn_oid);
     } catch (const pg::Error &error) {
         throw pg::Error(rows::explain(error.raised(), trigger, "DROP TRIGGER and CREATE TRIGGER again with today's columns."));
     }

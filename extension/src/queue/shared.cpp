@@ -1,7 +1,6 @@
 // Reservation, and the places of processes.
 #include "queue/shared.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -77,10 +76,8 @@ bool is_shut(const Queue &queue, std::string_view name, int klass) {
     return false;
 }
 
-bool can_wait(const Queue &queue) {
-    if (queue.look || queue.settings || queue.reload_running || queue.cancels > 0 || queue.ended > 0) return false;
-    return std::all_of(queue.news, queue.news + queue.lanes_told,
-                       [&](const LaneNews &lane) { return is_shut(queue, lane.queue, lane.klass); });
+bool has_more_than_jobs(const Queue &queue) {
+    return queue.look || queue.settings || queue.reload_running || queue.cancels > 0 || queue.ended > 0;
 }
 
 // A job that is innocent of its worker's end this often (it was rolled back with another one, or ended meanwhile) is taken for guilty.

@@ -107,8 +107,8 @@ void wake_foreman(Queue *queue);
 
 // Whether news of a lane can wait until the foreman comes on. With the lock.
 bool is_shut(const Queue &queue, std::string_view name, int klass);
-// Whether what was told and not heard yet can. With the lock.
-bool can_wait(const Queue &queue);
+// Whether news are there that wait for nothing. With the lock.
+bool has_more_than_jobs(const Queue &queue);
 
 // The place of this process: a job worker's by number, or the HTTP worker's. It is given up at the end of the process.
 Slot *take_slot(Queue *queue, int worker);

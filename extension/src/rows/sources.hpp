@@ -12,6 +12,7 @@ public:
     Sources(const Placeholders &placeholders, Relation relation, unsigned operations, MemoryContext memory);
     // As the current user: output functions and casts run.
     std::vector<Rendered> render(const FiredRows &rows);
+    Oid type_of(size_t placeholder) const { return writers_[sources_[placeholder].writer].type; }  // domains resolved
 
 private:
     struct Source {  // of one placeholder

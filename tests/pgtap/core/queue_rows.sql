@@ -1,6 +1,6 @@
 -- pulse.enqueue_row: the trigger that makes a job of a row, and what it refuses.
 BEGIN;
-SELECT plan(57);
+SELECT plan(80);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.work(args json) RETURNS json LANGUAGE sql RETURN args;
@@ -73,6 +73,27 @@ SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', '
 INSERT INTO app.orders VALUES (10, 'ann=1', 1.5), (11, 'ann', 1.5), (12, NULL, 1.5), (13, 'ann=1', 2), (14, 'ann=1', NULL);
 SELECT results_eq($$ SELECT args #>> '{args,order}' FROM _pulse.jobs $$, $$ VALUES ('10') $$, 'E4: only rows that have what where= asks for');
 DELETE FROM _pulse.jobs;
+CREATE TYPE app.stamp AS ENUM ('1', 'none');
+CREATE FUNCTION app.stamp_json(stamp app.stamp) RETURNS json LANGUAGE sql AS $$ SELECT stamp::text::json $$;   -- fails for 'none'
+CREATE CAST (app.stamp AS json) WITH FUNCTION app.stamp_json(app.stamp);
+ALTER TABLE app.orders ADD COLUMN mark char(6), ADD COLUMN stamp app.stamp;
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', 'where=mark=open');
+INSERT INTO app.orders (id, mark) VALUES (17, 'open'), (18, 'opened'), (19, NULL);
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', 'where=mark=open   ');
+INSERT INTO app.orders (id, mark) VALUES (20, 'open'), (21, ' open');
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', 'where=customer_name=open');
+INSERT INTO app.orders (id, customer_name) VALUES (22, 'open'), (23, 'open ');
+SELECT is((SELECT array_agg(args #>> '{args,order}' ORDER BY id) FROM _pulse.jobs), '{17,20,22}', 'E4: char(n) is compared without its trailing blanks, text with them');
+DELETE FROM _pulse.jobs;
+SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"stamp":"{stamp}"}', 'where=mark=open');
+SELECT lives_ok($$INSERT INTO app.orders (id, mark, stamp) VALUES (24, 'shut', 'none')$$, 'E4: a row that where= leaves out fails by no value of a job that it does not make');
+SELECT throws_ok($$INSERT INTO app.orders (id, mark, stamp) VALUES (25, 'open', 'none')$$, '22P02', NULL, 'as one does that makes it');
+SET ROLE visitor;
+SELECT lives_ok($$INSERT INTO app.orders (id, mark) VALUES (26, 'shut')$$, 'E4: nor does who writes it need the right to enqueue');
+SELECT throws_ok($$INSERT INTO app.orders (id, mark) VALUES (27, 'open')$$, '42501', NULL, 'as for others');
+RESET ROLE;
+SELECT is((SELECT count(*)::int FROM _pulse.jobs), 0, 'none of these makes a job');
+ALTER TABLE app.orders DROP COLUMN mark, DROP COLUMN stamp;
 SELECT pg_temp.arm('queue=mail', 'function=app.work', 'args={"order":"{id}"}', 'restored=skip');
 SET LOCAL row_security = off;
 INSERT INTO app.orders VALUES (15);
@@ -153,12 +174,16 @@ SELECT pg_temp.refused('{queue=mail,function=app.gone}', '42883', 'function app.
 SELECT pg_temp.arm('queue=mail', 'function=app.work', 'where=color=red');
 SELECT is((SELECT code FROM pg_temp.failure('INSERT INTO app.orders VALUES (1)')), '42703', 'where= names a column');
 SELECT pg_temp.refused('{queue=mail,function=app.work,restored=yes}', '22023', 'unknown restored "yes"', 'enqueue or skip');
-SELECT pg_temp.arm('queue=mail', 'function=app.work', 'priority=high');
-SELECT is((SELECT message FROM pg_temp.failure('INSERT INTO app.orders VALUES (1)')), 'trigger "jobs" on table "orders": priority "high" is no whole number', 'a priority is a number');
-SELECT pg_temp.arm('queue=mail', 'function=app.work', 'delay=soon');
-SELECT is((SELECT code FROM pg_temp.failure('INSERT INTO app.orders VALUES (1)')), '22007', 'a delay is an interval');
-SELECT pg_temp.arm('queue=mail', 'function=app.work', 'timeout=8 days');
-SELECT is((SELECT message FROM pg_temp.failure('INSERT INTO app.orders VALUES (1)')), 'trigger "jobs" on table "orders": timeout is not between a millisecond and 7 days', 'a timeout has its limits');
+SELECT pg_temp.refused('{queue=mail,queue=post,function=app.work}', '22023', 'argument "queue" is given twice', 'only where=');
+SELECT pg_temp.refused('{queue=mail,function=app.work,priority=high}', '22023', 'priority "high" is no whole number', '-2147483648 to 2147483647');
+SELECT pg_temp.refused('{queue=mail,function=app.work,priority=99999999999}', '22023', 'priority "99999999999" is out of range', '-2147483648 to 2147483647');
+SELECT pg_temp.refused('{queue=mail,function=app.work,max_attempts=0}', '22023', 'max_attempts is 0', 'between 1 and 1000');
+SELECT pg_temp.refused('{queue=mail,function=app.work,delay=soon}', '22007', 'delay "soon" is no interval', '0 to 100 years');
+SELECT pg_temp.refused('{queue=mail,function=app.work,delay=-1 s}', '22023', 'delay is not between 0 and 100 years', '0 to 100 years');
+SELECT pg_temp.refused('{queue=mail,function=app.work,delay=101 years}', '22023', 'delay is not between 0 and 100 years', '0 to 100 years');
+SELECT pg_temp.refused('{queue=mail,function=app.work,delay=9999999999 years}', '22015', 'delay "9999999999 years" is out of range', '0 to 100 years');
+SELECT pg_temp.refused('{queue=mail,function=app.work,timeout=long}', '22007', 'timeout "long" is no interval', 'a millisecond to 7 days');
+SELECT pg_temp.refused('{queue=mail,function=app.work,timeout=8 days}', '22023', 'timeout is not between a millisecond and 7 days', 'an interval');
 SELECT pg_temp.arm('queue=mail', 'function=app.work', 'unique_key={customer_name}');
 SELECT is((SELECT message FROM pg_temp.failure($$INSERT INTO app.orders VALUES (1, repeat('x', 256))$$)), 'trigger "jobs" on table "orders": unique_key has 256 bytes', 'a key has, too');
 ALTER TABLE app.orders RENAME COLUMN customer_name TO customer;

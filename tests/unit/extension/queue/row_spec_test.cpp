@@ -6,6 +6,12 @@
 namespace pulse::queue {
 namespace {
 
+std::string hint_of(std::vector<std::string_view> arguments) {
+    RowSpec spec;
+    const auto problem = from_arguments(arguments, spec);
+    return problem ? problem->hint : "";
+}
+
 std::string problem_of(std::vector<std::string_view> arguments) {
     RowSpec spec;
     const auto problem = from_arguments(arguments, spec);
@@ -57,7 +63,24 @@ TEST(RowSpec, RefusesWhatCannotBe) {
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "where=status"}), "where \"status\" compares no column");
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "restored=no"}), "unknown restored \"no\"");
     EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "priority="}), "priority \"\" is no whole number");
-    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "max_attempts=99999999999"}), "max_attempts \"99999999999\" is no whole number");
+    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "max_attempts=99999999999"}), "max_attempts \"99999999999\" is out of range");
+    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "max_attempts=99999999999 h"}),
+              "max_attempts \"99999999999 h\" is no whole number");
+}
+
+TEST(RowSpec, SaysWhichNumbersItTakes) {
+    const std::string priorities = "It is a whole number from -2147483648 to 2147483647; smaller runs first.";
+    for (const char *wrong : {"priority=x", "priority=", "priority=2147483648", "priority=-99999999999"})
+        EXPECT_EQ(hint_of({"queue=mail", "function=app.f", wrong}), priorities) << wrong;
+    EXPECT_EQ(hint_of({"queue=mail", "function=app.f", "max_attempts=x"}), "It is a whole number from 1 to 1000.");
+    EXPECT_EQ(problem_of({"queue=mail", "function=app.f", "priority=-2147483648"}), "");
+}
+
+TEST(RowSpec, TakesAnArgumentOnce) {
+    EXPECT_EQ(problem_of({"queue=a", "function=app.f", "queue=b"}), "argument \"queue\" is given twice");
+    EXPECT_EQ(problem_of({"queue=a", "function=app.f", "restored=skip", "restored=skip"}), "argument \"restored\" is given twice");
+    EXPECT_EQ(hint_of({"queue=a", "queue=a"}), "Give each argument once; only where=… may come again.");
+    EXPECT_EQ(problem_of({"queue=a", "function=app.f", "where=a=1", "where=b=2"}), "");
 }
 
 }  // namespace
