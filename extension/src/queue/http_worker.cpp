@@ -215,7 +215,9 @@ void HttpWorker::take() {
             // Somebody's code: called for a while, then the others are looked after.
             const TimestampTz until = GetCurrentTimestamp() + kBuildingTime;
             const UserCode user;
-            begin_some([&](const Loaded &job) { return job.attempt.function && !stopping() && GetCurrentTimestamp() < until; });
+            begin_some([&](const Loaded &job) {
+                return job.attempt.function && unended_.empty() && !stopping() && GetCurrentTimestamp() < until;
+            });
         });
         if (!ids.empty()) ended(ids);  // what could not be loaded has ended otherwise
         pg::forget_all();
