@@ -23,6 +23,7 @@ void interrupt() {
 void on_terminate(int, siginfo_t *from, void *) {
     const int saved = errno;
     stop = 1;
+    if (mine != nullptr) mine->leaving = true;
     if (interruptible && from->si_pid == getpid()) by_itself = 1;
     if (interruptible) interrupt();
     SetLatch(MyLatch);

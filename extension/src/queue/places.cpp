@@ -59,7 +59,7 @@ void Places::view(bool reserve) {
         const Slot &slot = queue_->workers[n];
         Worker &worker = workers_[n];
         worker = {};
-        worker.alive = slot.pid != 0 && n < guc::job_workers;
+        worker.alive = slot.pid != 0 && !slot.leaving && n < guc::job_workers;
         worker.outstanding = slot.count;
         if (slot.typical > 0) worker.target = static_cast<int>(std::clamp<int64>(kAhead / slot.typical, 1, kInboxSize));
         worker.alone = has_alone(slot);
@@ -84,7 +84,7 @@ void Places::view(bool reserve) {
     }
     sql_room_ = 0;
     for (const Worker &worker : workers_) sql_room_ += worker.room;
-    http_runs_ = queue_->http.pid != 0;
+    http_runs_ = queue_->http.pid != 0 && !queue_->http.leaving;
     const int http_most = std::min(guc::http_concurrency * kHttpAhead, kHttpInboxSize);
     http_room_ = http_runs_ ? std::max(http_most - queue_->http.count, 0) : 0;
     http_ahead_ = std::max(http_most - guc::http_concurrency, 0);
@@ -99,7 +99,7 @@ void Places::rebalance() {
         if (from.count == 0 || (!dead && !is_slow(from, now))) continue;
         for (int n = 0; n < pg::kMostJobWorkers; ++n) {
             Slot &to = queue_->workers[n];
-            if (&to == &from || to.pid == 0 || n >= guc::job_workers) continue;
+            if (&to == &from || to.pid == 0 || to.leaving || n >= guc::job_workers) continue;
             if (to.count > 0 && (!dead || has_alone(to) || is_slow(to, now))) continue;
             if (to.count == 0) to.since = now;
             to.claimed = std::max(to.claimed, from.claimed);

@@ -114,6 +114,7 @@ static Slot *take(Queue *queue, Slot *slot) {
     {
         const Locked locked(queue);
         slot->pid = MyProcPid;
+        slot->leaving = false;
         slot->latch = MyLatch;
         slot->cancel = 0;
         slot->typical = 0;

@@ -42,6 +42,7 @@ struct Slot {
     int64 cancel;        // id of the running job that is to be cancelled; read by a signal handler
     int64 typical;       // µs that its jobs take lately; 0: not known
     XLogRecPtr claimed;  // nothing of `offers` begins before this is on disk
+    bool leaving;        // it was told to end, and is given nothing more; set by a signal handler
     int count, size;
     Offer *offers;
 };
