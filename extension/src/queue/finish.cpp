@@ -191,6 +191,20 @@ std::vector<int64> finish(std::span<const Ended> ended) {
     return changed;
 }
 
+void report(pg::DatabaseEntry *entry, std::span<const Ended> ended) {
+    for (const Ended &end : ended) {
+        const Attempt &job = *end.attempt;
+        const bool failed = end.outcome.what == Outcome::kRetry || end.outcome.what == Outcome::kDiscard;
+        pg_atomic_fetch_add_u64(failed ? &entry->jobs_failed : &entry->jobs_done, 1);
+        if (failed)
+            pg::call([&] {
+                ereport(LOG, (errmsg("job %lld of queue \"%s\" failed in attempt %d of %d", static_cast<long long>(job.id),
+                                     job.queue.c_str(), job.attempt, job.max_attempts),
+                              errdetail_internal("%s", end.outcome.error.c_str())));
+            });
+    }
+}
+
 std::vector<int64> cancel_waiting(const std::vector<int64> &ids, std::string_view why) {
     static pg::Plan forget(
         "DELETE FROM _pulse.jobs j WHERE j.id = ANY ($1) AND j.state <> 'executing' "

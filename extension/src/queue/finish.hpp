@@ -2,6 +2,7 @@
 // owner or in a worker, inside a transaction and an SPI session. May throw pg::Error.
 #pragma once
 
+#include "pg/shmem.hpp"
 #include "pg/spi.hpp"
 #include "queue/attempt.hpp"
 
@@ -19,6 +20,9 @@ struct Ended {
 // publishes the changes of queues that want it, and tells the foreman of what waits again. An attempt that is not executing any more is
 // left alone. Returns the ids of the others.
 std::vector<int64> finish(std::span<const Ended> ended);
+
+// A worker's attempts whose ends are committed: counted in the database's entry, failures in the server's log. Outside a transaction, too.
+void report(pg::DatabaseEntry *entry, std::span<const Ended> ended);
 
 // Jobs that wait (any state but executing) move to the history as cancelled, with on_end and events like an attempt that ends; `why` is
 // their last error. Returns which did; those that run meanwhile are left alone.

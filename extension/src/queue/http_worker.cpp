@@ -68,7 +68,6 @@ private:
     void finish_all();
     void tell_confirmed();
     [[noreturn]] void leave();
-    void report(const std::vector<Delivered> &delivered);
     template <class F>
     void in_transaction(F &&f);
 
@@ -234,20 +233,6 @@ void HttpWorker::take() {
     });
 }
 
-void HttpWorker::report(const std::vector<Delivered> &delivered) {
-    for (const Delivered &one : delivered) {
-        const Attempt &job = one.delivery.attempt;
-        const bool failed = one.outcome.what == Outcome::kRetry || one.outcome.what == Outcome::kDiscard;
-        pg_atomic_fetch_add_u64(failed ? &entry_->jobs_failed : &entry_->jobs_done, 1);
-        if (failed)
-            pg::call([&] {
-                ereport(LOG, (errmsg("job %lld of queue \"%s\" failed in attempt %d of %d", static_cast<long long>(job.id),
-                                     job.queue.c_str(), job.attempt, job.max_attempts),
-                              errdetail_internal("%s", one.outcome.error.c_str())));
-            });
-    }
-}
-
 // Not one that was registered again since: somebody has it who did not have it then.
 void forget_device(const Delivered &delivered) {
     static pg::Plan forget("DELETE FROM _pulse.devices WHERE token = $1 AND last_used_at < $2");
@@ -291,7 +276,7 @@ void HttpWorker::finish_all() {
     });
     unconfirmed_.push_back({XactLastCommitEnd, std::move(over)});
     tell_confirmed();
-    report(delivered);
+    report(entry_, ends);
     pg::call([] { pgstat_report_stat(false); });
 }
 

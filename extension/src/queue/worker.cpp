@@ -44,7 +44,6 @@ private:
     bool fits(const Attempt &job, const Done &done) const;
     // False: it is to be begun again, alone.
     bool run_one(const Attempt &job, Done &done);
-    void report(const Done &done);
 
     pg::DatabaseEntry *entry_;
     Slot *slot_;
@@ -125,20 +124,6 @@ void Worker::run_jobs(const std::vector<Attempt> &jobs, Done &done) {
     }
 }
 
-void Worker::report(const Done &done) {
-    for (const Ended &end : done.ended) {
-        const Attempt &job = *end.attempt;
-        const bool failed = end.outcome.what == Outcome::kRetry || end.outcome.what == Outcome::kDiscard;
-        pg_atomic_fetch_add_u64(failed ? &entry_->jobs_failed : &entry_->jobs_done, 1);
-        if (failed)
-            pg::call([&] {
-                ereport(LOG, (errmsg("job %lld of queue \"%s\" failed in attempt %d of %d", static_cast<long long>(job.id),
-                                     job.queue.c_str(), job.attempt, job.max_attempts),
-                              errdetail_internal("%s", end.outcome.error.c_str())));
-            });
-    }
-}
-
 void Worker::run_batch(const std::vector<AttemptId> &ids, XLogRecPtr claimed) {
     std::vector<Attempt> jobs;
     Done done;
@@ -177,7 +162,7 @@ void Worker::run_batch(const std::vector<AttemptId> &ids, XLogRecPtr claimed) {
         if (there) ended(done.over);
     }
     if (!there) pg::end_without_extension();
-    report(done);
+    report(entry_, done.ended);
     pg::forget_all();
     pg::call([] { pgstat_report_stat(false); });
 }
